@@ -1,0 +1,66 @@
+// Package inventory holds the snapshot: which workloads exist, with which
+// labels, addresses, ports and principal, and which frontends stand before
+// them. A snapshot is immutable once joined; sources (inventory/file,
+// inventory/kube …) produce the parts of which it is made.
+package inventory
+
+import (
+	"net/netip"
+
+	"firebreak/internal/diag"
+	"firebreak/internal/netset"
+)
+
+// Workload is a thing that talks. Name is unique in a snapshot: what the file
+// format calls metadata.name, or "namespace/name[Kind]" from Kubernetes.
+type Workload struct {
+	Name      string
+	Namespace string // empty outside Kubernetes and where the file gives none
+	// Labels that selectors see, built-in ones (k8s/namespace …) included.
+	Labels    map[string]string
+	Addresses []netip.Addr // sorted; empty where the source does not know them
+	Ports     []Port       // sorted by name, then number
+	Principal string       // SPIFFE ID, IAM role, service account; empty if none
+	Host      string       // the host it runs on; empty if unknown
+	// Zone assigns the workload outright and bypasses selectors. Only the
+	// agent sets it, for the host's own processes.
+	Zone   string
+	Source diag.Pos // where it was read
+}
+
+// Port is something a workload serves.
+type Port struct {
+	Name     string // may be empty
+	Number   uint16
+	Protocol netset.Protocol
+}
+
+// Frontend is a virtual address in front of workloads and how it rewrites the
+// ends of a conversation.
+type Frontend struct {
+	Name      string
+	Namespace string
+	Addresses []netip.Addr
+	Ports     []FrontendPort
+	ToService string   // a policy Service's name, or empty
+	Workloads []string // names of workloads, or empty
+	Selector  map[string]string
+	Rewrites  string // "source", "destination" or "both"
+	Source    diag.Pos
+}
+
+// FrontendPort maps a port of the frontend to the port of the workloads.
+type FrontendPort struct {
+	Name       string
+	Number     uint16
+	TargetName string // a named port of the workload, or empty
+	Target     uint16 // 0 where TargetName is set
+	Protocol   netset.Protocol
+}
+
+// Snapshot is an immutable inventory. Workloads and Frontends are sorted by
+// name. The zero value is an empty inventory.
+type Snapshot struct {
+	Workloads []Workload
+	Frontends []Frontend
+}
