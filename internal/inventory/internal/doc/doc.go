@@ -1,0 +1,114 @@
+// Package doc reads streams of YAML documents for the inventory's sources: it
+// splits them, keeps the place of every value, and turns the library's errors
+// into diagnostics. It knows no format.
+package doc
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"firebreak/internal/diag"
+)
+
+// MaxBytes is the largest file that is read; a larger one is an error. It
+// bounds the memory that an input may ask for.
+const MaxBytes = 256 << 20
+
+// Document is one YAML document with content. Root is never nil and never an
+// alias.
+type Document struct {
+	File string
+	Root *yaml.Node
+}
+
+// Pos is the place of a node in the document's file.
+func (d Document) Pos(n *yaml.Node) diag.Pos {
+	return diag.Pos{File: d.File, Line: n.Line, Col: n.Column}
+}
+
+// Read splits the named file into its documents, in order; empty ones are left
+// out. A syntax error ends the file: what stood before it is returned with the
+// diagnostic.
+func Read(fsys fs.FS, name string) ([]Document, diag.List) {
+	var diags diag.List
+	data, err := load(fsys, name)
+	if err != nil {
+		diags.Errorf(diag.Pos{File: name}, "unreadable-file", "%v", bare(err))
+		return nil, diags
+	}
+	var docs []Document
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	for {
+		var n yaml.Node
+		err := dec.Decode(&n)
+		if errors.Is(err, io.EOF) {
+			return docs, diags
+		}
+		if err != nil {
+			line, msg := syntax(err)
+			diags.Errorf(diag.Pos{File: name, Line: line}, "yaml-syntax", "%s", msg)
+			return docs, diags
+		}
+		if root := content(&n); root != nil {
+			docs = append(docs, Document{File: name, Root: root})
+		}
+	}
+}
+
+func load(fsys fs.FS, name string) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
+	if err == nil && len(data) > MaxBytes {
+		err = fmt.Errorf("larger than %d MiB", MaxBytes>>20)
+	}
+	return data, err
+}
+
+// content unwraps a document node; nil for an empty document.
+func content(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.DocumentNode {
+		if len(n.Content) == 0 {
+			return nil
+		}
+		n = n.Content[0]
+	}
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+		return nil
+	}
+	return n
+}
+
+// bare drops the operation and path that fs errors carry: the diagnostic
+// already names the file.
+func bare(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+// syntax takes the line out of the library's message; 0 if it names none.
+func syntax(err error) (int, string) {
+	msg := err.Error()
+	m := yamlLine.FindStringSubmatch(msg)
+	if m == nil {
+		return 0, msg
+	}
+	line, _ := strconv.Atoi(m[1])
+	return line, strings.TrimPrefix(msg, m[0])
+}

@@ -1,0 +1,214 @@
+package doc
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"firebreak/internal/diag"
+	"firebreak/internal/label"
+)
+
+// Object is a mapping whose fields are consumed one by one. What nobody asked
+// for is reported by Done, so that a format is closed: every field is known or
+// refused. A nil *Object has no fields.
+type Object struct {
+	Document
+	Node  *yaml.Node
+	what  string
+	keys  []*yaml.Node
+	vals  []*yaml.Node
+	asked []string
+	diags *diag.List
+}
+
+// NewObject opens n as a mapping; what names it in messages. It returns nil
+// after a diagnostic if n is anything else.
+func NewObject(d Document, n *yaml.Node, what string, diags *diag.List) *Object {
+	n = Resolve(n)
+	if n.Kind != yaml.MappingNode {
+		diags.Errorf(d.Pos(n), "bad-value", "%s must be a mapping", what)
+		return nil
+	}
+	o := &Object{Document: d, Node: n, what: what, diags: diags}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k := n.Content[i]
+		if seen[k.Value] {
+			diags.Errorf(d.Pos(k), "duplicate-field", "%s says %q twice", what, k.Value)
+			continue
+		}
+		seen[k.Value] = true
+		o.keys, o.vals = append(o.keys, k), append(o.vals, n.Content[i+1])
+	}
+	return o
+}
+
+// Resolve follows an alias. A chain of aliases is impossible in YAML.
+func Resolve(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}
+
+// Field returns the value of a field, or nil if it is absent or null.
+func (o *Object) Field(name string) *yaml.Node {
+	if o == nil {
+		return nil
+	}
+	o.asked = append(o.asked, name)
+	for i, k := range o.keys {
+		if k.Value == name {
+			if v := Resolve(o.vals[i]); v.Tag != "!!null" {
+				return v
+			}
+		}
+	}
+	return nil
+}
+
+// Object opens a field as a mapping; nil if it is absent or not one.
+func (o *Object) Object(name string) *Object {
+	n := o.Field(name)
+	if n == nil {
+		return nil
+	}
+	return NewObject(o.Document, n, name, o.diags)
+}
+
+// Text returns a scalar field as written; empty if absent.
+func (o *Object) Text(name string) string {
+	n := o.Field(name)
+	if n == nil {
+		return ""
+	}
+	if n.Kind != yaml.ScalarNode {
+		o.diags.Errorf(o.Pos(n), "bad-value", "%s must be a single value", name)
+		return ""
+	}
+	return n.Value
+}
+
+// Items returns the elements of a list field; nil if absent.
+func (o *Object) Items(name string) []*yaml.Node {
+	n := o.Field(name)
+	if n == nil {
+		return nil
+	}
+	if n.Kind != yaml.SequenceNode {
+		o.diags.Errorf(o.Pos(n), "bad-value", "%s must be a list", name)
+		return nil
+	}
+	return n.Content
+}
+
+// Texts returns a list of scalars; what is none is reported and left out.
+func (o *Object) Texts(name string) []string {
+	var out []string
+	for _, n := range o.Items(name) {
+		if n = Resolve(n); n.Kind != yaml.ScalarNode {
+			o.diags.Errorf(o.Pos(n), "bad-value", "each of %s must be a single value", name)
+			continue
+		}
+		out = append(out, n.Value)
+	}
+	return out
+}
+
+// Labels returns a mapping of scalars. Values are taken as written, but what
+// YAML reads as something else than a string is refused, as Kubernetes does:
+// an unquoted 1.10 would otherwise mean different things to different readers.
+func (o *Object) Labels(name string) map[string]string {
+	sub := o.Object(name)
+	if sub == nil {
+		return nil
+	}
+	out := make(map[string]string, len(sub.keys))
+	for i, k := range sub.keys {
+		v := Resolve(sub.vals[i])
+		if v.Kind != yaml.ScalarNode || v.Tag != "!!str" {
+			o.diags.Errorf(o.Pos(v), "bad-label", "the value of label %s must be a string", k.Value).WithHelp("put it in quotes")
+			continue
+		}
+		err := label.CheckKey(k.Value)
+		if err == nil {
+			err = label.CheckValue(k.Value, v.Value)
+		}
+		if err != nil {
+			o.diags.Errorf(o.Pos(k), "bad-label", "%v", err)
+			continue
+		}
+		out[k.Value] = v.Value
+	}
+	return out
+}
+
+// Addresses returns a list of IP addresses, sorted and without repetition.
+// IPv4 written as IPv6 becomes IPv4; a zone or a prefix length is refused.
+func (o *Object) Addresses(name string) []netip.Addr {
+	var out []netip.Addr
+	for _, n := range o.Items(name) {
+		n = Resolve(n)
+		a, err := netip.ParseAddr(n.Value)
+		if err != nil || n.Kind != yaml.ScalarNode || a.Zone() != "" {
+			o.diags.Errorf(o.Pos(n), "bad-address", "%q is not an IP address", n.Value)
+			continue
+		}
+		out = append(out, a.Unmap())
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return slices.Compact(out)
+}
+
+// Done reports every field that was not asked for.
+func (o *Object) Done() {
+	if o == nil {
+		return
+	}
+	for _, k := range o.keys {
+		if slices.Contains(o.asked, k.Value) {
+			continue
+		}
+		d := o.diags.Errorf(o.Pos(k), "unknown-field", "%s has no field %q", o.what, k.Value)
+		if c := Closest(k.Value, o.asked); c != "" {
+			d.WithHelp("did you mean %q?", c)
+		} else {
+			d.WithHelp("it has %s", strings.Join(o.asked, ", "))
+		}
+	}
+}
+
+// Closest returns the candidate nearest to word, or "" if none is near: at
+// most a third of its letters may differ.
+func Closest(word string, candidates []string) string {
+	best, bestDist := "", len(word)/3+1
+	for _, c := range candidates {
+		if d := distance(strings.ToLower(word), strings.ToLower(c)); d <= bestDist && (best == "" || d < bestDist) {
+			best, bestDist = c, d
+		}
+	}
+	return best
+}
+
+// distance is the number of letters to insert, delete or replace.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,108 @@
+package inventory
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"firebreak/internal/diag"
+)
+
+// Join makes one snapshot of several. A workload that two parts name is one
+// workload: labels, addresses and ports are united. Parts that contradict each
+// other are an error, since nobody can say which of them is right; so is a
+// name that one part holds twice. Nil parts are allowed; the parts are not
+// changed. The snapshot is never nil.
+func Join(parts ...*Snapshot) (*Snapshot, diag.List) {
+	var diags diag.List
+	workloads := map[string]Workload{}
+	frontends := map[string]Frontend{}
+	for _, p := range parts {
+		if p == nil {
+			continue
+		}
+		seen := map[string]bool{}
+		for _, w := range p.Workloads {
+			old, known := workloads[w.Name]
+			switch {
+			case !known:
+				workloads[w.Name] = tidy(w)
+			case seen[w.Name]:
+				duplicate(&diags, "workload", w.Name, w.Source, old.Source)
+			default:
+				workloads[w.Name] = unite(old, w, &diags)
+			}
+			seen[w.Name] = true
+		}
+		for _, f := range p.Frontends {
+			if old, known := frontends[f.Name]; known {
+				duplicate(&diags, "frontend", f.Name, f.Source, old.Source)
+				continue
+			}
+			frontends[f.Name] = f
+		}
+	}
+	return &Snapshot{Workloads: sorted(workloads), Frontends: sorted(frontends)}, diags
+}
+
+func sorted[V any](m map[string]V) []V {
+	out := make([]V, 0, len(m))
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, m[name])
+	}
+	return out
+}
+
+func duplicate(diags *diag.List, kind, name string, here, there diag.Pos) {
+	diags.Errorf(here, "duplicate-name", "%s %s is already described at %s", kind, name, there)
+}
+
+func tidy(w Workload) Workload {
+	w.Labels = maps.Clone(w.Labels)
+	w.Addresses = sortedSet(w.Addresses, netip.Addr.Compare)
+	w.Ports = sortedSet(w.Ports, comparePorts)
+	return w
+}
+
+func unite(a, b Workload, diags *diag.List) Workload {
+	if a.Labels == nil {
+		a.Labels = map[string]string{}
+	}
+	for _, k := range slices.Sorted(maps.Keys(b.Labels)) {
+		if v, ok := a.Labels[k]; ok && v != b.Labels[k] {
+			conflict(diags, a, b, "label "+k, v, b.Labels[k])
+			continue
+		}
+		a.Labels[k] = b.Labels[k]
+	}
+	a.Addresses = sortedSet(slices.Concat(a.Addresses, b.Addresses), netip.Addr.Compare)
+	a.Ports = sortedSet(slices.Concat(a.Ports, b.Ports), comparePorts)
+	a.Principal = agreed(diags, a, b, "principal", a.Principal, b.Principal)
+	a.Host = agreed(diags, a, b, "host", a.Host, b.Host)
+	a.Zone = agreed(diags, a, b, "zone", a.Zone, b.Zone)
+	a.Namespace = agreed(diags, a, b, "namespace", a.Namespace, b.Namespace)
+	return a
+}
+
+func agreed(diags *diag.List, a, b Workload, what, x, y string) string {
+	if x != "" && y != "" && x != y {
+		conflict(diags, a, b, what, x, y)
+	}
+	return cmp.Or(x, y)
+}
+
+func conflict(diags *diag.List, a, b Workload, what, x, y string) {
+	diags.Errorf(b.Source, "sources-disagree", "%s of workload %s is %q here and %q at %s", what, a.Name, y, x, a.Source).
+		WithHelp("correct one of the sources, or leave one of them out")
+}
+
+func sortedSet[T comparable](in []T, order func(a, b T) int) []T {
+	out := slices.Clone(in)
+	slices.SortFunc(out, order)
+	return slices.Compact(out)
+}
+
+func comparePorts(a, b Port) int {
+	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Number, b.Number), cmp.Compare(a.Protocol, b.Protocol))
+}

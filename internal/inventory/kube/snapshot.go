@@ -1,0 +1,214 @@
+package kube
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"firebreak/internal/inventory"
+	"firebreak/internal/netset"
+)
+
+// snapshot turns what was collected into an inventory part.
+func (c *collector) snapshot() *inventory.Snapshot {
+	byKey := map[string]*inventory.Workload{}
+	var order []string
+	for _, o := range c.objects {
+		if c.owner(o) == o {
+			w := c.own(o)
+			byKey[o.key()], order = &w, append(order, o.key())
+		}
+	}
+	nodes := map[string][]string{}
+	for _, o := range c.objects {
+		if o.kind == "Pod" {
+			top := c.owner(o).key()
+			byKey[top].Addresses = append(byKey[top].Addresses, c.addresses(o)...)
+			nodes[top] = append(nodes[top], o.Spec.NodeName)
+		}
+	}
+	for k, names := range nodes {
+		slices.Sort(names)
+		if one := slices.Compact(names); len(one) == 1 {
+			byKey[k].Host = one[0] // pods on several nodes have no one host
+		}
+	}
+	part := &inventory.Snapshot{}
+	for _, k := range order {
+		part.Workloads = append(part.Workloads, *byKey[k])
+	}
+	for i := range c.services {
+		if f, ok := c.frontend(&c.services[i], part.Workloads); ok {
+			part.Frontends = append(part.Frontends, f)
+		}
+	}
+	return part
+}
+
+// owner walks up to the outermost controller that is present. A pod whose own
+// labels contradict its controller's template stays itself, because selectors
+// judge pods; a cycle of owners ends where it began.
+func (c *collector) owner(o *object) *object {
+	seen := map[*object]bool{}
+	top := o
+	for !seen[top] {
+		seen[top] = true
+		for _, ref := range top.Metadata.OwnerReferences {
+			if up := c.byKey[key(top.namespace(), ref.Name, ref.Kind)]; up != nil && ref.Controller {
+				top = up
+				break
+			}
+		}
+	}
+	if top != o && !lends(o, top) {
+		return o
+	}
+	return top
+}
+
+// lends reports whether every label of the owner's template holds for o too.
+func lends(o, top *object) bool {
+	have, _ := o.pod()
+	want, _ := top.pod()
+	for k, v := range want {
+		if got, ok := have[k]; !ok || got != v {
+			return false
+		}
+	}
+	return true
+}
+
+// own describes the workload that o is by itself, without its pods' addresses.
+func (c *collector) own(o *object) inventory.Workload {
+	tags, pod := o.pod()
+	w := inventory.Workload{
+		Name:      o.key(),
+		Namespace: o.namespace(),
+		Labels:    map[string]string{},
+		Principal: "system:serviceaccount:" + o.namespace() + ":" + pod.account(),
+		Source:    o.pos,
+	}
+	maps.Copy(w.Labels, tags)
+	w.Labels["k8s/namespace"] = o.namespace()
+	w.Labels["k8s/serviceaccount"] = pod.account()
+	for k, v := range c.namespaces[o.namespace()] {
+		w.Labels["k8s/namespace."+strings.ReplaceAll(k, "/", ".")] = v
+	}
+	for _, ct := range slices.Concat(pod.Containers, pod.InitContainers) {
+		for _, p := range ct.Ports {
+			proto, ok := protocol(p.Protocol)
+			if !ok || p.Number == 0 {
+				c.diags.Errorf(o.pos, "bad-port", "%s declares port %d with protocol %q", o.key(), p.Number, p.Protocol)
+				continue
+			}
+			w.Ports = append(w.Ports, inventory.Port{Name: p.Name, Number: p.Number, Protocol: proto})
+		}
+	}
+	return w
+}
+
+// addresses are those of a pod that still holds them: a pod that has ended has
+// given them back.
+func (c *collector) addresses(o *object) []netip.Addr {
+	if o.Status.Phase == "Succeeded" || o.Status.Phase == "Failed" {
+		return nil
+	}
+	texts := []string{o.Status.PodIP}
+	for _, ip := range o.Status.PodIPs {
+		texts = append(texts, ip.IP)
+	}
+	return c.parse(o, texts)
+}
+
+func (c *collector) parse(o *object, texts []string) []netip.Addr {
+	var out []netip.Addr
+	for _, t := range texts {
+		if t == "" || t == "None" {
+			continue
+		}
+		a, err := netip.ParseAddr(t)
+		if err != nil {
+			c.diags.Errorf(o.pos, "bad-address", "%s: %q is not an IP address", o.key(), t)
+			continue
+		}
+		out = append(out, a.Unmap())
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return slices.Compact(out)
+}
+
+// frontend describes a Service; false for one without a selector, whose
+// endpoints someone else decides.
+func (c *collector) frontend(o *object, workloads []inventory.Workload) (inventory.Frontend, bool) {
+	var selector labels
+	if o.Spec.Selector.Kind != yaml.MappingNode || selector.UnmarshalYAML(&o.Spec.Selector) != nil || len(selector) == 0 {
+		return inventory.Frontend{}, false
+	}
+	texts := append([]string{o.Spec.ClusterIP, o.Spec.LoadBalancerIP}, o.Spec.ClusterIPs...)
+	texts = append(texts, o.Spec.ExternalIPs...)
+	for _, in := range o.Status.LoadBalancer.Ingress {
+		texts = append(texts, in.IP)
+	}
+	f := inventory.Frontend{
+		Name:      o.key(),
+		Namespace: o.namespace(),
+		Addresses: c.parse(o, texts),
+		Selector:  selector,
+		Rewrites:  rewrites(o),
+		Source:    o.pos,
+	}
+	for _, p := range o.Spec.Ports {
+		proto, ok := protocol(p.Protocol)
+		if !ok || p.Number == 0 {
+			c.diags.Errorf(o.pos, "bad-port", "%s declares port %d with protocol %q", o.key(), p.Number, p.Protocol)
+			continue
+		}
+		fp := inventory.FrontendPort{Name: p.Name, Number: p.Number, Target: p.TargetPort.number, TargetName: p.TargetPort.name, Protocol: proto}
+		if fp.Target == 0 && fp.TargetName == "" {
+			fp.Target = fp.Number
+		}
+		f.Ports = append(f.Ports, fp)
+	}
+	for _, w := range workloads {
+		if w.Namespace == f.Namespace && subset(selector, w.Labels) {
+			f.Workloads = append(f.Workloads, w.Name)
+		}
+	}
+	slices.Sort(f.Workloads)
+	return f, true
+}
+
+// rewrites says which ends a Service changes: always the destination; the
+// source too where traffic from outside may enter at one node and be served at
+// another, which is so unless externalTrafficPolicy is Local.
+func rewrites(o *object) string {
+	outside := o.Spec.Type == "NodePort" || o.Spec.Type == "LoadBalancer"
+	if outside && o.Spec.ExternalPolicy != "Local" {
+		return "both"
+	}
+	return "destination"
+}
+
+func subset(want, have map[string]string) bool {
+	for k, v := range want {
+		if got, ok := have[k]; !ok || got != v {
+			return false
+		}
+	}
+	return true
+}
+
+func protocol(s string) (netset.Protocol, bool) {
+	switch s {
+	case "", "TCP":
+		return netset.TCP, true
+	case "UDP":
+		return netset.UDP, true
+	case "SCTP":
+		return netset.SCTP, true
+	}
+	return 0, false
+}
