@@ -97,13 +97,16 @@ type Peers struct {
 
 // Grant is the traffic of a rule towards some destinations: named ports
 // resolve at the destination, so one rule may speak of different numbers for
-// different identities.
+// different identities. Traffic is never empty. The grants of a rule may
+// overlap; the rule speaks about what is in any of them.
 type Grant struct {
 	To      Peers
 	Traffic netset.Traffic
 }
 
-// Rule is a resolved rule. The union of the Grants' To is the rule's To.
+// Rule is a resolved rule. The union of the Grants' To is the rule's To, less
+// the destinations that have no port of any of the names that the rule gives.
+// FromText, ToText and PortsText say what was written, for people.
 type Rule struct {
 	Ref      flow.Rule
 	Tier     Tier
@@ -115,6 +118,10 @@ type Rule struct {
 	Reason   string
 	Owner    string
 	Pos      diag.Pos
+
+	FromText  string // "service orders", "zone web", "select env!=prod", "any"
+	ToText    string
+	PortsText string // "postgres", "TCP 8080; UDP 53", "all"
 }
 
 // Policy is a policy resolved against one inventory. It is immutable and safe

@@ -67,7 +67,7 @@ func readDocument(d doc.Document, part *inventory.Snapshot, diags *diag.List) {
 
 func unknownKind(diags *diag.List, place diag.Pos, kind string) {
 	d := diags.Errorf(place, "unknown-kind", "an inventory has no kind %q", kind)
-	if c := doc.Closest(kind, kinds); c != "" {
+	if c := diag.Nearest(kind, kinds); c != "" {
 		d.WithHelp("did you mean %s?", c)
 	} else {
 		d.WithHelp("it has Workload and Frontend")

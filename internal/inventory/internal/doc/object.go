@@ -173,42 +173,10 @@ func (o *Object) Done() {
 			continue
 		}
 		d := o.diags.Errorf(o.Pos(k), "unknown-field", "%s has no field %q", o.what, k.Value)
-		if c := Closest(k.Value, o.asked); c != "" {
+		if c := diag.Nearest(k.Value, o.asked); c != "" {
 			d.WithHelp("did you mean %q?", c)
 		} else {
 			d.WithHelp("it has %s", strings.Join(o.asked, ", "))
 		}
 	}
-}
-
-// Closest returns the candidate nearest to word, or "" if none is near: at
-// most a third of its letters may differ.
-func Closest(word string, candidates []string) string {
-	best, bestDist := "", len(word)/3+1
-	for _, c := range candidates {
-		if d := distance(strings.ToLower(word), strings.ToLower(c)); d <= bestDist && (best == "" || d < bestDist) {
-			best, bestDist = c, d
-		}
-	}
-	return best
-}
-
-// distance is the number of letters to insert, delete or replace.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }

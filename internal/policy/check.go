@@ -1,0 +1,132 @@
+package policy
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"firebreak/internal/diag"
+	"firebreak/internal/inventory"
+	"firebreak/internal/label"
+	"firebreak/internal/lang"
+	"firebreak/internal/netset"
+)
+
+func portsNamed(ports []inventory.Port, name string) netset.Traffic {
+	t := netset.None()
+	for _, p := range ports {
+		if p.Name == name {
+			t = t.Union(netset.Of(p.Protocol, p.Number, p.Number))
+		}
+	}
+	return t
+}
+
+// checkInventory finds what cannot be, and what an estate would regret.
+func (r *resolver) checkInventory() {
+	owner := map[netip.Addr]*inventory.Workload{}
+	for i := range r.p.Inventory.Workloads {
+		w := &r.p.Inventory.Workloads[i]
+		for _, a := range w.Addresses {
+			if other := owner[a]; other != nil {
+				r.diags.Warnf(w.Source, "shared-address", "%s belongs to workload %s and to workload %s", a, other.Name, w.Name).
+					WithHelp("as a peer, such an address is permitted only what all of its owners are permitted")
+				continue
+			}
+			owner[a] = w
+			r.checkAddress(w, a)
+		}
+	}
+}
+
+func (r *resolver) checkAddress(w *inventory.Workload, a netip.Addr) {
+	b := slices.IndexFunc(builtins[:], func(b PrefixPeer) bool { return b.Prefix.Contains(a) })
+	switch {
+	case b >= 0:
+		r.diags.Errorf(w.Source, "invalid-inventory", "workload %s has the address %s, which is the %s's", w.Name, a, builtins[b].Builtin)
+	case a.IsUnspecified() || a.IsMulticast():
+		r.diags.Errorf(w.Source, "invalid-inventory", "workload %s has the address %s, which no workload can have", w.Name, a)
+	case len(r.p.Networks) > 0 && !inside(netip.PrefixFrom(a, a.BitLen()), r.p.Networks):
+		r.diags.Warnf(w.Source, "address-outside-estate", "the address %s of workload %s is in none of the estate's networks", a, w.Name).
+			WithHelp("add its network to the Estate's networks; only there is an address without an owner unknown instead of the world's")
+	}
+}
+
+// checkRule finds what is unwise in one rule.
+func (r *resolver) checkRule(rule *lang.Rule, out *Rule) {
+	ends := []lang.Endpoint{rule.From, rule.To}
+	peers := []Peers{out.From, out.To}
+	for i, e := range ends {
+		switch {
+		case e.CIDR && r.enforces(peers[1-i]):
+			r.diags.Errorf(e.Pos, "cidr-in-rule", "rule %s names an address range where a zone enforces", rule.Name).
+				WithHelp("name workloads by their labels; what is outside the estate is an External with an owner and a reason")
+		case e.Kind == lang.BySelect && len(peers[i].Identities) == 0:
+			r.nothing(e.Pos, "rule "+rule.Name, e.Selector)
+		case e.Kind == lang.ByPrincipal && len(peers[i].Identities) == 0:
+			r.diags.Warnf(e.Pos, "selector-matches-nothing", "rule %s: no workload has the principal %s", rule.Name, e.Name)
+		}
+		if e.Kind == lang.BySelect && rule.Effect == lang.Allow && e.Selector.MatchesAbsence() {
+			r.diags.Warnf(e.Pos, "selector-matches-absence", "the selector %q also allows workloads that lack the label", e.Selector).
+				WithHelp("to demand that the label be there, begin the selector with %q", strings.Join(absentKeys(e.Selector), ",")+",")
+		}
+	}
+}
+
+// absentKeys returns the labels whose absence the selector tolerates: those of
+// which nothing in it demands that they be there.
+func absentKeys(s label.Selector) []string {
+	return slices.DeleteFunc(s.Keys(), func(k string) bool {
+		return slices.ContainsFunc(s.Requirements(), func(q label.Requirement) bool {
+			return q.Key == k && (q.Op == label.In || q.Op == label.Exists)
+		})
+	})
+}
+
+// enforces reports whether some workload of the peers is in a zone that does.
+func (r *resolver) enforces(p Peers) bool {
+	if p.Any {
+		return slices.ContainsFunc(r.p.Zones, func(z Zone) bool { return z.Stage == Enforce })
+	}
+	return slices.ContainsFunc(p.Identities, func(id int) bool {
+		return r.p.Zones[r.p.Identities[id].Zone].Stage == Enforce
+	})
+}
+
+// checkNamed judges a port name by how many of the destinations know it.
+func (r *resolver) checkNamed(rule *lang.Rule, p lang.Port, found, of int) {
+	switch {
+	case rule.To.Kind == lang.ByExternal:
+		r.diags.Errorf(p.Pos, "bad-port", "an External has no named ports: %q", p.Name).WithHelp("write a number, as in 443/TCP")
+	case found == 0 && (of > 0 || rule.To.Kind == lang.ByService):
+		if rule.To.Kind == lang.ByService && r.declares(rule.To.Name, p.Name) {
+			return // the service is empty, and has been reported
+		}
+		d := r.diags.Errorf(p.Pos, "unknown-reference", "no destination of rule %s has a port named %q", rule.Name, p.Name)
+		if near := diag.Nearest(p.Name, r.portNames()); near != "" {
+			d.WithHelp("did you mean %q?", near)
+		}
+	case found < of && rule.To.Kind != lang.ByAny:
+		r.diags.Warnf(p.Pos, "port-not-everywhere", "%d of %d identities that rule %s reaches have no port named %q: there it says nothing", of-found, of, rule.Name, p.Name)
+	}
+}
+
+func (r *resolver) declares(service, port string) bool {
+	i := slices.Index(r.serviceNames, service)
+	return i >= 0 && !portsNamed(r.p.Services[i].Ports, port).IsEmpty()
+}
+
+func (r *resolver) portNames() []string {
+	var out []string
+	for _, s := range r.p.Services {
+		for _, p := range s.Ports {
+			out = append(out, p.Name)
+		}
+	}
+	for _, g := range r.groups {
+		for _, p := range g.workload.Ports {
+			out = append(out, p.Name)
+		}
+	}
+	return out
+}

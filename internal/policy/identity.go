@@ -1,0 +1,216 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"firebreak/internal/diag"
+	"firebreak/internal/inventory"
+	"firebreak/internal/label"
+	"firebreak/internal/lang"
+)
+
+// group is what an identity is made from: one workload that stands for all of
+// them, and what the policy makes of it.
+type group struct {
+	workload *inventory.Workload
+	zone     int
+	services []int
+}
+
+// relevant is what rules can tell workloads apart by.
+type relevant struct {
+	labels    []string // keys that some selector mentions, sorted
+	ports     []string // port names that some rule mentions, sorted
+	principal bool     // some rule mentions a principal
+}
+
+func (r *resolver) relevant() relevant {
+	keys, ports := map[string]bool{}, map[string]bool{}
+	var out relevant
+	add := func(s label.Selector) {
+		for _, k := range s.Keys() {
+			keys[k] = true
+		}
+	}
+	for _, s := range slices.Concat(r.zoneSelects, r.serviceSelects) {
+		if s != nil {
+			add(s.Selector)
+		}
+	}
+	for _, pol := range r.dir.Policies {
+		for _, rule := range pol.Rules {
+			for _, e := range []lang.Endpoint{rule.From, rule.To} {
+				add(e.Selector)
+				out.principal = out.principal || e.Kind == lang.ByPrincipal
+			}
+			for _, p := range rule.Ports {
+				if p.Name != "" {
+					ports[p.Name] = true
+				}
+			}
+		}
+	}
+	out.labels, out.ports = slices.Sorted(maps.Keys(keys)), slices.Sorted(maps.Keys(ports))
+	return out
+}
+
+// key is the canonical text of everything relevant about w but its zone, which
+// follows from the rest, unless the workload was assigned outright.
+func (rel relevant) key(w *inventory.Workload) string {
+	var b strings.Builder
+	for _, k := range rel.labels {
+		if v, ok := w.Labels[k]; ok {
+			fmt.Fprintf(&b, " label:%s=%q", k, v)
+		}
+	}
+	for _, name := range rel.ports {
+		for _, p := range w.Ports {
+			if p.Name == name {
+				fmt.Fprintf(&b, " port:%q=%d/%s", name, p.Number, p.Protocol)
+			}
+		}
+	}
+	if rel.principal && w.Principal != "" {
+		fmt.Fprintf(&b, " principal:%q", w.Principal)
+	}
+	if w.Zone != "" {
+		fmt.Fprintf(&b, " assigned:%q", w.Zone)
+	}
+	return b.String()
+}
+
+// identities groups the workloads, and selects once per group.
+func (r *resolver) identities() {
+	inv, rel := r.p.Inventory, r.relevant()
+	byKey := map[string]int{}
+	r.p.IdentityOf = make([]int, len(inv.Workloads))
+	for i := range inv.Workloads {
+		w := &inv.Workloads[i]
+		key := rel.key(w)
+		id, known := byKey[key]
+		if !known {
+			id = len(r.groups)
+			byKey[key] = id
+			r.groups = append(r.groups, r.group(w))
+			zone := r.groups[id].zone
+			r.p.Identities = append(r.p.Identities, Identity{Key: fmt.Sprintf("zone:%q", r.p.Zones[zone].Name) + key, Zone: zone})
+		}
+		r.p.IdentityOf[i] = id
+		r.p.Identities[id].Workloads = append(r.p.Identities[id].Workloads, i)
+	}
+	r.spread()
+	r.checkSelects()
+}
+
+// group finds the zone and the services of a workload.
+func (r *resolver) group(w *inventory.Workload) *group {
+	g := &group{workload: w, zone: len(r.p.Zones) - 1}
+	for i, s := range r.serviceSelects {
+		if s != nil && s.Selector.Matches(w.Labels) {
+			g.services = append(g.services, i)
+		}
+	}
+	if w.Zone != "" {
+		if i := slices.Index(r.zoneNames, w.Zone); i >= 0 {
+			g.zone = i
+		} else {
+			r.unknown(w.Source, "zone", w.Zone, r.zoneNames)
+		}
+		return g
+	}
+	first := -1
+	for i, s := range r.zoneSelects {
+		switch {
+		case s == nil || !s.Selector.Matches(w.Labels):
+		case first < 0:
+			first, g.zone = i, i
+		case r.overlaps[[2]int{first, i}]: // one workload of a pair of zones is enough
+		default:
+			r.overlaps[[2]int{first, i}] = true
+			r.diags.Errorf(s.Pos, "overlapping-zones", "workload %s is in the zones %s and %s", w.Name, r.zoneNames[first], r.zoneNames[i]).
+				WithHelp("zones partition the inventory: make one of the two selectors exclude the other")
+		}
+	}
+	return g
+}
+
+// spread copies to every workload what its group says.
+func (r *resolver) spread() {
+	n := len(r.p.Inventory.Workloads)
+	r.p.ZoneOf, r.p.ServicesOf = make([]int, n), make([][]int, n)
+	for i, id := range r.p.IdentityOf {
+		g := r.groups[id]
+		r.p.ZoneOf[i], r.p.ServicesOf[i] = g.zone, g.services
+		for _, s := range g.services {
+			r.p.Services[s].Workloads = append(r.p.Services[s].Workloads, i)
+		}
+	}
+}
+
+// checkSelects warns of zones and services that are empty.
+func (r *resolver) checkSelects() {
+	inhabited := map[int]bool{}
+	for _, g := range r.groups {
+		inhabited[g.zone] = true
+	}
+	for i, s := range r.zoneSelects {
+		if s != nil && !inhabited[i] {
+			r.nothing(s.Pos, "zone "+r.zoneNames[i], s.Selector)
+		}
+	}
+	for i, s := range r.serviceSelects {
+		if s != nil && len(r.p.Services[i].Workloads) == 0 {
+			r.nothing(s.Pos, "service "+r.serviceNames[i], s.Selector)
+		}
+	}
+}
+
+func (r *resolver) nothing(pos diag.Pos, what string, s label.Selector) {
+	d := r.diags.Warnf(pos, "selector-matches-nothing", "%s selects no workload", what)
+	if help := r.nearestLabel(s); help != "" {
+		d.WithHelp("%s", help)
+	}
+}
+
+// nearestLabel looks for the requirement that fails everywhere, and for what
+// was probably meant instead.
+func (r *resolver) nearestLabel(s label.Selector) string {
+	keys, values := map[string]bool{}, map[string]map[string]bool{}
+	for _, g := range r.groups {
+		for k, v := range g.workload.Labels {
+			keys[k] = true
+			if values[k] == nil {
+				values[k] = map[string]bool{}
+			}
+			values[k][v] = true
+		}
+	}
+	for _, q := range s.Requirements() {
+		if q.Op != label.In && q.Op != label.Exists {
+			continue
+		}
+		if !keys[q.Key] {
+			if near := diag.Nearest(q.Key, slices.Collect(maps.Keys(keys))); near != "" {
+				return fmt.Sprintf("no workload has a label %s; did you mean %s?", q.Key, near)
+			}
+			return fmt.Sprintf("no workload has a label %s", q.Key)
+		}
+		for _, v := range q.Values {
+			if near := diag.Nearest(v, slices.Collect(maps.Keys(values[q.Key]))); near != "" && !values[q.Key][v] {
+				return fmt.Sprintf("no workload has %s=%s; did you mean %s=%s?", q.Key, v, q.Key, near)
+			}
+		}
+	}
+	return ""
+}
+
+// unknown reports a name that nothing has.
+func (r *resolver) unknown(pos diag.Pos, kind, name string, known []string) {
+	d := r.diags.Errorf(pos, "unknown-reference", "there is no %s %q", kind, name)
+	if near := diag.Nearest(name, known); near != "" {
+		d.WithHelp("did you mean %q?", near)
+	}
+}
