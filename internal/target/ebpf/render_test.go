@@ -1,0 +1,368 @@
+package ebpf
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"firebreak/internal/datapath/layout"
+	"firebreak/internal/diag"
+	"firebreak/internal/flow"
+	"firebreak/internal/inventory"
+	"firebreak/internal/netset"
+	"firebreak/internal/policy"
+)
+
+// kernel looks decisions up exactly as the programs do.
+type kernel struct {
+	t       *layout.Tables
+	matcher *matcher
+}
+
+func (k kernel) class(proto netset.Protocol, port uint16) uint16 {
+	switch proto {
+	case netset.ICMP:
+		return layout.ClassICMP
+	case netset.Other:
+		return layout.ClassOther
+	}
+	for _, r := range k.t.Classes {
+		if r.Protocol == uint8(proto) && r.Lo <= port && port <= r.Hi {
+			return r.Class
+		}
+	}
+	return layout.ClassAny
+}
+
+func (k kernel) decide(local, peer uint32, d flow.Direction, class uint16) (layout.PolicyValue, bool) {
+	for _, key := range []layout.PolicyKey{
+		{Local: local, Peer: peer, Class: class, Direction: d},
+		{Local: local, Peer: peer, Class: layout.ClassAny, Direction: d},
+		{Local: local, Peer: layout.AnyPeer, Class: class, Direction: d},
+		{Local: local, Peer: layout.AnyPeer, Class: layout.ClassAny, Direction: d},
+	} {
+		if v, ok := k.t.Policy[key]; ok {
+			return v, true
+		}
+	}
+	return layout.PolicyValue{}, false
+}
+
+// far is what an address is, by the policy alone.
+type farEnd struct {
+	idents    []int // of all its owners
+	externals []int
+	builtin   bool
+}
+
+func farOf(p *policy.Policy, a netip.Addr) farEnd {
+	var f farEnd
+	for w := range p.Inventory.Workloads {
+		if slices.Contains(p.Inventory.Workloads[w].Addresses, a) {
+			f.idents = append(f.idents, p.IdentityOf[w])
+		}
+	}
+	if f.idents != nil {
+		return f
+	}
+	for _, n := range p.Networks {
+		if n.Contains(a) {
+			return f
+		}
+	}
+	for x := range p.Externals {
+		for _, c := range p.Externals[x].CIDRs {
+			if c.Contains(a) {
+				f.externals = append(f.externals, x)
+			}
+		}
+	}
+	return f
+}
+
+// says is the answer of the slow evaluation: whether it passes, and by what.
+type says struct {
+	allow bool
+	ref   flow.Rule
+}
+
+// slow evaluates every rule for one end, one far identity (or -1), one set of
+// Externals and one port, tier by tier, as the language defines it.
+func slow(p *policy.Policy, local int, d flow.Direction, far int, externals []int, proto netset.Protocol, port uint16, inForce bool) says {
+	matches := func(e policy.Peers, ident int, exts []int) bool {
+		return e.Any || ident >= 0 && slices.Contains(e.Identities, ident) ||
+			slices.ContainsFunc(exts, func(x int) bool { return slices.Contains(e.Externals, x) })
+	}
+	var speaking []policy.Rule
+	for _, r := range p.Rules {
+		if inForce && r.Stage != policy.Enforce {
+			continue
+		}
+		for _, g := range r.Grants {
+			ok := false
+			if d == flow.Egress {
+				ok = matches(r.From, local, nil) && matches(g.To, far, externals)
+			} else {
+				ok = matches(r.From, far, externals) && matches(g.To, local, nil)
+			}
+			if ok && g.Traffic.Contains(proto, port) {
+				speaking = append(speaking, r)
+				break
+			}
+		}
+	}
+	find := func(f func(policy.Rule) bool) (policy.Rule, bool) {
+		if i := slices.IndexFunc(speaking, f); i >= 0 {
+			return speaking[i], true
+		}
+		return policy.Rule{}, false
+	}
+	if r, ok := find(func(r policy.Rule) bool { return r.Tier == policy.Platform }); ok && r.Effect != policy.Pass {
+		return says{r.Effect == policy.Allow, r.Ref}
+	}
+	for _, tier := range []policy.Tier{policy.Application, policy.Baseline} {
+		for _, e := range []policy.Effect{policy.Deny, policy.Allow} {
+			if r, ok := find(func(r policy.Rule) bool { return r.Tier == tier && r.Effect == e }); ok {
+				return says{e == policy.Allow, r.Ref}
+			}
+		}
+	}
+	z := p.Zones[p.Identities[local].Zone]
+	if z.DefaultAllow || inForce && z.Stage != policy.Enforce {
+		return says{true, flow.Rule{Rule: "default-allow", File: z.Pos.File, Line: z.Pos.Line}}
+	}
+	return says{false, flow.Rule{Rule: "default-deny", File: z.Pos.File, Line: z.Pos.Line}}
+}
+
+// slowAddress is slow for several possible ends here and all owners there:
+// the strictest far owner, then the loosest end here. It returns the verdict
+// and every rule that may be named for it.
+func slowAddress(p *policy.Policy, locals []int, d flow.Direction, f farEnd, proto netset.Protocol, port uint16, inForce bool) (bool, []flow.Rule) {
+	allow, refs := false, map[bool][]flow.Rule{}
+	for _, l := range locals {
+		fars := f.idents
+		if len(fars) == 0 {
+			fars = []int{-1}
+		}
+		all, by := true, map[bool][]flow.Rule{}
+		for _, far := range fars {
+			s := slow(p, l, d, far, f.externals, proto, port, inForce)
+			all = all && s.allow
+			by[s.allow] = append(by[s.allow], s.ref)
+		}
+		allow = allow || all
+		refs[all] = append(refs[all], by[all]...)
+	}
+	return allow, refs[allow]
+}
+
+var addressPool = []netip.Addr{
+	netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.0.0.3"),
+	netip.MustParseAddr("10.0.0.4"), netip.MustParseAddr("fd00::1"), netip.MustParseAddr("fd00::2"),
+	netip.MustParseAddr("203.0.113.77"), // a workload may live outside the estate's networks
+}
+
+var strangers = []netip.Addr{
+	netip.MustParseAddr("10.9.9.9"), netip.MustParseAddr("fd00::99"), netip.MustParseAddr("8.8.8.8"),
+	netip.MustParseAddr("203.0.113.5"), netip.MustParseAddr("203.0.113.200"), netip.MustParseAddr("2001:db8::5"),
+}
+
+var portPool = []uint16{0, 1, 79, 80, 81, 443, 8000, 8040, 8080, 65535}
+
+func drawTraffic(t *rapid.T) netset.Traffic {
+	tr := netset.None()
+	for range rapid.IntRange(1, 3).Draw(t, "parts") {
+		switch rapid.IntRange(0, 6).Draw(t, "kind") {
+		case 0:
+			return netset.All()
+		case 1:
+			tr = tr.Union(netset.Of(netset.ICMP, 0, 0))
+		case 2:
+			tr = tr.Union(netset.Of(netset.Other, 0, 0))
+		case 3:
+			tr = tr.Union(netset.Of(netset.TCP, 0, 65535))
+		default:
+			a, b := rapid.SampledFrom(portPool).Draw(t, "lo"), rapid.SampledFrom(portPool).Draw(t, "hi")
+			proto := rapid.SampledFrom([]netset.Protocol{netset.TCP, netset.UDP, netset.SCTP}).Draw(t, "proto")
+			tr = tr.Union(netset.Of(proto, min(a, b), max(a, b)))
+		}
+	}
+	return tr
+}
+
+func drawPeers(t *rapid.T, identities, externals int) policy.Peers {
+	if rapid.IntRange(0, 4).Draw(t, "any") == 0 {
+		return policy.Peers{Any: true}
+	}
+	var p policy.Peers
+	for i := range identities {
+		if rapid.IntRange(0, 2).Draw(t, "in") == 0 {
+			p.Identities = append(p.Identities, i)
+		}
+	}
+	for i := range externals {
+		if rapid.IntRange(0, 3).Draw(t, "x") == 0 {
+			p.Externals = append(p.Externals, i)
+		}
+	}
+	return p
+}
+
+func drawPolicy(t *rapid.T) *policy.Policy {
+	p := &policy.Policy{Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/16")}}
+	for i, name := range []string{"a", "b", "unassigned"} {
+		p.Zones = append(p.Zones, policy.Zone{
+			Name: name, Stage: policy.Stage(rapid.IntRange(0, 2).Draw(t, "stage")),
+			DefaultAllow: rapid.Bool().Draw(t, "default"), Pos: diag.Pos{File: "zones.yaml", Line: 10 * (i + 1)},
+		})
+	}
+	p.Externals = []policy.External{
+		{Name: "psp", CIDRs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}},
+		{Name: "half", CIDRs: []netip.Prefix{netip.MustParsePrefix("203.0.113.128/25"), netip.MustParsePrefix("2001:db8::/32")}},
+	}
+	inv := &inventory.Snapshot{}
+	idents := rapid.IntRange(2, 5).Draw(t, "identities")
+	for i := range idents {
+		id := policy.Identity{Key: fmt.Sprintf("app=%d", i), Zone: rapid.IntRange(0, 2).Draw(t, "zone")}
+		for range rapid.IntRange(1, 2).Draw(t, "workloads") {
+			w := inventory.Workload{Name: fmt.Sprintf("w%d", len(inv.Workloads))}
+			if i == 0 {
+				w.Name = HostWorkload("unassigned")
+				id.Zone = 2
+			} else {
+				w.Addresses = rapid.SliceOfNDistinct(rapid.SampledFrom(addressPool), 0, 3, rapid.ID).Draw(t, "addresses")
+			}
+			id.Workloads = append(id.Workloads, len(inv.Workloads))
+			p.IdentityOf = append(p.IdentityOf, i)
+			inv.Workloads = append(inv.Workloads, w)
+			if i == 0 {
+				break
+			}
+		}
+		p.Identities = append(p.Identities, id)
+	}
+	p.Inventory = inv
+	for i := range rapid.IntRange(0, 9).Draw(t, "rules") {
+		r := policy.Rule{
+			Ref:    flow.Rule{Policy: "p", Rule: fmt.Sprint("r", i), File: "rules.yaml", Line: i + 1},
+			Tier:   policy.Tier(rapid.IntRange(0, 2).Draw(t, "tier")),
+			Effect: policy.Effect(rapid.IntRange(0, 1).Draw(t, "effect")),
+			Stage:  policy.Stage(rapid.IntRange(0, 2).Draw(t, "rulestage")),
+			From:   drawPeers(t, idents, len(p.Externals)),
+		}
+		if r.Tier == policy.Platform {
+			r.Priority = i // ties are refused before a policy is resolved
+			r.Effect = policy.Effect(rapid.IntRange(0, 2).Draw(t, "platformeffect"))
+		}
+		for range rapid.IntRange(1, 2).Draw(t, "grants") {
+			r.Grants = append(r.Grants, policy.Grant{To: drawPeers(t, idents, len(p.Externals)), Traffic: drawTraffic(t)})
+		}
+		p.Rules = append(p.Rules, r)
+	}
+	slices.SortStableFunc(p.Rules, func(a, b policy.Rule) int { return int(a.Tier) - int(b.Tier) })
+	return p
+}
+
+func drawHost(t *rapid.T, p *policy.Policy) Host {
+	h := Host{Zone: "unassigned"}
+	for i, w := range p.Inventory.Workloads[1:] {
+		if rapid.Bool().Draw(t, "cgroup") {
+			h.Cgroups = append(h.Cgroups, Cgroup{ID: uint64(100 + i), Workload: w.Name})
+		}
+	}
+	h.OwnAddresses = rapid.SliceOfNDistinct(rapid.SampledFrom(append(slices.Clone(addressPool), strangers...)), 0, 4, rapid.ID).Draw(t, "own")
+	return h
+}
+
+// TestTablesSayWhatThePolicySays compares, for random policies and hosts, what
+// the kernel would look up with an evaluation of every rule, for every end on
+// the host, every kind of far end and the ports around every border.
+func TestTablesSayWhatThePolicySays(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := drawPolicy(t)
+		h := drawHost(t, p)
+		n := &Numbers{}
+		tables, diags := Render(p, h, n)
+		if diags.HasErrors() {
+			t.Fatal(diags)
+		}
+		k := kernel{tables, newMatcher(tables.Addresses)}
+		rules := Rules(p, n)
+		for local, idents := range ends(t, p, h, k) {
+			for _, a := range append(slices.Clone(addressPool), strangers...) {
+				far, _ := k.matcher.find(a)
+				checkEnd(t, p, k, rules, local, idents, far.Peer, farOf(p, a))
+			}
+		}
+	})
+}
+
+// ends lists the local numbers in use and the identities behind each, worked
+// out from the host, not from the tables.
+func ends(t *rapid.T, p *policy.Policy, h Host, k kernel) map[uint32][]int {
+	out := map[uint32][]int{k.t.HostIdentity: {p.IdentityOf[0]}}
+	here := map[int]bool{}
+	for i, w := range p.Inventory.Workloads {
+		for _, c := range h.Cgroups {
+			if c.Workload == w.Name {
+				here[i] = true
+				at := slices.IndexFunc(k.t.Cgroups, func(x layout.Cgroup) bool { return x.ID == c.ID })
+				out[k.t.Cgroups[at].Local] = []int{p.IdentityOf[i]}
+			}
+		}
+		for _, a := range h.OwnAddresses {
+			here[i] = here[i] || slices.Contains(w.Addresses, a)
+		}
+	}
+	for _, a := range append(slices.Clone(addressPool), strangers...) {
+		e, _ := k.matcher.find(a)
+		owned, mine, own := 0, []int(nil), slices.Contains(h.OwnAddresses, a)
+		for i, w := range p.Inventory.Workloads {
+			if slices.Contains(w.Addresses, a) {
+				owned++
+				if here[i] {
+					mine = append(mine, p.IdentityOf[i])
+				}
+			}
+		}
+		if (e.Flags&layout.Workload != 0) != (owned > 0) || (e.Flags&layout.Shared != 0) != (owned > 1) || (e.Flags&layout.Own != 0) != own {
+			t.Fatalf("%s: flags %b with %d owners, own=%v", a, e.Flags, owned, own)
+		}
+		switch {
+		case mine != nil:
+			out[e.Local] = mine
+		case own && owned == 0:
+			if e.Local != k.t.HostIdentity {
+				t.Fatalf("%s is the host's own but has local identity %d", a, e.Local)
+			}
+		case e.Local != 0:
+			t.Fatalf("%s is not on this host but has local identity %d", a, e.Local)
+		}
+	}
+	return out
+}
+
+func checkEnd(t *rapid.T, p *policy.Policy, k kernel, rules map[uint32]flow.Rule, local uint32, idents []int, peer uint32, far farEnd) {
+	for _, d := range []flow.Direction{flow.Egress, flow.Ingress} {
+		for proto := range netset.NumProtocols {
+			for _, port := range portPool {
+				v, ok := k.decide(local, peer, d, k.class(proto, port))
+				if !ok {
+					t.Fatalf("no entry for local %d %s", local, d)
+				}
+				checkVerdict(t, v.AllowInForce, rules[v.InForceRule], p, idents, d, far, proto, port, true)
+				checkVerdict(t, v.AllowToCome, rules[v.ToComeRule], p, idents, d, far, proto, port, false)
+			}
+		}
+	}
+}
+
+func checkVerdict(t *rapid.T, got bool, by flow.Rule, p *policy.Policy, idents []int, d flow.Direction, far farEnd, proto netset.Protocol, port uint16, inForce bool) {
+	want, refs := slowAddress(p, idents, d, far, proto, port, inForce)
+	if got != want || !slices.Contains(refs, by) {
+		t.Fatalf("%s of identities %v, far end %+v, %s %d, in force %v:\n got %v by %v\nwant %v by one of %v", d, idents, far, proto, port, inForce, got, by, want, refs)
+	}
+}
