@@ -1,0 +1,157 @@
+package lang
+
+import (
+	"net/netip"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"firebreak/internal/diag"
+)
+
+// place is where an endpoint stands: it decides what may be named there.
+type place uint8
+
+const (
+	inRule place = iota
+	inCase
+)
+
+const endpointHelp = "exactly one of: service, zone, external, select, principal, any"
+
+// endpoint reads one end of a rule or expectation. Kind is ByNothing, with a
+// diagnostic, if it was not one.
+func (r *reader) endpoint(n *yaml.Node, what string, where place) Endpoint {
+	e := Endpoint{Pos: r.pos(n)}
+	if v := r.enter(n); v == nil || v.Kind != yaml.MappingNode {
+		if v != nil {
+			r.errorf(n, "bad-endpoint", "%s must say what it names, not just %s", what, describe(v)).
+				WithHelp("write it like %s: {service: NAME}; %s", what, endpointHelp)
+		}
+		return e
+	}
+	before, named := len(r.list), 0
+	set := func(kind EndpointKind, read func(*yaml.Node) bool) field {
+		return may(kind.String(), func(n *yaml.Node) {
+			named++
+			if e.ValuePos = r.pos(n); read(n) {
+				e.Kind = kind
+			}
+		})
+	}
+	name := func(n *yaml.Node) bool { e.Name = r.name(n, "the name"); return e.Name != "" }
+	text := func(n *yaml.Node) (ok bool) { e.Name, ok = r.text(n, "the principal"); return ok }
+	fields := []field{
+		set(ByService, name), set(ByZone, name), set(ByExternal, name), set(ByPrincipal, text),
+		set(BySelect, func(n *yaml.Node) bool { return r.endpointSelector(n, &e) }),
+		set(ByAny, r.anyTrue),
+	}
+	fields = append(fields, r.special(&e, &named, where, set)...)
+	r.object(n, what, fields...)
+	if named != 1 && !r.list[before:].HasErrors() {
+		r.errorf(n, "bad-endpoint", "%s must name one thing, not %d", what, named).WithHelp(endpointHelp)
+	}
+	if named != 1 || r.list[before:].HasErrors() {
+		return Endpoint{Pos: e.Pos}
+	}
+	return e
+}
+
+// special returns the fields that mean something else in a rule than in a
+// Case: a rule speaks of identities, a Case may ask about one workload.
+func (r *reader) special(e *Endpoint, named *int, where place, set func(EndpointKind, func(*yaml.Node) bool) field) []field {
+	if where == inCase {
+		return []field{
+			set(ByWorkload, func(n *yaml.Node) (ok bool) { e.Name, ok = r.text(n, "the name"); return ok }),
+			set(ByIP, func(n *yaml.Node) bool { return r.address(n, e) }),
+		}
+	}
+	refuse := func(name string) field {
+		return may(name, func(n *yaml.Node) {
+			r.errorf(n, "bad-endpoint", "a rule cannot name a single %s", name).
+				WithHelp("rules speak of identities: %s; addresses belong in an External", endpointHelp)
+		})
+	}
+	return []field{refuse("workload"), refuse("ip"), may("cidr", func(n *yaml.Node) {
+		*named++
+		r.cidrEndpoint(n, e)
+	})}
+}
+
+func (r *reader) endpointSelector(n *yaml.Node, e *Endpoint) bool {
+	sel := r.selector(n, "the selector")
+	if sel == nil {
+		return false
+	}
+	e.Selector = sel.Selector
+	return true
+}
+
+func (r *reader) anyTrue(n *yaml.Node) bool {
+	value, ok := r.truth(n, "any")
+	if ok && !value {
+		r.errorf(n, "bad-endpoint", "any can only be true").WithHelp("leave it out and name something else: %s", endpointHelp)
+	}
+	return ok && value
+}
+
+func (r *reader) address(n *yaml.Node, e *Endpoint) bool {
+	s, ok := r.text(n, "the address")
+	if !ok {
+		return false
+	}
+	addr, err := netip.ParseAddr(s)
+	if err != nil || addr.Zone() != "" {
+		r.errorf(n, "bad-address", "%q is no IP address", shorten(s)).WithHelp("an address is like 192.0.2.7 or 2001:db8::7")
+		return false
+	}
+	e.IP = addr.Unmap()
+	return true
+}
+
+// cidrEndpoint reads a cidr where an endpoint belongs, as if an External had
+// been written for it.
+func (r *reader) cidrEndpoint(n *yaml.Node, e *Endpoint) {
+	p, ok := r.cidr(n, "cidr")
+	if !ok {
+		return
+	}
+	pos := r.pos(n)
+	r.warnAt(pos, "cidr-in-rule", "the rule names the addresses %s instead of something that has a name, an owner and a reason", p).
+		WithHelp("declare an External with cidrs: [%s] and write {external: NAME}; addresses of the estate are never matched by either", p)
+	e.Kind, e.Name, e.CIDR, e.ValuePos = ByExternal, "cidr:"+p.String(), true, pos
+	for _, x := range r.dir.Externals {
+		if x.Name == e.Name {
+			return
+		}
+	}
+	r.dir.Externals = append(r.dir.Externals, &External{
+		Meta:  Meta{Name: e.Name, Pos: pos, NamePos: pos},
+		CIDRs: []CIDR{{p, pos}},
+	})
+}
+
+// sayCIDRs turns the warning about a cidr into an error where the text alone
+// shows that the zone at the other end enforces.
+func (r *reader) sayCIDRs() {
+	enforcing := map[string]bool{}
+	for _, z := range r.dir.Zones {
+		enforcing[z.Name] = z.Stage == Enforce
+	}
+	strict := map[diag.Pos]bool{}
+	for _, p := range r.dir.Policies {
+		for _, rule := range p.Rules {
+			for _, ends := range [][2]Endpoint{{rule.From, rule.To}, {rule.To, rule.From}} {
+				if ends[0].CIDR && ends[1].Kind == ByZone && enforcing[ends[1].Name] {
+					strict[ends[0].ValuePos] = true
+				}
+			}
+		}
+	}
+	for i, d := range r.list {
+		if d.Code == "cidr-in-rule" && strict[d.Pos] {
+			r.list[i].Severity = diag.Error
+			r.list[i].Message = strings.Replace(d.Message, "the rule names", "the rule of a zone that enforces names", 1)
+		}
+	}
+}

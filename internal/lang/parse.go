@@ -1,0 +1,172 @@
+package lang
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"firebreak/internal/diag"
+)
+
+// The bounds of what is read, so that no input can take all memory or time.
+// They are far above what people write: 10,000 rules are about 2 MiB.
+const (
+	maxFile        = 64 << 20 // bytes of one file
+	maxDocument    = 4 << 20  // bytes of one document that is ours
+	maxMarks       = 1 << 20  // characters of one document that can begin a node
+	maxVisits      = 8 << 20  // nodes visited in a run, repeated ones (aliases) included
+	maxDiagnostics = 1000     // findings of a run
+)
+
+// Parse reads every *.yaml and *.yml file of the tree and returns what its
+// Firebreak documents say, with everything that is wrong with them, sorted by
+// place. Files and folders whose names begin with a dot are left out; so are
+// documents of another apiVersion, and inventory documents (Workload and
+// Frontend), which other readers take. The Dir is never nil; it is only
+// complete if the list has no errors. Parse keeps no reference to fsys, never
+// panics on what it reads, and bounds what one run can take.
+func Parse(fsys fs.FS) (*Dir, diag.List) {
+	r := &reader{dir: &Dir{}, visits: maxVisits}
+	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
+		return r.walk(fsys, name, entry, err)
+	})
+	if err != nil {
+		r.errorAt(diag.Pos{}, "unreadable", "the policy directory cannot be read: %v", err)
+	}
+	r.checkDir()
+	r.list.Sort()
+	if r.full {
+		r.list = append(r.list, diag.Diagnostic{
+			Code: "too-many-diagnostics", Message: fmt.Sprintf("only the first %d diagnostics are shown", maxDiagnostics),
+			Help: "mend those, then run again",
+		})
+	}
+	return r.dir, r.list
+}
+
+// walk is called for everything in the tree. It goes on after errors, so that
+// one unreadable file does not hide what is wrong with the others.
+func (r *reader) walk(fsys fs.FS, name string, entry fs.DirEntry, err error) error {
+	hidden := name != "." && strings.HasPrefix(path.Base(name), ".")
+	isYAML := path.Ext(name) == ".yaml" || path.Ext(name) == ".yml"
+	switch {
+	case err != nil:
+		r.lost(diag.Pos{File: name}, "unreadable", "cannot be read: %v", cause(err))
+		return nil
+	case r.full:
+		return fs.SkipAll
+	case hidden && entry.IsDir():
+		return fs.SkipDir
+	case hidden || !isYAML || entry.IsDir():
+		return nil
+	}
+	text, err := readFile(fsys, name)
+	if err != nil {
+		r.lost(diag.Pos{File: name}, "unreadable", "cannot be read: %v", cause(err))
+		return nil
+	}
+	r.file = name
+	for _, c := range split(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))) {
+		r.chunk(c)
+	}
+	return nil
+}
+
+// cause leaves out the path, which the diagnostic's place already names.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// readFile reads a regular file (or what a link leads to) up to maxFile. A
+// pipe or device is refused unopened: opening one could wait for ever.
+func readFile(fsys fs.FS, name string) ([]byte, error) {
+	info, err := fs.Stat(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is not a regular file")
+	}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("it is larger than %d MiB", maxFile>>20)
+	}
+	return text, err
+}
+
+// chunk reads one document of a stream (or more, if they are separated in a
+// way that split does not see).
+func (r *reader) chunk(c chunk) {
+	r.line = c.line
+	if foreign(c.text) {
+		return
+	}
+	start := diag.Pos{File: r.file, Line: c.line + 1, Col: 1}
+	if len(c.text) > maxDocument || marks(c.text) > maxMarks {
+		r.lost(start, "too-large", "the document is too large to be a policy document").
+			WithHelp("divide it into several documents, each below %d MiB", maxDocument>>20)
+		return
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(c.text))
+	for !r.full {
+		var n yaml.Node
+		err := decode(decoder, &n)
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			r.syntaxError(err, start)
+			return
+		}
+		if n.Kind == yaml.DocumentNode && len(n.Content) == 1 {
+			r.document(n.Content[0])
+		}
+	}
+}
+
+// decode turns a panic of the YAML reader into an error: what it reads is not
+// ours, and neither is the reader.
+func decode(d *yaml.Decoder, n *yaml.Node) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("the YAML reader gave up: %v", v)
+		}
+	}()
+	return d.Decode(n)
+}
+
+// lost is errorAt for what keeps a whole document from being read.
+func (r *reader) lost(pos diag.Pos, code, format string, args ...any) *diag.Diagnostic {
+	r.unread = true
+	return r.errorAt(pos, code, format, args...)
+}
+
+// syntaxError reports what the YAML reader said, at the line that it named.
+func (r *reader) syntaxError(err error, start diag.Pos) {
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	pos := start
+	if rest, ok := strings.CutPrefix(message, "line "); ok {
+		if number, text, ok := strings.Cut(rest, ": "); ok {
+			if line, err := strconv.Atoi(number); err == nil && line > 0 {
+				pos.Line, message = r.line+line, text
+			}
+		}
+	}
+	r.lost(pos, "yaml-syntax", "this is not YAML: %s", shorten(message))
+}

@@ -1,0 +1,68 @@
+package lang
+
+import (
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"firebreak/internal/netset"
+)
+
+const portHelp = "a port is a name of the destination's ports, or like 5432/TCP, 8000-8080/TCP, icmp"
+
+// port reads an entry of a rule's ports.
+func (r *reader) port(n *yaml.Node) (Port, bool) {
+	s, ok := r.text(n, "a port")
+	if !ok {
+		return Port{}, false
+	}
+	p := Port{Pos: r.pos(n)}
+	number, protocol, slash := strings.Cut(s, "/")
+	switch {
+	case strings.EqualFold(s, "icmp"):
+		p.Traffic = netset.Of(netset.ICMP, 0, 0)
+	case slash:
+		p.Traffic, ok = r.numbered(n, s, number, protocol)
+	case validPortName(s):
+		p.Name = s
+	default:
+		ok = false
+		d := r.errorf(n, "bad-port", "%q is no port", shorten(s))
+		if _, valid := portRange(s); valid {
+			d.WithHelp("say which protocol: %s/TCP or %s/UDP", s, s)
+		} else {
+			d.WithHelp(portHelp)
+		}
+	}
+	return p, ok
+}
+
+func (r *reader) numbered(n *yaml.Node, s, number, protocol string) (netset.Traffic, bool) {
+	ports, valid := portRange(number)
+	proto, known := netset.ParseProtocol(protocol)
+	switch {
+	case !valid:
+		r.errorf(n, "bad-port", "%q is no port: what stands before '/' must be a number from 1 to 65535, or two with '-' between, the lower first", shorten(s)).
+			WithHelp(portHelp)
+	case !known || !proto.HasPorts():
+		r.errorf(n, "bad-port", "%q is no port: %q is no protocol with ports", shorten(s), shorten(protocol)).
+			WithHelp("%s", oneOf(protocol, withPorts))
+	default:
+		return netset.Of(proto, ports.Lo, ports.Hi), true
+	}
+	return netset.None(), false
+}
+
+// portRange reads N or N-M. Port 0 is only taken as the beginning of a range:
+// 0-65535 is everything that the protocol has.
+func portRange(s string) (netset.Range, bool) {
+	lo, hi, isRange := strings.Cut(s, "-")
+	if !isRange {
+		hi = lo
+	}
+	a, errA := strconv.ParseUint(lo, 10, 16)
+	b, errB := strconv.ParseUint(hi, 10, 16)
+	ok := errA == nil && errB == nil && a <= b && b > 0
+	return netset.Range{Lo: uint16(a), Hi: uint16(b)}, ok
+}

@@ -1,0 +1,319 @@
+package lang
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"firebreak/internal/diag"
+)
+
+// reader is the state of one run of Parse.
+type reader struct {
+	dir    *Dir
+	list   diag.List
+	full   bool   // maxDiagnostics has been reached; nothing more is reported
+	file   string // that is being read
+	line   int    // lines of it before the chunk that is being read
+	visits int    // nodes that may still be visited
+
+	estates []*Estate
+	unread  bool // a document could not be read; it may have been the Estate
+}
+
+// maxText is the longest text that a field may hold, in bytes.
+const maxText = 4096
+
+func (r *reader) pos(n *yaml.Node) diag.Pos {
+	return diag.Pos{File: r.file, Line: r.line + n.Line, Col: n.Column}
+}
+
+// errorAt adds an error, unless there are too many already. What it returns is
+// never nil and may be given a help text.
+func (r *reader) errorAt(pos diag.Pos, code, format string, args ...any) *diag.Diagnostic {
+	if len(r.list) >= maxDiagnostics {
+		r.full = true
+		return &diag.Diagnostic{}
+	}
+	return r.list.Errorf(pos, code, format, args...)
+}
+
+func (r *reader) errorf(n *yaml.Node, code, format string, args ...any) *diag.Diagnostic {
+	return r.errorAt(r.pos(n), code, format, args...)
+}
+
+func (r *reader) warnAt(pos diag.Pos, code, format string, args ...any) *diag.Diagnostic {
+	d := r.errorAt(pos, code, format, args...)
+	d.Severity = diag.Warning
+	return d
+}
+
+// enter is called for each node that is looked at. It follows an alias, and
+// returns nil when the run's visits are used up: a few lines of aliases can
+// stand for any number of nodes.
+func (r *reader) enter(n *yaml.Node) *yaml.Node {
+	if r.visits == 0 {
+		r.errorf(n, "too-large", "the policy is too large, or repeats itself too often through aliases")
+		r.full = true
+	}
+	r.visits--
+	if r.visits < 0 {
+		return nil
+	}
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}
+
+// field is a field that an object may have. Its read is called with the value
+// in the order of the text, never with an empty (null) one.
+type field struct {
+	name     string
+	required bool
+	read     func(*yaml.Node)
+}
+
+func need(name string, read func(*yaml.Node)) field { return field{name, true, read} }
+func may(name string, read func(*yaml.Node)) field  { return field{name, false, read} }
+
+// later is a field of the language that this version does not act on. Taking
+// it in silence would promise what is not kept.
+func (r *reader) later(names ...string) []field {
+	var out []field
+	for _, name := range names {
+		out = append(out, may(name, func(n *yaml.Node) {
+			r.errorf(n, "unsupported", "%s is not supported yet by this version", name).
+				WithHelp("remove it; what it asks for would not be enforced")
+		}))
+	}
+	return out
+}
+
+// object reads a mapping. what names it in messages, as in "a rule".
+func (r *reader) object(n *yaml.Node, what string, fields ...field) bool {
+	n = r.enter(n)
+	if n == nil {
+		return false
+	}
+	if n.Kind != yaml.MappingNode {
+		r.errorf(n, "wrong-type", "%s must be a mapping (name: value), not %s", what, describe(n))
+		return false
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content) && !r.full; i += 2 {
+		r.member(n.Content[i], n.Content[i+1], what, fields, seen)
+	}
+	for _, f := range fields {
+		if f.required && !seen[f.name] {
+			r.errorf(n, "missing-field", "%s needs the field %q", what, f.name)
+		}
+	}
+	return true
+}
+
+func (r *reader) member(key, value *yaml.Node, what string, fields []field, seen map[string]bool) {
+	key = r.enter(key)
+	if key == nil {
+		return
+	}
+	if key.Kind != yaml.ScalarNode {
+		r.errorf(key, "wrong-type", "the name of a field must be a word, not %s", describe(key))
+		return
+	}
+	name := key.Value
+	if seen[name] {
+		r.errorf(key, "duplicate-key", "%s has the field %q twice", what, shorten(name)).
+			WithHelp("YAML would keep only one of them; keep the one that is meant")
+		return
+	}
+	if len(seen) < maxDiagnostics {
+		seen[name] = true
+	}
+	i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
+	if i < 0 {
+		r.unknownField(key, what, fields)
+		return
+	}
+	if isNull(value) {
+		r.errorf(key, "wrong-type", "the field %q of %s has no value", name, what).
+			WithHelp("write a value, or leave the field out")
+		return
+	}
+	fields[i].read(value)
+}
+
+func (r *reader) unknownField(key *yaml.Node, what string, fields []field) {
+	var names []string
+	for _, f := range fields {
+		names = append(names, f.name)
+	}
+	d := r.errorf(key, "unknown-field", "%s has no field %q", what, shorten(key.Value))
+	if key.Value == "<<" {
+		d.WithHelp("merge keys are not part of the language; write the fields out")
+		return
+	}
+	d.WithHelp("%s", oneOf(key.Value, names))
+}
+
+// oneOf says what a word was probably meant to be, else what it may be.
+func oneOf(word string, words []string) string {
+	near := diag.Nearest(word, words)
+	if i := slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, word) }); i >= 0 {
+		near = words[i]
+	}
+	if near == "" {
+		near = diag.Nearest(strings.ToLower(word), words)
+	}
+	if near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return "one of: " + strings.Join(words, ", ")
+}
+
+// each calls read for every entry of a list; an empty list is an error, since
+// it is more often a template gone wrong than meant.
+func (r *reader) each(n *yaml.Node, what string, read func(*yaml.Node)) {
+	n = r.enter(n)
+	if n == nil {
+		return
+	}
+	switch {
+	case n.Kind != yaml.SequenceNode:
+		r.errorf(n, "wrong-type", "%s must be a list, not %s", what, describe(n))
+	case len(n.Content) == 0:
+		r.errorf(n, "wrong-type", "%s must not be empty", what).WithHelp("write an entry, or leave the field out")
+	}
+	if n.Kind != yaml.SequenceNode {
+		return
+	}
+	for _, entry := range n.Content {
+		if r.full {
+			return
+		}
+		if isNull(entry) {
+			r.errorf(entry, "wrong-type", "%s must not have empty entries", what)
+			continue
+		}
+		read(entry)
+	}
+}
+
+// text reads a scalar as it is written; numbers and truth values are text too.
+// ok is false, with a diagnostic, if it is no text, empty, too long or has
+// characters that cannot be shown.
+func (r *reader) text(n *yaml.Node, what string) (s string, ok bool) {
+	n = r.enter(n)
+	if n == nil {
+		return "", false
+	}
+	switch tag := n.ShortTag(); {
+	case n.Kind != yaml.ScalarNode:
+		r.errorf(n, "wrong-type", "%s must be a text, not %s", what, describe(n))
+	case !slices.Contains([]string{"!!str", "!!int", "!!float", "!!bool", "!!timestamp"}, tag):
+		r.errorf(n, "wrong-type", "%s must be a text; the tag %s has no meaning here", what, shorten(tag))
+	case strings.TrimSpace(n.Value) == "":
+		r.errorf(n, "wrong-type", "%s must not be empty", what)
+	case len(n.Value) > maxText:
+		r.errorf(n, "wrong-type", "%s is longer than %d bytes", what, maxText)
+	case strings.ContainsFunc(n.Value, unshowable):
+		r.errorf(n, "wrong-type", "%s has characters that cannot be shown", what)
+	default:
+		return strings.TrimSpace(n.Value), true
+	}
+	return "", false
+}
+
+// unshowable is true for what could forge or hide a line of output.
+func unshowable(c rune) bool {
+	return c == utf8.RuneError || (!unicode.IsPrint(c) && c != '\n' && c != '\t')
+}
+
+func (r *reader) textTo(dst *string, what string) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		if s, ok := r.text(n, what); ok {
+			*dst = s
+		}
+	}
+}
+
+// choice reads one of words and returns its index; ok is false, with a
+// diagnostic, if it is none of them.
+func (r *reader) choice(n *yaml.Node, code, what string, words []string) (i int, ok bool) {
+	s, ok := r.text(n, what)
+	if !ok {
+		return 0, false
+	}
+	if i = slices.Index(words, s); i >= 0 {
+		return i, true
+	}
+	r.errorf(n, code, "%q is no %s", shorten(s), what).WithHelp("%s", oneOf(s, words))
+	return 0, false
+}
+
+func choiceTo[T ~uint8](r *reader, dst *T, code, what string, words []string) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		if i, ok := r.choice(n, code, what, words); ok {
+			*dst = T(i)
+		}
+	}
+}
+
+// number reads a whole number between lo and hi, both included.
+func (r *reader) number(n *yaml.Node, code, what string, lo, hi int) (i int, ok bool) {
+	s, ok := r.text(n, what)
+	if !ok {
+		return 0, false
+	}
+	i, err := strconv.Atoi(s)
+	if err != nil || i < lo || i > hi {
+		r.errorf(n, code, "%q is no %s: a whole number from %d to %d", shorten(s), what, lo, hi)
+		return 0, false
+	}
+	return i, true
+}
+
+func (r *reader) truth(n *yaml.Node, what string) (value, ok bool) {
+	s, ok := r.text(n, what)
+	if !ok {
+		return false, false
+	}
+	if s != "true" && s != "false" {
+		r.errorf(n, "wrong-type", "%s must be true or false, not %q", what, shorten(s))
+		return false, false
+	}
+	return s == "true", true
+}
+
+// isNull is true for a field or entry with nothing behind it.
+func isNull(n *yaml.Node) bool {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n == nil || n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
+}
+
+// describe names what was found where something else was expected.
+func describe(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	default:
+		return fmt.Sprintf("%q", shorten(n.Value))
+	}
+}
+
+// shorten keeps messages readable whatever the input was.
+func shorten(s string) string {
+	if len(s) > 80 {
+		s = strings.ToValidUTF8(s[:80], "") + "…"
+	}
+	return s
+}

@@ -1,0 +1,104 @@
+package lang
+
+import (
+	"math"
+
+	"go.yaml.in/yaml/v3"
+
+	"firebreak/internal/diag"
+)
+
+func (r *reader) policy(n *yaml.Node) {
+	p := &Policy{Tier: Application}
+	var rules, priority *yaml.Node
+	p.Meta = r.body(n, "Policy", func(n *yaml.Node) {
+		tierKnown := true
+		r.object(n, "a Policy's spec",
+			may("tier", func(n *yaml.Node) {
+				i, ok := r.choice(n, "bad-tier", "tier", tiers)
+				if tierKnown = ok; ok {
+					p.Tier = Tier(i)
+				}
+			}),
+			may("priority", func(n *yaml.Node) { priority = n }),
+			may("stage", choiceTo(r, &p.Stage, "bad-stage", "stage", stages)),
+			need("rules", func(n *yaml.Node) { rules = n }))
+		if tierKnown {
+			r.priority(n, priority, p)
+		}
+	})
+	if rules != nil {
+		names := map[string]diag.Pos{}
+		r.each(rules, "rules", func(n *yaml.Node) { r.rule(n, p, names) })
+	}
+	if p.Name != "" {
+		r.dir.Policies = append(r.dir.Policies, p)
+	}
+}
+
+// priority is needed in the platform tier, where order decides, and refused
+// elsewhere, where it would be read as if it did.
+func (r *reader) priority(spec, n *yaml.Node, p *Policy) {
+	switch {
+	case p.Tier == Platform && n == nil:
+		r.errorf(spec, "missing-field", "a Policy of the platform tier needs the field %q", "priority").
+			WithHelp("a whole number; lower decides first")
+	case p.Tier != Platform && n != nil:
+		r.errorf(n, "bad-priority", "only the platform tier has priorities; in the %s tier deny beats allow, whatever the order", p.Tier).
+			WithHelp("remove the priority, or set tier: platform")
+	case n != nil:
+		if i, ok := r.number(n, "bad-priority", "priority", 0, math.MaxInt32); ok {
+			p.Priority = i
+		}
+	}
+}
+
+func (r *reader) rule(n *yaml.Node, p *Policy, names map[string]diag.Pos) {
+	rule := &Rule{Stage: p.Stage, Owner: p.Owner, Pos: r.pos(n), NamePos: r.pos(n)}
+	before := len(r.list)
+	fields := append(r.later("http", "when", "require"),
+		need("name", func(n *yaml.Node) {
+			rule.NamePos = r.pos(n)
+			rule.Name = r.name(n, "the name of a rule")
+		}),
+		need("effect", func(n *yaml.Node) { r.effect(n, p, rule) }),
+		may("stage", func(n *yaml.Node) {
+			rule.StagePos = r.pos(n)
+			choiceTo(r, &rule.Stage, "bad-stage", "stage", stages)(n)
+		}),
+		need("from", func(n *yaml.Node) { rule.From = r.endpoint(n, "from", inRule) }),
+		need("to", func(n *yaml.Node) { rule.To = r.endpoint(n, "to", inRule) }),
+		may("ports", func(n *yaml.Node) {
+			r.each(n, "ports", func(n *yaml.Node) {
+				if port, ok := r.port(n); ok {
+					rule.Ports = append(rule.Ports, port)
+				}
+			})
+		}),
+		may("reason", r.textTo(&rule.Reason, "the reason")),
+		may("owner", r.textTo(&rule.Owner, "the owner")))
+	r.object(n, "a rule", fields...)
+	if first, twice := names[rule.Name]; twice && rule.Name != "" {
+		r.errorAt(rule.NamePos, "duplicate-name", "the policy has two rules called %q", rule.Name).
+			WithHelp("the other is at %s; give each its own name", first)
+	} else {
+		names[rule.Name] = rule.NamePos
+	}
+	// A rule that could not be read wholly is left out: with its ports gone it
+	// would say more than what is written.
+	if len(r.list) == before || !r.list[before:].HasErrors() {
+		p.Rules = append(p.Rules, rule)
+	}
+}
+
+func (r *reader) effect(n *yaml.Node, p *Policy, rule *Rule) {
+	i, ok := r.choice(n, "bad-effect", "effect", effects)
+	if !ok {
+		return
+	}
+	rule.Effect = Effect(i)
+	if rule.Effect == Pass && p.Tier != Platform {
+		r.errorf(n, "bad-effect", "pass leaves the platform tier and means nothing in the %s tier", p.Tier).
+			WithHelp("write allow or deny, or set the policy's tier: platform")
+	}
+}
