@@ -20,7 +20,8 @@ ARGS ?=
 
 # Every fuzz target, as directory:name. A test compares this list with the tree.
 FUZZ := \
-  internal/inventory/file:FuzzRead
+  internal/inventory/file:FuzzRead \
+  internal/wire:FuzzDecode
 
 # Tests that may be skipped with CI=true, as package.Test: those that read
 # published manifests from beside the repository, where they are not there.
