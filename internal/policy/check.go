@@ -59,7 +59,7 @@ func (r *resolver) checkRule(rule *lang.Rule, out *Rule) {
 	for i, e := range ends {
 		switch {
 		case e.CIDR && r.enforces(peers[1-i]):
-			r.diags.Errorf(e.Pos, "cidr-in-rule", "rule %s names an address range where a zone enforces", rule.Name).
+			r.diags.Errorf(e.ValuePos, "cidr-in-rule", "rule %s names an address range where a zone enforces", rule.Name).
 				WithHelp("name workloads by their labels; what is outside the estate is an External with an owner and a reason")
 		case e.Kind == lang.BySelect && len(peers[i].Identities) == 0:
 			r.nothing(e.Pos, "rule "+rule.Name, e.Selector)
@@ -129,4 +129,32 @@ func (r *resolver) portNames() []string {
 		}
 	}
 	return out
+}
+
+// checkCases finds Cases that speak of what does not exist. That a Case means
+// nobody at all is for whoever judges it.
+func (r *resolver) checkCases() {
+	var workloads []string
+	for _, w := range r.p.Inventory.Workloads {
+		workloads = append(workloads, w.Name)
+	}
+	for _, c := range r.dir.Cases {
+		for _, x := range c.Expect {
+			for _, e := range []lang.Endpoint{x.From, x.To} {
+				switch e.Kind {
+				case lang.ByWorkload:
+					r.lookup(e, "workload", workloads)
+				case lang.ByService:
+					r.lookup(e, "service", r.serviceNames)
+				case lang.ByZone:
+					r.lookup(e, "zone", r.zoneNames)
+				case lang.ByExternal:
+					r.lookup(e, "external", r.externalNames)
+				}
+			}
+			if x.Port != nil && x.Port.Name != "" && !slices.Contains(r.portNames(), x.Port.Name) {
+				r.unknown(x.Port.Pos, "port", x.Port.Name, r.portNames())
+			}
+		}
+	}
 }

@@ -32,6 +32,7 @@ func Resolve(d *lang.Dir, inv *inventory.Snapshot) (*Policy, diag.List) {
 	}
 	slices.SortStableFunc(r.p.Rules, compareRules)
 	r.checkTies()
+	r.checkCases()
 	r.diags.Sort()
 	if r.diags.HasErrors() {
 		return nil, r.diags
@@ -104,10 +105,6 @@ func (r *resolver) externals() {
 		out := External{Name: e.Name, Owner: e.Owner, Reason: e.Reason, Pos: e.Pos}
 		for _, c := range e.CIDRs {
 			out.CIDRs = append(out.CIDRs, c.Prefix.Masked())
-			if inside(c.Prefix, r.p.Networks) {
-				r.diags.Warnf(c.Pos, "external-inside-estate", "%s lies in the estate's own networks, where an External never matches", c.Prefix).
-					WithHelp("select the workloads behind it by their labels")
-			}
 		}
 		out.CIDRs = sortedPrefixes(out.CIDRs)
 		r.p.Externals = append(r.p.Externals, out)
