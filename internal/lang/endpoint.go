@@ -66,13 +66,13 @@ func (r *reader) special(e *Endpoint, named *int, where place, set func(Endpoint
 			set(ByIP, func(n *yaml.Node) bool { return r.address(n, e) }),
 		}
 	}
-	refuse := func(name string) field {
-		return may(name, func(n *yaml.Node) {
+	single := func(name string) field {
+		return refuse(name, func(n *yaml.Node) {
 			r.errorf(n, "bad-endpoint", "a rule cannot name a single %s", name).
 				WithHelp("rules speak of identities: %s; addresses belong in an External", endpointHelp)
 		})
 	}
-	return []field{refuse("workload"), refuse("ip"), may("cidr", func(n *yaml.Node) {
+	return []field{single("workload"), single("ip"), may("cidr", func(n *yaml.Node) {
 		*named++
 		r.cidrEndpoint(n, e)
 	})}

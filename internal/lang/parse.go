@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -131,7 +130,7 @@ func (r *reader) chunk(c chunk) {
 			return
 		}
 		if err != nil {
-			r.syntaxError(err, start)
+			r.syntaxError(err, c)
 			return
 		}
 		if n.Kind == yaml.DocumentNode && len(n.Content) == 1 {
@@ -140,33 +139,8 @@ func (r *reader) chunk(c chunk) {
 	}
 }
 
-// decode turns a panic of the YAML reader into an error: what it reads is not
-// ours, and neither is the reader.
-func decode(d *yaml.Decoder, n *yaml.Node) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("the YAML reader gave up: %v", v)
-		}
-	}()
-	return d.Decode(n)
-}
-
 // lost is errorAt for what keeps a whole document from being read.
 func (r *reader) lost(pos diag.Pos, code, format string, args ...any) *diag.Diagnostic {
 	r.unread = true
 	return r.errorAt(pos, code, format, args...)
-}
-
-// syntaxError reports what the YAML reader said, at the line that it named.
-func (r *reader) syntaxError(err error, start diag.Pos) {
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	pos := start
-	if rest, ok := strings.CutPrefix(message, "line "); ok {
-		if number, text, ok := strings.Cut(rest, ": "); ok {
-			if line, err := strconv.Atoi(number); err == nil && line > 0 {
-				pos.Line, message = r.line+line, text
-			}
-		}
-	}
-	r.lost(pos, "yaml-syntax", "this is not YAML: %s", shorten(message))
 }

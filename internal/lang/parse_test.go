@@ -18,6 +18,14 @@ func parseText(text string) (*Dir, diag.List) {
 	return Parse(fstest.MapFS{"p.yaml": {Data: []byte(text)}})
 }
 
+// parseBeside parses p.yaml beside a file with an Estate, unless it has its own.
+func parseBeside(text string) (*Dir, diag.List) {
+	if strings.Contains(text, "kind: Estate") {
+		return parseText(text)
+	}
+	return Parse(fstest.MapFS{"a.yaml": {Data: []byte(estate)}, "p.yaml": {Data: []byte(text)}})
+}
+
 // texts renders diagnostics, one a line.
 func texts(l diag.List) string {
 	var b strings.Builder

@@ -77,17 +77,26 @@ type field struct {
 	name     string
 	required bool
 	read     func(*yaml.Node)
+	atKey    bool // read is given the key instead, whatever the value
 }
 
-func need(name string, read func(*yaml.Node)) field { return field{name, true, read} }
-func may(name string, read func(*yaml.Node)) field  { return field{name, false, read} }
+func need(name string, read func(*yaml.Node)) field {
+	return field{name: name, required: true, read: read}
+}
+func may(name string, read func(*yaml.Node)) field { return field{name: name, read: read} }
+
+// refuse is a field that is known, but only to say more about it than that it
+// is unknown.
+func refuse(name string, say func(key *yaml.Node)) field {
+	return field{name: name, read: say, atKey: true}
+}
 
 // later is a field of the language that this version does not act on. Taking
 // it in silence would promise what is not kept.
 func (r *reader) later(names ...string) []field {
 	var out []field
 	for _, name := range names {
-		out = append(out, may(name, func(n *yaml.Node) {
+		out = append(out, refuse(name, func(n *yaml.Node) {
 			r.errorf(n, "unsupported", "%s is not supported yet by this version", name).
 				WithHelp("remove it; what it asks for would not be enforced")
 		}))
@@ -138,6 +147,10 @@ func (r *reader) member(key, value *yaml.Node, what string, fields []field, seen
 	i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
 	if i < 0 {
 		r.unknownField(key, what, fields)
+		return
+	}
+	if fields[i].atKey {
+		fields[i].read(key)
 		return
 	}
 	if isNull(value) {

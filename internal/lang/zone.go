@@ -12,6 +12,7 @@ import (
 func (r *reader) zone(n *yaml.Node) {
 	z := &Zone{Default: Deny}
 	selected := false
+	before := len(r.list)
 	z.Meta = r.body(n, "Zone", func(n *yaml.Node) {
 		r.object(n, "a Zone's spec",
 			may("select", func(n *yaml.Node) { selected, z.Select = true, r.selector(n, "the zone's selector") }),
@@ -34,7 +35,7 @@ func (r *reader) zone(n *yaml.Node) {
 	case z.Name == Unassigned && selected:
 		r.errorAt(z.NamePos, "reserved-name", "the zone %q has no selector: it is what no other zone selects", Unassigned).
 			WithHelp("remove its select, or choose another name")
-	case z.Name != Unassigned && z.Name != "" && !selected:
+	case z.Name != Unassigned && z.Name != "" && !selected && !r.list[before:].HasErrors():
 		r.errorAt(z.Pos, "missing-field", "the zone %q needs the field %q", z.Name, "select").
 			WithHelp("only the zone %q is declared without one", Unassigned)
 	}

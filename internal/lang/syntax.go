@@ -1,0 +1,94 @@
+package lang
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"firebreak/internal/diag"
+)
+
+// decode turns a panic of the YAML reader into an error: what it reads is not
+// ours, and neither is the reader.
+func decode(d *yaml.Decoder, n *yaml.Node) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("the YAML reader gave up: %v", v)
+		}
+	}()
+	return d.Decode(n)
+}
+
+// syntaxError reports what the YAML reader said, where it went wrong.
+func (r *reader) syntaxError(err error, c chunk) {
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	line, col := 1, 1
+	if number, text, ok := strings.Cut(strings.TrimPrefix(message, "line "), ": "); ok && strings.HasPrefix(message, "line ") {
+		if n, err := strconv.Atoi(number); err == nil {
+			line, message = n, text
+			if countsFromZero(message) {
+				line++
+			}
+		}
+	} else {
+		line, col = offender(c.text, message)
+	}
+	last := bytes.Count(bytes.TrimRight(c.text, "\n"), []byte("\n")) + 1
+	pos := diag.Pos{File: r.file, Line: c.line + max(1, min(line, last)), Col: col}
+	r.lost(pos, "yaml-syntax", "this is not YAML: %s", shorten(message)).
+		WithHelp("the mistake is on this line or a little above: look for indentation, an unclosed bracket or quote, a tab")
+}
+
+// countsFromZero recognises the messages of the YAML reader's grammar, which
+// count lines from 0; those of its scanner count from 1.
+func countsFromZero(message string) bool {
+	for _, s := range []string{
+		"did not find expected ',' or ", "did not find expected '-' indicator", "did not find expected <",
+		"did not find expected key", "did not find expected node content",
+		"found duplicate %", "found incompatible YAML document", "found undefined tag handle",
+	} {
+		if strings.HasPrefix(message, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// offender finds the place of a mistake for which the YAML reader names no
+// line: the first byte that is no text, or an alias of nothing. Both count
+// from 1; it is the beginning if there is no such thing.
+func offender(text []byte, message string) (line, col int) {
+	at := 0
+	if name, ok := strings.CutPrefix(message, "unknown anchor '"); ok {
+		name, _, _ = strings.Cut(name, "'")
+		at = max(0, bytes.Index(text, []byte("*"+name)))
+	} else {
+		for at < len(text) && isText(text[at:]) {
+			_, n := utf8.DecodeRune(text[at:])
+			at += n
+		}
+		if at == len(text) {
+			at = 0
+		}
+	}
+	before := text[:at]
+	begin := bytes.LastIndexByte(before, '\n') + 1
+	return bytes.Count(before, []byte("\n")) + 1, utf8.RuneCount(before[begin:]) + 1
+}
+
+// isText reports whether a byte sequence begins with a character that YAML
+// takes.
+func isText(b []byte) bool {
+	c, n := utf8.DecodeRune(b)
+	switch {
+	case c == utf8.RuneError && n == 1, c == 0x7f, c >= 0x80 && c < 0xa0 && c != 0x85:
+		return false
+	case c < 0x20:
+		return c == '\t' || c == '\n' || c == '\r'
+	}
+	return true
+}
