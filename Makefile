@@ -21,6 +21,8 @@ ARGS ?=
 # Every fuzz target, as directory:name. A test compares this list with the tree.
 FUZZ := \
   internal/inventory/file:FuzzRead \
+  internal/label:FuzzSelector \
+  internal/netset:FuzzTraffic \
   internal/wire:FuzzDecode
 
 # Tests that may be skipped with CI=true, as package.Test: those that read

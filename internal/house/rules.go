@@ -23,6 +23,7 @@ func Rules() []Rule {
 		{"no-globals", noGlobals},
 		{"no-init", noInit},
 		{"small-interfaces", smallInterfaces},
+		{"exported-docs", exportedDocs},
 	}
 }
 
@@ -35,16 +36,6 @@ func Check(packages []*Package) []Finding {
 		}
 	}
 	return found
-}
-
-// packageComment: every package says what it is for.
-func packageComment(p *Package) []Finding {
-	for _, f := range p.Files {
-		if f.Doc != nil && strings.TrimSpace(f.Doc.Text()) != "" {
-			return nil
-		}
-	}
-	return []Finding{p.find(p.Files[0].Package, "package %s has no package comment", p.Path)}
 }
 
 // pure: rooms from lang to plan, targets and vocabulary do no I/O, read no
