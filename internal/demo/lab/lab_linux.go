@@ -22,6 +22,7 @@ type Lab struct {
 
 	mu     sync.Mutex
 	hosts  map[string]*Host
+	cables int
 	closed bool
 }
 
@@ -181,6 +182,10 @@ func (l *Lab) cable(h *Host) error {
 	defer ns.Close()
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = h.name
+	// The ends of a cable must differ in number. Where they are equal, the
+	// kernel takes an end for a device without a peer and tells nobody for up
+	// to a second that it has a carrier; IPv6 begins only then.
+	attrs.Index = l.nextIndex()
 	veth := &netlink.Veth{LinkAttrs: attrs, PeerName: "eth0", PeerNamespace: netlink.NsFd(ns)}
 	if err := router.LinkAdd(veth); err != nil {
 		return fmt.Errorf("veth: %w", err)
@@ -198,7 +203,19 @@ func (l *Lab) cable(h *Host) error {
 	if err := dress(host, "eth0", h.addrs); err != nil {
 		return err
 	}
-	return routes(host, gateways)
+	if err := routes(host, gateways); err != nil {
+		return err
+	}
+	return errors.Join(settle(router, h.name), settle(host, "eth0"))
+}
+
+// nextIndex returns a number for a device of the router that no device of a
+// host has.
+func (l *Lab) nextIndex() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cables++
+	return 1000 + l.cables
 }
 
 // Close ends every process in the lab, removes everything that the lab made

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -130,6 +131,32 @@ func dress(h *netlink.Handle, link string, addrs []netip.Prefix) error {
 		}
 	}
 	return h.LinkSetUp(l)
+}
+
+// settlePatience is how long a link may take to be ready for IPv6.
+const settlePatience = 5 * time.Second
+
+// settle waits until a link has a link-local address that is in use. Before,
+// it answers no neighbour's question.
+func settle(h *netlink.Handle, link string) error {
+	l, err := h.LinkByName(link)
+	if err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(settlePatience); ; time.Sleep(time.Millisecond) {
+		addrs, err := h.AddrList(l, netlink.FAMILY_V6)
+		if err != nil {
+			return err
+		}
+		for _, a := range addrs {
+			if a.Scope == unix.RT_SCOPE_LINK && a.Flags&unix.IFA_F_TENTATIVE == 0 {
+				return nil
+			}
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s has had no link-local address for %s", link, settlePatience)
+		}
+	}
 }
 
 // routes makes each gateway the default route of its family; the first one of

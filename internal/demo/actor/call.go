@@ -1,0 +1,112 @@
+package actor
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// requestsPerConn is after how many HTTP requests a client lets go of a
+// connection: real clients reuse connections, and real pools renew them.
+const requestsPerConn = 8
+
+// callPatience is how long a permitted call may take. It is generous: on a
+// crowded machine a slow answer is not a failure.
+const callPatience = 5 * time.Second
+
+// caller makes an actor's calls from the actor's own addresses.
+type caller struct {
+	own   Ends
+	calls []Call
+	http  map[Family]*http.Client
+	count atomic.Uint64
+}
+
+func newCaller(c *Config) *caller {
+	out := &caller{own: c.Own, calls: c.Calls, http: map[Family]*http.Client{}}
+	for _, f := range Families {
+		if own := c.Own.Of(f); own.IsValid() {
+			d := &net.Dialer{Timeout: callPatience, LocalAddr: &net.TCPAddr{IP: own.AsSlice()}}
+			out.http[f] = &http.Client{
+				Timeout:   callPatience,
+				Transport: &http.Transport{DialContext: d.DialContext, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Second},
+			}
+		}
+	}
+	return out
+}
+
+// all makes every call in order and returns the first failure.
+func (c *caller) all(ctx context.Context, f Family) error {
+	for _, call := range c.calls {
+		if err := c.one(ctx, call, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *caller) one(ctx context.Context, call Call, f Family) error {
+	to := netip.AddrPortFrom(call.To.Of(f), call.Number)
+	if call.Kind == HTTP {
+		return c.request(ctx, to, call.Path, f)
+	}
+	return c.line(ctx, call.Kind, to, f)
+}
+
+func (c *caller) request(ctx context.Context, to netip.AddrPort, path string, f Family) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+to.String()+path, http.NoBody)
+	if err != nil {
+		return err
+	}
+	req.Close = c.count.Add(1)%requestsPerConn == 0
+	resp, err := c.http[f].Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxLine))
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s%s: %s", to, path, strings.TrimSpace(string(body)))
+	}
+	return nil
+}
+
+// line asks once over a connection, or a UDP socket, of its own.
+func (c *caller) line(ctx context.Context, kind Kind, to netip.AddrPort, f Family) error {
+	ip := c.own.Of(f).AsSlice()
+	d := net.Dialer{Timeout: callPatience, LocalAddr: &net.TCPAddr{IP: ip}}
+	network := "tcp"
+	if kind == UDP {
+		network, d.LocalAddr = "udp", &net.UDPAddr{IP: ip}
+	}
+	conn, err := d.DialContext(ctx, network, to.String())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(callPatience)); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(conn, "get %d\n", c.count.Add(1)); err != nil {
+		return err
+	}
+	answer, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("%s: %w", to, err)
+	}
+	if !strings.HasPrefix(answer, "OK ") {
+		return fmt.Errorf("%s: %s", to, strings.TrimSpace(answer))
+	}
+	return nil
+}

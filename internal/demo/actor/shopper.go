@@ -1,0 +1,68 @@
+package actor
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// shopper asks for something at a steady rate, in both families, and measures
+// how long each answer takes. It is the legitimate load.
+type shopper struct {
+	conn   *Conn
+	caller *caller
+	every  time.Duration
+
+	mu  sync.Mutex
+	now Samples
+}
+
+func newShopper(conn *Conn, c *Config) *shopper {
+	return &shopper{conn: conn, caller: newCaller(c), every: time.Duration(float64(time.Second) / c.Rate)}
+}
+
+// maxSamples bounds what a shopper remembers: an hour at the usual rate.
+const maxSamples = 200_000
+
+func (s *shopper) run(ctx context.Context) {
+	tick := time.NewTicker(s.every)
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			for _, f := range Families {
+				for _, call := range s.caller.calls {
+					go s.shop(ctx, call, f)
+				}
+			}
+		}
+	}
+}
+
+func (s *shopper) shop(ctx context.Context, call Call, f Family) {
+	begin := time.Now()
+	err := s.caller.one(ctx, call, f)
+	took := time.Since(begin)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err != nil:
+		s.now.Failed++
+		s.now.Error = err.Error()
+	case len(s.now.Micros) < maxSamples:
+		s.now.Micros = append(s.now.Micros, took.Microseconds())
+	}
+}
+
+// do sends the samples and starts anew; both orders that a shopper knows mean
+// just that.
+func (s *shopper) do(_ context.Context, order string) {
+	s.mu.Lock()
+	out := s.now
+	s.now = Samples{}
+	s.mu.Unlock()
+	_ = s.conn.Send(Report{Samples: &out})
+	_ = s.conn.Send(Report{Done: order})
+}
