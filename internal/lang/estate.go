@@ -91,7 +91,7 @@ func (r *reader) valueMap(n *yaml.Node) map[string]string {
 		}
 		return nil
 	}
-	for i := 0; i+1 < len(n.Content) && !r.full; i += 2 {
+	for i := 0; i+1 < len(n.Content) && !r.stop(); i += 2 {
 		raw, ok := r.text(n.Content[i], "a raw value")
 		if !ok {
 			continue

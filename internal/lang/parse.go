@@ -20,7 +20,8 @@ const (
 	maxFile        = 64 << 20 // bytes of one file
 	maxDocument    = 4 << 20  // bytes of one document that is ours
 	maxMarks       = 1 << 20  // characters of one document that can begin a node
-	maxVisits      = 8 << 20  // nodes visited in a run, repeated ones (aliases) included
+	maxVisits      = 1 << 20  // nodes visited of one document, repeated ones (aliases) included
+	maxRepeats     = 16       // times that aliases may make a document larger than it is written
 	maxDiagnostics = 1000     // findings of a run
 )
 
@@ -32,7 +33,7 @@ const (
 // complete if the list has no errors. Parse keeps no reference to fsys, never
 // panics on what it reads, and bounds what one run can take.
 func Parse(fsys fs.FS) (*Dir, diag.List) {
-	r := &reader{dir: &Dir{}, visits: maxVisits}
+	r := &reader{dir: &Dir{}}
 	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
 		return r.walk(fsys, name, entry, err)
 	})
@@ -73,6 +74,9 @@ func (r *reader) walk(fsys fs.FS, name string, entry fs.DirEntry, err error) err
 	}
 	r.file = name
 	for _, c := range split(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))) {
+		if r.full {
+			break
+		}
 		r.chunk(c)
 	}
 	return nil
@@ -113,7 +117,7 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 // way that split does not see).
 func (r *reader) chunk(c chunk) {
 	r.line = c.line
-	if foreign(c.text) {
+	if isEmpty(c.text) || foreign(c.text) {
 		return
 	}
 	start := diag.Pos{File: r.file, Line: c.line + 1, Col: 1}
@@ -134,6 +138,7 @@ func (r *reader) chunk(c chunk) {
 			return
 		}
 		if n.Kind == yaml.DocumentNode && len(n.Content) == 1 {
+			r.visits = min(maxVisits, maxRepeats*(count(&n)+100))
 			r.document(n.Content[0])
 		}
 	}

@@ -20,7 +20,7 @@ type reader struct {
 	full   bool   // maxDiagnostics has been reached; nothing more is reported
 	file   string // that is being read
 	line   int    // lines of it before the chunk that is being read
-	visits int    // nodes that may still be visited
+	visits int    // nodes of the document that may still be visited
 
 	estates []*Estate
 	unread  bool // a document could not be read; it may have been the Estate
@@ -54,12 +54,12 @@ func (r *reader) warnAt(pos diag.Pos, code, format string, args ...any) *diag.Di
 }
 
 // enter is called for each node that is looked at. It follows an alias, and
-// returns nil when the run's visits are used up: a few lines of aliases can
-// stand for any number of nodes.
+// returns nil when the document's visits are used up: a few lines of aliases
+// can stand for any number of nodes.
 func (r *reader) enter(n *yaml.Node) *yaml.Node {
 	if r.visits == 0 {
-		r.errorf(n, "too-large", "the policy is too large, or repeats itself too often through aliases")
-		r.full = true
+		r.errorf(n, "too-large", "the document is too large, or repeats itself too often through aliases").
+			WithHelp("divide it into several documents; write out what the aliases stand for")
 	}
 	r.visits--
 	if r.visits < 0 {
@@ -69,6 +69,18 @@ func (r *reader) enter(n *yaml.Node) *yaml.Node {
 		return n.Alias
 	}
 	return n
+}
+
+// stop reports whether the rest of the document need not be looked at.
+func (r *reader) stop() bool { return r.full || r.visits < 0 }
+
+// count returns the number of nodes as they are written, aliases not followed.
+func count(n *yaml.Node) int {
+	total := 1
+	for _, c := range n.Content {
+		total += count(c)
+	}
+	return total
 }
 
 // field is a field that an object may have. Its read is called with the value
@@ -115,10 +127,13 @@ func (r *reader) object(n *yaml.Node, what string, fields ...field) bool {
 		return false
 	}
 	seen := map[string]bool{}
-	for i := 0; i+1 < len(n.Content) && !r.full; i += 2 {
+	for i := 0; i+1 < len(n.Content) && !r.stop(); i += 2 {
 		r.member(n.Content[i], n.Content[i+1], what, fields, seen)
 	}
 	for _, f := range fields {
+		if r.stop() {
+			break
+		}
 		if f.required && !seen[f.name] {
 			r.errorf(n, "missing-field", "%s needs the field %q", what, f.name)
 		}
@@ -206,7 +221,7 @@ func (r *reader) each(n *yaml.Node, what string, read func(*yaml.Node)) {
 		return
 	}
 	for _, entry := range n.Content {
-		if r.full {
+		if r.stop() {
 			return
 		}
 		if isNull(entry) {

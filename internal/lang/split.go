@@ -45,6 +45,18 @@ func isSeparator(line []byte) bool {
 	return bytes.HasPrefix(line, []byte("---")) && (len(line) == 3 || strings.IndexByte(" \t\r\n", line[3]) >= 0)
 }
 
+// isEmpty reports whether a chunk holds nothing but comments and separators.
+func isEmpty(text []byte) bool {
+	for line := range bytes.Lines(text) {
+		if s := bytes.TrimSpace(line); len(s) > 0 && s[0] != '#' && !isSeparatorOnly(s) {
+			return false
+		}
+	}
+	return true
+}
+
+func isSeparatorOnly(line []byte) bool { return string(line) == "---" || string(line) == "..." }
+
 // foreign reports whether the first lines of a document already say that it is
 // not for this reader: a manifest of another system, or inventory. It saves
 // the reading of large inventories and of templates that are no YAML yet. If
