@@ -140,10 +140,11 @@ const (
 // judged, and again when a new revision changes its verdict. Src is the
 // initiator.
 type Event struct {
-	Time       uint64 // ns, CLOCK_MONOTONIC
-	NetNS      uint64 // cookie
-	Cgroup     uint64 // id of the socket's cgroup, 0 if no socket was seen
-	Src, Dst   netip.Addr
+	Time       uint64     // ns, CLOCK_MONOTONIC
+	NetNS      uint64     // cookie
+	Cgroup     uint64     // id of the socket's own cgroup, 0 if no socket was seen
+	Anchor     uint64     // id of the configured cgroup at or above it, 0 if none
+	Src, Dst   netip.Addr // Src is unspecified where a connect was refused before it had one
 	SrcPort    uint16
 	DstPort    uint16
 	Revision   uint32 // low bits of the revision that judged it

@@ -1,0 +1,201 @@
+package datapath
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// bpffsRoot is where a bpffs is mounted if the pins' parent is on none.
+const bpffsRoot = "/sys/fs/bpf"
+
+// lockDir holds one lock file for each thing that an agent holds.
+const lockDir = "/run/firebreak/locks"
+
+// namespace is an open network namespace.
+type namespace struct {
+	path   string
+	inode  uint64
+	cookie uint64
+	handle netns.NsHandle
+}
+
+func (n namespace) close() error { return n.handle.Close() }
+
+// openNamespaces opens the paths, or the caller's own namespace for none.
+func openNamespaces(paths []string) ([]namespace, error) {
+	if len(paths) == 0 {
+		paths = []string{"/proc/thread-self/ns/net"}
+	}
+	var out []namespace
+	for _, p := range paths {
+		n, err := openNamespace(p)
+		if err != nil {
+			for _, o := range out {
+				err = errors.Join(err, o.close())
+			}
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+func openNamespace(path string) (namespace, error) {
+	h, err := netns.GetFromPath(path)
+	if err != nil {
+		return namespace{}, fmt.Errorf("network namespace %s: %w (give the path of a namespace that exists, such as /run/netns/NAME)", path, err)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(h), &st); err != nil {
+		return namespace{}, errors.Join(fmt.Errorf("network namespace %s: %w", path, err), h.Close())
+	}
+	n := namespace{path: path, inode: st.Ino, handle: h}
+	err = n.do(func() error {
+		n.cookie, err = netnsCookie()
+		return err
+	})
+	if err != nil {
+		return namespace{}, errors.Join(fmt.Errorf("network namespace %s: %w", path, err), h.Close())
+	}
+	return n, nil
+}
+
+// netnsCookie is the kernel's number for the thread's namespace: what the
+// programs know it by (SO_NETNS_COOKIE, socket(7)).
+func netnsCookie() (uint64, error) {
+	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(s)
+	return unix.GetsockoptUint64(s, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+}
+
+// do runs f on a thread inside the namespace. A thread that cannot come back
+// is ended with its goroutine, never reused.
+func (n namespace) do(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		home, err := netns.Get()
+		if err != nil {
+			done <- err
+			return
+		}
+		defer home.Close()
+		if err := netns.Set(n.handle); err != nil {
+			done <- fmt.Errorf("enter network namespace %s: %w", n.path, err)
+			return
+		}
+		err = f()
+		if netns.Set(home) == nil {
+			runtime.UnlockOSThread()
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+// ensureBPFFS makes sure that the pins will be on a bpffs.
+func ensureBPFFS(pins string) error {
+	if pins == "" {
+		return errors.New("no directory for pins is given")
+	}
+	if !onBPFFS(pins) && strings.HasPrefix(filepath.Clean(pins), bpffsRoot) {
+		if err := os.MkdirAll(bpffsRoot, 0o700); err != nil {
+			return fmt.Errorf("create %s: %w", bpffsRoot, err)
+		}
+		if err := unix.Mount("bpf", bpffsRoot, "bpf", 0, "mode=0700"); err != nil {
+			return fmt.Errorf("mount a bpffs on %s: %w (run as root)", bpffsRoot, err)
+		}
+	}
+	if err := os.MkdirAll(pins, 0o700); err != nil {
+		return fmt.Errorf("create %s: %w (give `pins` a directory that can be written, with space left)", pins, err)
+	}
+	if !onBPFFS(pins) {
+		return fmt.Errorf("%s is not on a bpffs: choose a directory below %s", pins, bpffsRoot)
+	}
+	return nil
+}
+
+// onBPFFS reports whether path, or its nearest ancestor that exists, is.
+func onBPFFS(path string) bool {
+	for p := filepath.Clean(path); ; p = filepath.Dir(p) {
+		var st unix.Statfs_t
+		err := unix.Statfs(p, &st)
+		if err == nil {
+			return st.Type == unix.BPF_FS_MAGIC
+		}
+		if !errors.Is(err, unix.ENOENT) || p == filepath.Dir(p) {
+			return false
+		}
+	}
+}
+
+// lockAll takes the locks of everything that two agents must not share. They
+// end with the process, however it ends.
+func lockAll(o Options, spaces []namespace) ([]*os.File, error) {
+	if err := os.MkdirAll(lockDir, 0o700); err != nil {
+		return nil, fmt.Errorf("create %s: %w", lockDir, err)
+	}
+	names := map[string]string{}
+	pins, err := inode(o.Pins)
+	if err != nil {
+		return nil, err
+	}
+	names[fmt.Sprintf("pins-%d", pins)] = "the pins " + o.Pins
+	if o.Cgroup != "" {
+		cg, err := inode(o.Cgroup)
+		if err != nil {
+			return nil, err
+		}
+		names[fmt.Sprintf("cgroup-%d", cg)] = "the cgroup " + o.Cgroup
+	}
+	for _, s := range spaces {
+		names[fmt.Sprintf("netns-%d", s.inode)] = "the network namespace " + s.path
+	}
+	var locks []*os.File
+	for name, what := range names {
+		f, err := lock(filepath.Join(lockDir, name), what)
+		if err != nil {
+			return locks, err
+		}
+		locks = append(locks, f)
+	}
+	return locks, nil
+}
+
+func lock(path, what string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", what, err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		holder := make([]byte, 32)
+		n, _ := f.ReadAt(holder, 0)
+		f.Close()
+		return nil, fmt.Errorf("another agent (process %s) holds %s: stop it, or give this one another", strings.TrimSpace(string(holder[:n])), what)
+	}
+	if err := f.Truncate(0); err != nil {
+		return f, fmt.Errorf("lock %s: %w", what, err)
+	}
+	if _, err := fmt.Fprintf(f, "%d\n", os.Getpid()); err != nil {
+		return f, fmt.Errorf("lock %s: %w", what, err)
+	}
+	return f, nil
+}
+
+func inode(path string) (uint64, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	return st.Ino, nil
+}
