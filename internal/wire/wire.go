@@ -12,7 +12,9 @@ import (
 // Version is the wire version this build speaks. A reader refuses another.
 const Version = 1
 
-// Message is one unit on the stream. Exactly one of the pointers is set.
+// Message is one unit on the stream. Exactly one of the pointers is set. A
+// reader that finds none set has met a kind that it does not know yet, and
+// goes on.
 type Message struct {
 	Version int      `json:"version"`
 	Hello   *Hello   `json:"hello,omitempty"`
@@ -20,6 +22,8 @@ type Message struct {
 	Flows   *Flows   `json:"flows,omitempty"`
 	Bins    *Bins    `json:"bins,omitempty"`
 	Status  *Status  `json:"status,omitempty"`
+	Unsent  *Unsent  `json:"unsent,omitempty"`
+	Refusal *Refusal `json:"refusal,omitempty"`
 }
 
 // Hello is the first message of an agent on every connection.
@@ -91,15 +95,17 @@ type Bins struct {
 	Bins []Bin  `json:"bins"`
 }
 
-// Bin is what one edge carried in one bin. From and To are as in flow.Flow:
-// the service if there is one, else the workload or peer name.
+// Bin is what one edge carried in one bin, as one end saw it. From and To are
+// as in flow.Flow: the service if there is one, else the workload or peer
+// name. Bins of the same edge, tick, verdict and direction add up.
 type Bin struct {
-	Tick    int64        `json:"tick"` // Unix time in units of BinWidth
-	From    string       `json:"from"`
-	To      string       `json:"to"`
-	Verdict flow.Verdict `json:"verdict"`
-	Packets uint64       `json:"packets"`
-	Bytes   uint64       `json:"bytes"`
+	Tick      int64          `json:"tick"` // Unix time in units of BinWidth
+	From      string         `json:"from"`
+	To        string         `json:"to"`
+	Direction flow.Direction `json:"direction"` // the end that counted, so that what both ends saw is counted once
+	Verdict   flow.Verdict   `json:"verdict"`
+	Packets   uint64         `json:"packets"`
+	Bytes     uint64         `json:"bytes"`
 }
 
 // Status is an agent's state, sent every second and after every change.
@@ -114,4 +120,19 @@ type Status struct {
 	Lag       time.Duration `json:"lag"`             // kernel event → sent, p99 of the last second
 	Error     string        `json:"error,omitempty"` // why the newest policy was refused; empty if it is in force
 	Time      time.Time     `json:"time"`
+}
+
+// Unsent says what a Writer had to drop because the server did not take it in
+// time, since the Writer was made. The Writer itself sends it.
+type Unsent struct {
+	Host     string `json:"host"`
+	Messages uint64 `json:"messages"`
+	Flows    uint64 `json:"flows"` // conversations in those messages
+	Bins     uint64 `json:"bins"`
+}
+
+// Refusal is the only message that goes from a server to an agent: why the
+// connection is about to be closed.
+type Refusal struct {
+	Reason string `json:"reason"`
 }
