@@ -1,0 +1,91 @@
+// What the page knows, gathered off the main thread. Events go in one by one;
+// the page takes one patch per frame, so its work does not grow with the rate.
+import { BinRing } from './bins.js';
+import { matches } from './filter.js';
+import { toMillis } from './format.js';
+import { LatestVerdicts } from './groups.js';
+import { VERDICTS } from './words.js';
+
+export const MAX_FLOWS = 2000; // rows the table holds
+export const MAX_EDGES = 20_000; // edges the map holds; the rest are counted
+
+const whole = ['zones', 'services', 'rules', 'agents', 'totals'];
+
+/** Folds the stream and hands out patches. It does no I/O and has no clock. */
+export class FeedState {
+  edges = new Map();
+  bins = new BinRing();
+  latest = new LatestVerdicts();
+  want = null; // conditions of the flows that the page shows, or null
+  #patch = {};
+
+  /** A snapshot replaces everything. */
+  snapshot(s) {
+    this.edges = new Map();
+    this.bins = new BinRing();
+    this.latest = new LatestVerdicts();
+    this.#patch = { reset: true, estate: s.estate ?? '', recorded: Boolean(s.recorded), flows: [], ring: this.bins };
+    for (const f of [...(s.flows ?? [])].reverse()) this.#flow(f);
+    this.#common(s);
+  }
+
+  /** A batch changes what it names. */
+  batch(b) {
+    for (const f of b.flows ?? []) this.#flow(f);
+    this.#common(b);
+  }
+
+  #common(m) {
+    this.#patch.now = toMillis(m.now);
+    for (const key of whole) if (m[key]) this.#patch[key] = m[key];
+    if (m.lost !== undefined) this.#patch.lost = m.lost;
+    for (const e of m.edges ?? []) this.#edge(e);
+    for (const b of m.bins ?? []) this.#bin(b);
+  }
+
+  #flow(f) {
+    this.latest.add(f);
+    this.#patch.seen = (this.#patch.seen ?? 0) + 1;
+    if (!this.want || !matches(this.want, f)) return;
+    const list = (this.#patch.flows ??= []);
+    list.push(f);
+    if (list.length > 2 * MAX_FLOWS) list.splice(0, list.length - MAX_FLOWS);
+  }
+
+  #edge(e) {
+    if (!this.edges.has(e.id) && this.edges.size >= MAX_EDGES) {
+      this.#patch.unheld = true;
+      return;
+    }
+    this.edges.set(e.id, e);
+    (this.#patch.edges ??= new Map()).set(e.id, e);
+  }
+
+  #bin(b) {
+    const v = VERDICTS.indexOf(b.verdict);
+    this.bins.add(b.tick, v, b.packets, b.bytes);
+    if (this.#patch.ring) return; // the whole ring is on its way, this bin with it
+    (this.#patch.bins ??= []).push(b.tick, v, b.packets, b.bytes);
+    if (this.#patch.bins.length > 4 * 24_000) this.#patch.bins.splice(0, 4 * 12_000);
+  }
+
+  /** The flows that the page wants from now on; what was pending is forgotten. */
+  setWant(conditions) {
+    this.want = conditions;
+    delete this.#patch.flows;
+  }
+
+  /** Everything since the last call, or null if nothing happened. */
+  take() {
+    const p = this.#patch;
+    if (Object.keys(p).length === 0) return null;
+    this.#patch = {};
+    if (p.edges) p.edges = [...p.edges.values()];
+    if (p.flows?.length > MAX_FLOWS) p.flows = p.flows.slice(-MAX_FLOWS);
+    if (this.latest.changed) {
+      p.latest = this.latest.groups.map((g) => ({ ...g, kinds: g.kinds.size }));
+      this.latest.changed = false;
+    }
+    return p;
+  }
+}

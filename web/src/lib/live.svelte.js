@@ -1,0 +1,138 @@
+// What the page shows, kept up to date by the feed. Large values are replaced,
+// never changed in place; edges change in place and carry a version.
+import { BinRing } from './bins.js';
+import { MAX_FLOWS } from './feed-state.js';
+import { serverQuery, matches } from './filter.js';
+
+class Live {
+  link = $state.raw({ state: 'opening' }); // opening, live, lost
+  lostAt = $state(0); // when the link was lost, page clock
+  estate = $state('');
+  recorded = $state(false);
+  zones = $state.raw([]);
+  services = $state.raw([]);
+  rules = $state.raw([]);
+  agents = $state.raw([]);
+  totals = $state.raw({});
+  latest = $state.raw([]);
+  known = $state(false); // a snapshot has arrived
+  unheld = $state(false);
+  edgesVersion = $state(0);
+  pairsVersion = $state(0); // only when an edge is new
+  flowsVersion = $state(0);
+  now = $state(Date.now()); // the server's clock, four times a second
+  edges = new Map();
+  flows = []; // what the flows table wants, oldest first, bounded
+  bins = new BinRing();
+  binsVersion = 0;
+  #skew = 0; // server clock minus page clock
+  #want = null;
+
+  /** The server's time now, to the millisecond. */
+  serverNow() {
+    return Date.now() + this.#skew;
+  }
+
+  #time(now) {
+    if (!Number.isFinite(now)) return;
+    const skew = now - Date.now();
+    // A message can only be late, never early: trust the earliest arrival.
+    this.#skew = this.#skew === 0 || Math.abs(skew - this.#skew) > 2000 ? skew : Math.max(skew, this.#skew - 1);
+  }
+
+  apply(p) {
+    this.#time(p.now);
+    if (p.reset) {
+      this.edges = new Map();
+      this.bins = Object.assign(new BinRing(), p.ring);
+      this.flows = [];
+      this.estate = p.estate;
+      this.recorded = p.recorded;
+      this.unheld = false;
+      this.known = true;
+      this.zones = this.services = this.rules = this.agents = [];
+      this.pairsVersion++;
+    }
+    for (const key of ['zones', 'services', 'rules', 'agents', 'totals', 'latest']) if (p[key]) this[key] = p[key];
+    if (p.unheld) this.unheld = true;
+    this.#edges(p.edges);
+    this.#bins(p.bins);
+    if (p.flows) this.#flows(p.flows);
+    if (p.reset || p.bins) this.binsVersion++;
+  }
+
+  #edges(list) {
+    if (!list?.length) return;
+    let fresh = false;
+    for (const e of list) {
+      fresh ||= !this.edges.has(e.id);
+      this.edges.set(e.id, e);
+    }
+    this.edgesVersion++;
+    if (fresh) this.pairsVersion++;
+  }
+
+  #bins(list) {
+    if (!list) return;
+    for (let i = 0; i < list.length; i += 4) this.bins.add(list[i], list[i + 1], list[i + 2], list[i + 3]);
+  }
+
+  #flows(list) {
+    const mine = this.#want ? list.filter((f) => matches(this.#want, f)) : [];
+    if (!mine.length) return;
+    this.flows.push(...mine);
+    if (this.flows.length > MAX_FLOWS) this.flows = this.flows.slice(-MAX_FLOWS);
+    this.flowsVersion++;
+  }
+
+  /**
+   * Asks for the flows that meet the conditions, first those the server still
+   * has, then those to come. null asks for none.
+   */
+  async want(conditions) {
+    this.#want = conditions;
+    this.flows = [];
+    this.flowsVersion++;
+    worker.postMessage({ want: conditions });
+    if (!conditions) return;
+    const { query, whole } = serverQuery(conditions);
+    query.set('limit', String(whole ? MAX_FLOWS : 10_000));
+    try {
+      const answer = await fetch(`/api/v1/flows?${query}`);
+      if (!answer.ok) return;
+      const body = await answer.json();
+      const old = (body.flows ?? body).filter((f) => matches(conditions, f)).slice(0, MAX_FLOWS).reverse();
+      if (this.#want !== conditions) return;
+      const newest = old.at(-1)?.time ?? '';
+      this.flows = [...old, ...this.flows.filter((f) => f.time > newest)].slice(-MAX_FLOWS);
+      this.flowsVersion++;
+    } catch {
+      // The link's own state says that the server cannot be reached.
+    }
+  }
+
+  /** Tries the server again at once. */
+  retry() {
+    worker.postMessage({ connect: true });
+  }
+}
+
+export const live = new Live();
+
+const worker = new Worker(new URL('./feed.worker.js', import.meta.url), { type: 'module' });
+worker.onmessage = ({ data }) => {
+  if (data.link) {
+    if (data.link.state === 'lost' && live.link.state !== 'lost') live.lostAt = Date.now();
+    live.link = { ...data.link, at: Date.now() };
+  }
+  if (data.patch) {
+    requestAnimationFrame(() => {
+      live.apply(data.patch);
+      worker.postMessage({ shown: true });
+    });
+  }
+};
+
+setInterval(() => {
+  if (live.link.state === 'live') live.now = live.serverNow();
+}, 250);

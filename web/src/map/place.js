@@ -1,0 +1,104 @@
+// Places zones and services on a grid of columns. Columns are separated by
+// gutters and the boxes of a column by gaps; lines run only in gutters and
+// gaps, so they cross no label.
+
+const PAD = 14; // from the hull to the boxes in it
+const HEAD = 34; // a zone's label
+const BAND_GAP = 26; // between rows of zones
+export const EDGE = 22; // gutter at either side of the map
+
+const ROOMY = { height: 42, gap: 20 };
+const DENSE = { height: 26, gap: 14 };
+const CLOSED_HEIGHT = 58;
+
+/**
+ * Lays out zones [{name, items: [name], closed}] in the given width and height.
+ * Returns {width, height, zones, items, columns}: rectangles in pixels, and for
+ * every column what stands in its way. It depends on nothing else.
+ */
+export function place(zones, { width, height }) {
+  const most = Math.max(1, ...zones.map((z) => (z.closed ? 1 : z.items.length)));
+  const size = { ...(most <= 8 ? ROOMY : DENSE) };
+  const grid = columnsFor(zones, width, height, size);
+  const bands = intoBands(zones, grid);
+  stretch(size, bands, height);
+  const out = { zones: [], items: new Map(), columns: [], dense: size.height === DENSE.height, width, columnWidth: grid.w };
+  for (let c = 0; c < grid.n; c++) {
+    out.columns.push({ x: EDGE + grid.edge + c * (grid.w + grid.g), width: grid.w, blocks: [] });
+  }
+  let y = 8;
+  for (const band of bands) y = placeBand(band, y, size, out) + BAND_GAP;
+  out.height = Math.max(y - BAND_GAP + 8, 0);
+  for (const c of out.columns) c.blocks.sort((a, b) => a.y - b.y);
+  return out;
+}
+
+function columnsFor(zones, width, height, size) {
+  const minW = width < 500 ? 118 : 128;
+  const minG = width < 500 ? 40 : 52;
+  const inner = width - 2 * EDGE - 2 * PAD;
+  const fit = Math.max(1, Math.floor((inner + minG) / (minW + minG)));
+  const rows = Math.max(6, Math.floor((height - HEAD - 60) / (size.height + size.gap)));
+  for (const z of zones) z.span = z.closed ? 1 : Math.min(fit, Math.max(1, Math.ceil(z.items.length / rows)));
+  let need = zones.reduce((n, z) => n + z.span, 0);
+  if (need > fit && zones.length <= fit) {
+    // One row of zones is easier to read than two: longer columns instead.
+    while (need > fit) {
+      const widest = zones.reduce((a, b) => (b.span > a.span ? b : a));
+      if (widest.span === 1 || widest.items.length / (widest.span - 1) > 40) break;
+      widest.span--;
+      need--;
+    }
+  }
+  const n = Math.min(fit, need);
+  const w = Math.min(208, Math.max(minW, Math.floor((inner - (n - 1) * minG * 1.6) / n)));
+  const g = n > 1 ? Math.min(210, Math.floor((inner - n * w) / (n - 1))) : minG;
+  const used = n * w + (n - 1) * g;
+  return { n, w, g, edge: PAD + Math.max(0, Math.floor((inner - used) / 2)) };
+}
+
+function intoBands(zones, grid) {
+  const bands = [];
+  let band = null;
+  for (const z of zones) {
+    if (!band || band.used + z.span > grid.n) bands.push((band = { used: 0, zones: [] }));
+    band.zones.push({ zone: z, column: band.used });
+    band.used += z.span;
+  }
+  return bands;
+}
+
+// A map with room to spare uses it, up to a point.
+function stretch(size, bands, height) {
+  const rows = (band) => Math.max(...band.zones.map(({ zone }) => (zone.closed ? 1 : Math.ceil(zone.items.length / zone.span))), 1);
+  const total = bands.reduce((n, b) => n + rows(b), 0);
+  const fixed = bands.length * (HEAD + PAD + BAND_GAP) + 32;
+  const gap = Math.floor((height - fixed) / total - size.height);
+  size.gap = Math.max(size.gap, Math.min(size.height * 1.6, gap));
+}
+
+function placeBand(band, top, size, out) {
+  let bottom = top;
+  const hulls = [];
+  for (const { zone, column } of band.zones) {
+    const box = zone.closed ? { height: CLOSED_HEIGHT, gap: size.gap } : size;
+    const names = zone.closed ? [`zone:${zone.name}`] : zone.items;
+    const rows = Math.ceil(names.length / zone.span) || 1;
+    const first = out.columns[column];
+    const last = out.columns[column + zone.span - 1];
+    const x = first.x - PAD;
+    first.blocks.push({ x: first.x, y: top, width: first.width, height: HEAD - 6 });
+    names.forEach((name, i) => {
+      const c = column + Math.floor(i / rows);
+      const col = out.columns[c];
+      const y = top + HEAD + (i % rows) * (box.height + box.gap);
+      const item = { name, zone: zone.name, closed: zone.closed, column: c, x: col.x, y, width: col.width, height: box.height };
+      out.items.set(name, item);
+      col.blocks.push(item);
+    });
+    bottom = Math.max(bottom, top + HEAD + rows * (box.height + box.gap) - box.gap + PAD);
+    hulls.push({ name: zone.name, closed: zone.closed, count: zone.items.length, x, y: top, width: last.x + last.width + PAD - x });
+  }
+  for (const h of hulls) out.zones.push({ ...h, height: bottom - top });
+  return bottom;
+}
