@@ -21,14 +21,12 @@ func (r *reader) caseOf(n *yaml.Node) {
 
 func (r *reader) expectation(n *yaml.Node, c *Case, inForce bool) {
 	x := &Expectation{InForce: inForce, Pos: r.pos(n)}
-	before := len(r.list)
 	fields := append(r.later("http", "at"),
 		need("from", func(n *yaml.Node) { x.From = r.endpoint(n, "from", inCase) }),
 		need("to", func(n *yaml.Node) { x.To = r.endpoint(n, "to", inCase) }),
 		may("port", func(n *yaml.Node) {
-			if p, ok := r.port(n); ok {
-				x.Port = &p
-			}
+			p, _ := r.port(n)
+			x.Port = &p
 		}),
 		need("effect", choiceTo(r, &x.Effect, "bad-effect", "effect of an expectation", effects[:Pass])),
 		may("inForce", func(n *yaml.Node) {
@@ -37,7 +35,5 @@ func (r *reader) expectation(n *yaml.Node, c *Case, inForce bool) {
 			}
 		}))
 	r.object(n, "an expectation", fields...)
-	if !r.list[before:].HasErrors() {
-		c.Expect = append(c.Expect, x)
-	}
+	c.Expect = append(c.Expect, x)
 }

@@ -15,6 +15,7 @@ var reserved = map[string]string{
 
 // checkDir finds what only shows when all documents have been read.
 func (r *reader) checkDir() {
+	r.dir.Incomplete = r.unread || r.full
 	r.checkEstate()
 	var zones, services, externals, policies, cases []Meta
 	for _, z := range r.dir.Zones {
@@ -45,6 +46,7 @@ func (r *reader) checkDir() {
 // ours, and of two it could not be said which holds.
 func (r *reader) checkEstate() {
 	if len(r.estates) == 0 {
+		// A document that could not be read may have been the Estate.
 		if !r.unread {
 			r.errorAt(diag.Pos{}, "no-estate", "the directory has no document of kind Estate").
 				WithHelp("it says where workloads come from and which networks are ours; is this the policy directory?")

@@ -105,6 +105,7 @@ func (r *reader) body(n *yaml.Node, kind string, spec func(*yaml.Node)) Meta {
 	if specNode != nil {
 		spec(specNode)
 	}
+	r.unread = r.unread || m.Name == ""
 	return m
 }
 

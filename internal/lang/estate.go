@@ -87,7 +87,7 @@ func (r *reader) valueMap(n *yaml.Node) map[string]string {
 	n = r.enter(n)
 	if n == nil || n.Kind != yaml.MappingNode {
 		if n != nil {
-			r.errorf(n, "wrong-type", "map must be a mapping (raw value: label value), not %s", describe(n))
+			r.errorf(n, "bad-value", "map must be a mapping (raw value: label value), not %s", describe(n))
 		}
 		return nil
 	}

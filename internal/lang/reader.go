@@ -23,7 +23,7 @@ type reader struct {
 	visits int    // nodes of the document that may still be visited
 
 	estates []*Estate
-	unread  bool // a document could not be read; it may have been the Estate
+	unread  bool // a document could not be read or has no name
 }
 
 // maxText is the longest text that a field may hold, in bytes.
@@ -123,7 +123,7 @@ func (r *reader) object(n *yaml.Node, what string, fields ...field) bool {
 		return false
 	}
 	if n.Kind != yaml.MappingNode {
-		r.errorf(n, "wrong-type", "%s must be a mapping (name: value), not %s", what, describe(n))
+		r.errorf(n, "bad-value", "%s must be a mapping (name: value), not %s", what, describe(n))
 		return false
 	}
 	seen := map[string]bool{}
@@ -147,7 +147,7 @@ func (r *reader) member(key, value *yaml.Node, what string, fields []field, seen
 		return
 	}
 	if key.Kind != yaml.ScalarNode {
-		r.errorf(key, "wrong-type", "the name of a field must be a word, not %s", describe(key))
+		r.errorf(key, "bad-value", "the name of a field must be a word, not %s", describe(key))
 		return
 	}
 	name := key.Value
@@ -169,7 +169,7 @@ func (r *reader) member(key, value *yaml.Node, what string, fields []field, seen
 		return
 	}
 	if isNull(value) {
-		r.errorf(key, "wrong-type", "the field %q of %s has no value", name, what).
+		r.errorf(key, "bad-value", "the field %q of %s has no value", name, what).
 			WithHelp("write a value, or leave the field out")
 		return
 	}
@@ -213,9 +213,9 @@ func (r *reader) each(n *yaml.Node, what string, read func(*yaml.Node)) {
 	}
 	switch {
 	case n.Kind != yaml.SequenceNode:
-		r.errorf(n, "wrong-type", "%s must be a list, not %s", what, describe(n))
+		r.errorf(n, "bad-value", "%s must be a list, not %s", what, describe(n))
 	case len(n.Content) == 0:
-		r.errorf(n, "wrong-type", "%s must not be empty", what).WithHelp("write an entry, or leave the field out")
+		r.errorf(n, "bad-value", "%s must not be empty", what).WithHelp("write an entry, or leave the field out")
 	}
 	if n.Kind != yaml.SequenceNode {
 		return
@@ -225,7 +225,7 @@ func (r *reader) each(n *yaml.Node, what string, read func(*yaml.Node)) {
 			return
 		}
 		if isNull(entry) {
-			r.errorf(entry, "wrong-type", "%s must not have empty entries", what)
+			r.errorf(entry, "bad-value", "%s must not have empty entries", what)
 			continue
 		}
 		read(entry)
@@ -242,15 +242,15 @@ func (r *reader) text(n *yaml.Node, what string) (s string, ok bool) {
 	}
 	switch tag := n.ShortTag(); {
 	case n.Kind != yaml.ScalarNode:
-		r.errorf(n, "wrong-type", "%s must be a text, not %s", what, describe(n))
+		r.errorf(n, "bad-value", "%s must be a text, not %s", what, describe(n))
 	case !slices.Contains([]string{"!!str", "!!int", "!!float", "!!bool", "!!timestamp"}, tag):
-		r.errorf(n, "wrong-type", "%s must be a text; the tag %s has no meaning here", what, shorten(tag))
+		r.errorf(n, "bad-value", "%s must be a text; the tag %s has no meaning here", what, shorten(tag))
 	case strings.TrimSpace(n.Value) == "":
-		r.errorf(n, "wrong-type", "%s must not be empty", what)
+		r.errorf(n, "bad-value", "%s must not be empty", what)
 	case len(n.Value) > maxText:
-		r.errorf(n, "wrong-type", "%s is longer than %d bytes", what, maxText)
+		r.errorf(n, "bad-value", "%s is longer than %d bytes", what, maxText)
 	case strings.ContainsFunc(n.Value, unshowable):
-		r.errorf(n, "wrong-type", "%s has characters that cannot be shown", what)
+		r.errorf(n, "bad-value", "%s has characters that cannot be shown", what)
 	default:
 		return strings.TrimSpace(n.Value), true
 	}
@@ -312,7 +312,7 @@ func (r *reader) truth(n *yaml.Node, what string) (value, ok bool) {
 		return false, false
 	}
 	if s != "true" && s != "false" {
-		r.errorf(n, "wrong-type", "%s must be true or false, not %q", what, shorten(s))
+		r.errorf(n, "bad-value", "%s must be true or false, not %q", what, shorten(s))
 		return false, false
 	}
 	return s == "true", true

@@ -54,8 +54,7 @@ func (r *reader) priority(spec, n *yaml.Node, p *Policy) {
 }
 
 func (r *reader) rule(n *yaml.Node, p *Policy, names map[string]diag.Pos) {
-	rule := &Rule{Stage: p.Stage, Owner: p.Owner, Pos: r.pos(n), NamePos: r.pos(n)}
-	before := len(r.list)
+	rule := &Rule{Effect: Deny, Stage: p.Stage, Owner: p.Owner, Pos: r.pos(n), NamePos: r.pos(n)}
 	fields := append(r.later("http", "when", "require"),
 		need("name", func(n *yaml.Node) {
 			rule.NamePos = r.pos(n)
@@ -69,6 +68,7 @@ func (r *reader) rule(n *yaml.Node, p *Policy, names map[string]diag.Pos) {
 		need("from", func(n *yaml.Node) { rule.From = r.endpoint(n, "from", inRule) }),
 		need("to", func(n *yaml.Node) { rule.To = r.endpoint(n, "to", inRule) }),
 		may("ports", func(n *yaml.Node) {
+			rule.Ports = []Port{} // nothing, should none of them be read
 			r.each(n, "ports", func(n *yaml.Node) {
 				if port, ok := r.port(n); ok {
 					rule.Ports = append(rule.Ports, port)
@@ -84,11 +84,7 @@ func (r *reader) rule(n *yaml.Node, p *Policy, names map[string]diag.Pos) {
 	} else {
 		names[rule.Name] = rule.NamePos
 	}
-	// A rule that could not be read wholly is left out: with its ports gone it
-	// would say more than what is written.
-	if len(r.list) == before || !r.list[before:].HasErrors() {
-		p.Rules = append(p.Rules, rule)
-	}
+	p.Rules = append(p.Rules, rule)
 }
 
 func (r *reader) effect(n *yaml.Node, p *Policy, rule *Rule) {

@@ -23,6 +23,12 @@ const Unassigned = "unassigned"
 // Dir is everything that a policy directory says, in the order of its files
 // (bytewise by path) and of the documents in them. Names are not resolved:
 // an Endpoint may name a zone that does not exist.
+//
+// A tree that came with errors must not be enforced or judged by: it is good
+// for finding what else is wrong. What could not be read is then taken for as
+// little as possible: a selector that matches nothing, ports that are empty,
+// an end that is ByNothing, an effect of Deny. Documents without a name are
+// left out.
 type Dir struct {
 	Estate    *Estate // nil only where the directory has none, which is an error
 	Zones     []*Zone
@@ -30,6 +36,9 @@ type Dir struct {
 	Externals []*External // also those that a cidr in a rule stands for; see Endpoint.CIDR
 	Policies  []*Policy
 	Cases     []*Case
+	// Incomplete is true if there were documents that could not be read, or
+	// had no name: then a name that is not found may have stood in one of them.
+	Incomplete bool
 }
 
 // Effect is what a rule says, and what a zone does with what no rule decides.

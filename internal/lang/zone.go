@@ -39,31 +39,33 @@ func (r *reader) zone(n *yaml.Node) {
 		r.errorAt(z.Pos, "missing-field", "the zone %q needs the field %q", z.Name, "select").
 			WithHelp("only the zone %q is declared without one", Unassigned)
 	}
+	if z.Select == nil && z.Name != Unassigned {
+		z.Select = &Select{matchesNothing(), z.Pos}
+	}
 	if z.Name != "" {
 		r.dir.Zones = append(r.dir.Zones, z)
 	}
 }
 
 func (r *reader) service(n *yaml.Node) {
-	// In a tree with errors a service may have no selector of its own; nothing
-	// must follow from that.
-	s := &Service{Select: &Select{Selector: matchesNothing()}}
+	s := &Service{}
 	s.Meta = r.body(n, "Service", func(n *yaml.Node) {
 		r.object(n, "a Service's spec",
-			need("select", func(n *yaml.Node) {
-				if sel := r.selector(n, "the service's selector"); sel != nil {
-					s.Select = sel
-				}
-			}),
+			need("select", func(n *yaml.Node) { s.Select = r.selector(n, "the service's selector") }),
 			may("ports", func(n *yaml.Node) {
 				r.each(n, "ports", func(n *yaml.Node) { r.servicePort(n, s) })
 			}))
 	})
+	if s.Select == nil {
+		s.Select = &Select{matchesNothing(), s.Pos}
+	}
 	if s.Name != "" {
 		r.dir.Services = append(r.dir.Services, s)
 	}
 }
 
+// matchesNothing stands, in a tree with errors, for a selector that could not
+// be read, so that names still resolve and nothing more is found.
 func matchesNothing() label.Selector {
 	sel, err := label.Parse("none,!none")
 	if err != nil {
