@@ -44,7 +44,7 @@ func drawText(t *rapid.T) string {
 		}
 		fmt.Fprintf(&b, "---\nkind: Policy\nmetadata: {name: p%d}\nspec: {%s, rules: [\n", i, tier)
 		for j := range rapid.IntRange(1, 3).Draw(t, "rules") {
-			fmt.Fprintf(&b, "  {name: r%d, effect: %s, stage: %s, from: {%s}, to: {%s}, reason: r%s},\n", j, pick(effects...), pick("observe", "enforce", "enforce"),
+			fmt.Fprintf(&b, "  {name: r%d, effect: %s, stage: %s, from: {%s}, to: {%s}, reason: r%s},\n", j, pick(effects...), pick("observe", "alert", "enforce", "enforce"),
 				drawEnd(pick), drawEnd(pick), pick("", "", ", ports: [80/TCP]", ", ports: [http]", ", ports: [http, alt]", ", ports: [icmp, 50-100/TCP]", ", ports: [http, 53/UDP]"))
 		}
 		b.WriteString("]}\n")

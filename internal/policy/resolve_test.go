@@ -117,6 +117,18 @@ func TestResolveGroupsWorkloadsByWhatRulesCanTell(t *testing.T) {
 	}
 }
 
+func TestPrincipalsDivideIdentitiesOnlyWhereARuleMentionsOne(t *testing.T) {
+	ws := three()
+	ws[0].Principal = "id/one"
+	if p := mustResolve(t, shop, ws...); p.IdentityOf[0] != p.IdentityOf[1] {
+		t.Error("no rule mentions a principal, and yet it divides")
+	}
+	p := mustResolve(t, rules("application", "  - {name: r, effect: allow, from: {principal: id/one}, to: {zone: web}, reason: x}\n"), ws...)
+	if p.IdentityOf[0] == p.IdentityOf[1] || !slices.Equal(p.Rules[0].From.Identities, []int{p.IdentityOf[0]}) {
+		t.Errorf("identities %v, from %v", p.IdentityOf, p.Rules[0].From)
+	}
+}
+
 func TestIdentityKeysDependOnNothingElse(t *testing.T) {
 	a := mustResolve(t, shop, three()...)
 	w := three()

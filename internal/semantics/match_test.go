@@ -151,6 +151,18 @@ func TestBothEndsMustLetItPass(t *testing.T) {
 	}
 }
 
+// 10.0.0.9 may be stray or web2: at the other end, both must be permitted.
+func TestEveryOwnerOfAnAddressMustBePermitted(t *testing.T) {
+	rule := policyHead + "  - {name: r, effect: allow, from: {FROM}, to: {service: db}, reason: x}\n"
+	for from, want := range map[string]bool{"zone: web": false, "zone: unassigned": false, "any: true": true, "select: tier!=data": true} {
+		e := evaluator(t, strings.Replace(rule, "FROM", from, 1))
+		ends := e.Decide(party(t, e, "10.0.0.9"), party(t, e, "db"), netset.TCP, 1).Ends
+		if db := ends[len(ends)-1]; db.Workload != "db" || db.InForce.Permits != want || db.ToCome.Permits != want {
+			t.Errorf("from %s: %+v", from, db)
+		}
+	}
+}
+
 func TestBuiltinsAreNeverJudged(t *testing.T) {
 	e := evaluator(t, policyHead+"  - {name: r, effect: deny, from: {any: true}, to: {any: true}, reason: x}\n")
 	for address, name := range map[string]string{"127.0.0.9": "loopback", "::1": "loopback", "169.254.169.254": "metadata", "fd00:ec2::253": "resolver"} {

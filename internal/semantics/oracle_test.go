@@ -115,8 +115,11 @@ func zone(t testing.TB, name, kind string) *lang.Zone {
 	if kind[0] == 'a' {
 		z.Default = lang.Allow
 	}
-	if kind[1] == 'e' {
+	switch {
+	case kind[1] == 'e':
 		z.Stage = lang.Enforce
+	case name == "b":
+		z.Stage = lang.Alert // observe that also tells someone
 	}
 	return z
 }
@@ -133,8 +136,11 @@ func tree(t testing.TB, want rulesWanted, kinds [2]string) *lang.Dir {
 		p.Name, p.Priority = "p", map[byte]int{'P': 1, 'Q': 2}[x.rule[0]]
 		r := &lang.Rule{Name: x.rule, From: lang.Endpoint{Kind: lang.ByAny}, To: lang.Endpoint{Kind: lang.ByAny}}
 		r.Effect = map[byte]lang.Effect{'a': lang.Allow, 'd': lang.Deny, 'p': lang.Pass}[x.rule[1]]
-		if x.stage == "e" {
+		switch {
+		case x.stage == "e":
 			r.Stage = lang.Enforce
+		case x.rule[0] != 'A':
+			r.Stage = lang.Alert
 		}
 		p.Rules = []*lang.Rule{r}
 		d.Policies = append([]*lang.Policy{p}, d.Policies...)
