@@ -45,3 +45,26 @@ func TestJoinRefusesContradictions(t *testing.T) {
 		t.Errorf("duplicates: %v", diags)
 	}
 }
+
+func TestRelabel(t *testing.T) {
+	in := &inventory.Snapshot{Workloads: []inventory.Workload{
+		{Name: "a", Labels: map[string]string{"Environment": "production"}},
+		{Name: "b", Labels: map[string]string{"Environment": "dev", "env": "dev"}},
+		{Name: "c"},
+		{Name: "d", Labels: map[string]string{"Environment": "dev", "env": "prod"}},
+		{Name: "e", Labels: map[string]string{"Environment": "not a value"}},
+	}}
+	list := []inventory.Relabeling{{From: "tag:Environment", To: "env", Map: map[string]string{"production": "prod"}}}
+	out, diags := inventory.Relabel(in, list)
+	for i, want := range []string{"prod", "dev", "", "prod", ""} {
+		if got := out.Workloads[i].Labels["env"]; got != want {
+			t.Errorf("%s has env=%q, want %q", out.Workloads[i].Name, got, want)
+		}
+	}
+	if len(diags) != 2 || diags[0].Code != "sources-disagree" || diags[1].Code != "bad-label" {
+		t.Errorf("diagnostics: %v", diags)
+	}
+	if _, changed := in.Workloads[0].Labels["env"]; changed {
+		t.Error("Relabel changed its input")
+	}
+}
