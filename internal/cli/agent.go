@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"firebreak/internal/agent"
+	"firebreak/internal/datapath"
+)
+
+// NewAgent returns the verb that enforces a policy on this host.
+func NewAgent() *cobra.Command {
+	config := new(string)
+	cmd := &cobra.Command{
+		Use:   "agent --config FILE",
+		Short: "Enforce a policy on this host, and tell the server what happens",
+		Long: `Enforce a policy on this host with eBPF, and tell the server what happens.
+
+The agent reads the policy and the inventory that its configuration names, puts
+them into the kernel and follows every change. A policy that is wrong is
+refused, and the one in force stays. So does it when the agent ends, however it
+ends: "firebreak agent detach" is what takes enforcement off.
+
+Configuration (paths are relative to the file):
+  policy: DIR                  the policy directory
+  inventory: [file:F, kube:D]  instead of the Estate's own
+  cgroups:                     which cgroup is which workload; below the cgroup v2 mount
+  - {path: P, workload: NAME}
+  cgroupRoot: P                where programs attach; the cgroups' common ancestor if not given
+  namespaces: [NAME or PATH]   network namespaces; the agent's own if not given
+  interfaces: [NAME]           guarded against packet sockets; all if not given
+  zone: NAME                   of local processes that no cgroup attributes
+  state: DIR                   the agent's own directory
+  pins: DIR                    on a bpffs, made if need be
+  wire: SOCKET                 the server's; nobody is told if not given
+  name: NAME                   the host's; its hostname if not given`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runAgent(cmd.Context(), *config, cmd.ErrOrStderr())
+		},
+	}
+	cmd.PersistentFlags().StringVar(config, "config", "", "the agent's configuration `FILE`")
+	_ = cmd.MarkPersistentFlagRequired("config")
+	cmd.AddCommand(newAgentStatus(config), newAgentDetach(config))
+	return cmd
+}
+
+// runAgent runs until SIGTERM or SIGINT; SIGHUP reads all files again.
+func runAgent(ctx context.Context, config string, log io.Writer) error {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	reload := make(chan struct{}, 1)
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hangups:
+				select {
+				case reload <- struct{}{}:
+				default:
+				}
+			}
+		}
+	}()
+	return agent.Run(ctx, agent.Options{Config: config, Log: log, Reload: reload})
+}
+
+func newAgentStatus(config *string) *cobra.Command {
+	format := new(string)
+	cmd := &cobra.Command{
+		Use:   "status --config FILE",
+		Short: "Say what is in force on this host, whether or not the agent runs",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := agentConfig(*config)
+			if err != nil {
+				return err
+			}
+			report, err := agent.ReadStatus(cfg, datapath.Probe, agent.ReadPinned)
+			if err != nil {
+				return err
+			}
+			switch *format {
+			case "json":
+				e := json.NewEncoder(cmd.OutOrStdout())
+				e.SetIndent("", "  ")
+				return e.Encode(report)
+			case "text":
+				return writeAgentStatus(cmd.OutOrStdout(), report)
+			}
+			return fmt.Errorf("--format %s is not known: text or json", *format)
+		},
+	}
+	cmd.Flags().StringVar(format, "format", "text", "text or json")
+	return cmd
+}
+
+func agentConfig(path string) (*agent.Config, error) {
+	cfg, diags := agent.ReadConfig(path)
+	if diags.HasErrors() {
+		return nil, &agent.Refused{Diags: diags}
+	}
+	return cfg, nil
+}
+
+func writeAgentStatus(w io.Writer, r *agent.StatusReport) error {
+	process := "not running"
+	if r.Running {
+		process = fmt.Sprintf("running (pid %d)", r.PID)
+	}
+	force := "nothing is in force"
+	if r.Enforcing {
+		force = fmt.Sprintf("revision %d in force, %d entries, %d endpoints, %d programs attached", r.Revision, r.Entries, r.Endpoints, r.Programs)
+	}
+	lines := fmt.Sprintf("host       %s\nkernel     %s, tier %s\nagent      %s\npolicy     %s\nevents     %d lost", r.Host, r.Kernel, r.Tier, process, force, r.Lost)
+	if r.Running {
+		lines += fmt.Sprintf(", %s from kernel to server (p99)", time.Duration(r.Lag).Round(10*time.Microsecond))
+	}
+	if r.Error != "" {
+		lines += "\nrefused    " + r.Error
+	}
+	_, err := fmt.Fprintln(w, lines)
+	return err
+}
+
+func newAgentDetach(config *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "detach --config FILE",
+		Short: "End enforcement: remove everything the agent has put into the kernel",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := agentConfig(*config)
+			if err != nil {
+				return err
+			}
+			if _, _, err := datapath.Probe(); err != nil && errors.Is(err, datapath.ErrUnsupported) && os.Geteuid() != 0 {
+				return err
+			}
+			if err := agent.Detach(cmd.Context(), cfg); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.ErrOrStderr(), "agent %s: detached; nothing is enforced on this host any more\n", cfg.Name)
+			return err
+		},
+	}
+}
