@@ -23,10 +23,14 @@ const (
 func (a *agent) work(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	failed := make(chan error, 2)
-	var all sync.WaitGroup
-	defer func() { cancel(); all.Wait() }()
+	var all, reading sync.WaitGroup
+	defer func() {
+		cancel()
+		all.Wait()
+		waitBriefly(&reading)
+	}()
 	all.Go(func() { _ = a.sender.Run(ctx) })
-	all.Go(func() {
+	reading.Go(func() {
 		if err := a.evidence.Events(ctx, a.events); err != nil && ctx.Err() == nil {
 			failed <- fmt.Errorf("the kernel's events cannot be read any more: %w", err)
 		}
@@ -56,6 +60,17 @@ func (a *agent) work(ctx context.Context) error {
 			}
 		}
 		a.report(ctx)
+	}
+}
+
+// waitBriefly waits for the reader of events, but not for ever: if it waits in
+// the kernel, closing that ends it.
+func waitBriefly(reading *sync.WaitGroup) {
+	done := make(chan struct{})
+	go func() { reading.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(100 * time.Millisecond):
 	}
 }
 

@@ -49,7 +49,8 @@ func Dir(dir string, sources []string, extra ...inventory.Workload) (*Loaded, di
 	}
 	joined, more := inventory.Join(parts...)
 	diags = append(diags, more...)
-	l.Inventory = relabel(joined, l.Tree.Estate)
+	l.Inventory, more = inventory.Relabel(joined, relabelings(l.Tree.Estate))
+	diags = append(diags, more...)
 	if diags.HasErrors() {
 		return l, diags
 	}
@@ -57,6 +58,17 @@ func Dir(dir string, sources []string, extra ...inventory.Workload) (*Loaded, di
 	diags = append(diags, more...)
 	l.Policy = p
 	return l, diags
+}
+
+func relabelings(e *lang.Estate) []inventory.Relabeling {
+	if e == nil {
+		return nil
+	}
+	var out []inventory.Relabeling
+	for _, m := range e.Labels {
+		out = append(out, inventory.Relabeling{From: m.From, To: m.To, Map: m.Map, Pos: m.Pos})
+	}
+	return out
 }
 
 // source is where an inventory comes from, and where that is written.
