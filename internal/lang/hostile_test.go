@@ -107,13 +107,18 @@ func TestTooManyDiagnosticsSaysSo(t *testing.T) {
 	}
 }
 
-func TestATreeOfTenThousandRulesIsRead(t *testing.T) {
+// tenThousandRules is an estate with one large policy.
+func tenThousandRules() string {
 	var b strings.Builder
 	b.WriteString(estate + "---\nkind: Policy\nmetadata: {name: big}\nspec:\n  rules:\n")
 	for i := range 10_000 {
 		fmt.Fprintf(&b, "  - name: rule-%d\n    effect: allow\n    from: {select: \"app=a%d,env in (prod,stage)\"}\n    to: {service: s%d}\n    ports: [http, 8080/TCP]\n    owner: team-%d\n    reason: the page needs what that service has\n", i, i, i, i%40)
 	}
-	d, list := parseText(b.String())
+	return b.String()
+}
+
+func TestATreeOfTenThousandRulesIsRead(t *testing.T) {
+	d, list := parseText(tenThousandRules())
 	if len(list) > 0 || len(d.Policies) != 1 || len(d.Policies[0].Rules) != 10_000 {
 		t.Fatalf("%d policies:\n%.500s", len(d.Policies), texts(list))
 	}
