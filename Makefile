@@ -22,6 +22,7 @@ ARGS ?=
 FUZZ := \
   internal/inventory/file:FuzzRead \
   internal/label:FuzzSelector \
+  internal/lang:FuzzParse \
   internal/netset:FuzzTraffic \
   internal/wire:FuzzDecode
 
