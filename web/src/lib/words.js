@@ -42,6 +42,11 @@ export function ruleSite(rule) {
   return rule?.file ? `${rule.file}:${rule.line}` : '';
 }
 
+/** The last part of the file with the line, where there is no room for the way to it. */
+export function ruleSpot(rule) {
+  return rule?.file ? `${rule.file.slice(rule.file.lastIndexOf('/') + 1)}:${rule.line}` : '';
+}
+
 /** What makes two mentions of a rule the same rule. Defaults differ by their place. */
 export function ruleKey(rule) {
   return rule ? `${rule.policy}/${rule.rule}@${rule.file}:${rule.line}` : '';
@@ -65,6 +70,3 @@ export function endpoint(addr, port) {
   if (!port) return addr ?? '';
   return addr?.includes(':') ? `[${addr}]:${port}` : `${addr}:${port}`;
 }
-
-/** Names that stand for something outside the inventory. */
-export const isOutside = (zone) => !zone;

@@ -56,10 +56,15 @@ export function orderServices(zones, services, pairs) {
   const rank = new Map();
   for (const z of zones) {
     const mean = new Map(byZone.get(z).map((n) => [n, barycentre(n, pairs, rank)]));
-    const names = byZone.get(z).sort((a, b) => mean.get(a) - mean.get(b) || (a < b ? -1 : a > b ? 1 : 0));
+    const names = byZone.get(z).sort((a, b) => mean.get(a) - mean.get(b) || degree(b, pairs) - degree(a, pairs) || (a < b ? -1 : a > b ? 1 : 0));
     names.forEach((n, i) => rank.set(n, names.length > 1 ? i / (names.length - 1) : 0.5));
   }
   return byZone;
+}
+
+// How many rules name it: what matters most stands first.
+function degree(name, pairs) {
+  return pairs.reduce((n, p) => n + (p.from.name === name) + (p.to.name === name), 0);
 }
 
 function barycentre(name, pairs, rank) {

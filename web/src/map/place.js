@@ -3,13 +3,15 @@
 // gaps, so they cross no label.
 
 const PAD = 14; // from the hull to the boxes in it
-const HEAD = 34; // a zone's label
+const HEAD = 42; // a zone's label
 const BAND_GAP = 26; // between rows of zones
 export const EDGE = 22; // gutter at either side of the map
 
+const NORMAL = [128, 52]; // least width of a column and of a gutter
+const NARROW = [112, 38];
 const ROOMY = { height: 42, gap: 20 };
 const DENSE = { height: 26, gap: 14 };
-const CLOSED_HEIGHT = 58;
+const CLOSED_HEIGHT = 64;
 
 /**
  * Lays out zones [{name, items: [name], closed}] in the given width and height.
@@ -34,10 +36,11 @@ export function place(zones, { width, height }) {
 }
 
 function columnsFor(zones, width, height, size) {
-  const minW = width < 500 ? 118 : 128;
-  const minG = width < 500 ? 40 : 52;
   const inner = width - 2 * EDGE - 2 * PAD;
-  const fit = Math.max(1, Math.floor((inner + minG) / (minW + minG)));
+  const fits = ([w, g]) => Math.max(1, Math.floor((inner + g) / (w + g)));
+  // Narrow columns only where they save a row of zones.
+  const [minW, minG] = width < 500 ? NARROW : zones.length > fits(NORMAL) && zones.length <= fits(NARROW) ? NARROW : NORMAL;
+  const fit = fits([minW, minG]);
   const rows = Math.max(6, Math.floor((height - HEAD - 60) / (size.height + size.gap)));
   for (const z of zones) z.span = z.closed ? 1 : Math.min(fit, Math.max(1, Math.ceil(z.items.length / rows)));
   let need = zones.reduce((n, z) => n + z.span, 0);
@@ -74,7 +77,7 @@ function stretch(size, bands, height) {
   const total = bands.reduce((n, b) => n + rows(b), 0);
   const fixed = bands.length * (HEAD + PAD + BAND_GAP) + 32;
   const gap = Math.floor((height - fixed) / total - size.height);
-  size.gap = Math.max(size.gap, Math.min(size.height * 1.6, gap));
+  size.gap = Math.max(size.gap, Math.min(size.height * 3, gap));
 }
 
 function placeBand(band, top, size, out) {
@@ -87,16 +90,17 @@ function placeBand(band, top, size, out) {
     const first = out.columns[column];
     const last = out.columns[column + zone.span - 1];
     const x = first.x - PAD;
-    first.blocks.push({ x: first.x, y: top, width: first.width, height: HEAD - 6 });
+    const head = zone.closed ? 0 : HEAD; // a closed zone is a box with its own label
+    if (head) first.blocks.push({ x: first.x, y: top, width: first.width, height: 28 });
     names.forEach((name, i) => {
       const c = column + Math.floor(i / rows);
       const col = out.columns[c];
-      const y = top + HEAD + (i % rows) * (box.height + box.gap);
+      const y = top + head + (i % rows) * (box.height + box.gap);
       const item = { name, zone: zone.name, closed: zone.closed, column: c, x: col.x, y, width: col.width, height: box.height };
       out.items.set(name, item);
       col.blocks.push(item);
     });
-    bottom = Math.max(bottom, top + HEAD + rows * (box.height + box.gap) - box.gap + PAD);
+    bottom = Math.max(bottom, top + head + rows * (box.height + box.gap) - box.gap + (head ? PAD : 0));
     hulls.push({ name: zone.name, closed: zone.closed, count: zone.items.length, x, y: top, width: last.x + last.width + PAD - x });
   }
   for (const h of hulls) out.zones.push({ ...h, height: bottom - top });

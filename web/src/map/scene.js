@@ -6,7 +6,7 @@ import { allowedPairs, orderServices, orderZones, OUTSIDE, parseEnd } from './or
 export const OPEN_AT_ONCE = 120; // more services than this, and zones start closed
 const MAX_OUTSIDE = 10; // names outside the estate that get a box of their own
 export const REST = 'other addresses';
-export const MAX_LINES = 600;
+export const MAX_LINES = 160; // more lines than this, and the quiet ones wait to be asked for
 
 /** Zones in their order with their items, for place(). */
 export function compartments({ zones, services, rules }, outside, isClosed) {
@@ -53,7 +53,7 @@ export function outsideNames(rules, edges, services, before) {
   return list.filter((n) => !known.has(n));
 }
 
-/** Gathers edges into lines by (box, box, verdict), loudest and busiest first. */
+/** Gathers edges into lines by (box, box, verdict), the loudest last, on top; left counts edges without a box. */
 export function lines(edges, zoneOf, items) {
   const boxOf = (name) => {
     if (items.has(name)) return name;
@@ -77,7 +77,6 @@ export function lines(edges, zoneOf, items) {
     if (e.last > line.last) line.last = e.last;
     found.set(key, line);
   }
-  const all = [...found.values()].sort((a, b) => loudness(b.verdict) - loudness(a.verdict) || b.flows - a.flows);
-  const shown = all.slice(0, MAX_LINES);
-  return { shown: shown.reverse(), hidden: all.length - shown.length, left };
+  const shown = [...found.values()].sort((a, b) => loudness(a.verdict) - loudness(b.verdict) || a.flows - b.flows);
+  return { shown, left };
 }

@@ -9,9 +9,9 @@ const SILENT_MS = 5000;
  * run from files of their own are not comparable, so nothing is made of them.
  */
 export function health(agent, now) {
-  if (agent.error) return { level: 2, word: 'policy refused' };
+  if (agent.error) return { level: 2, word: 'refused' };
   if (agent.revision === 0) return { level: 2, word: 'no policy' };
-  if (!agent.connected) return { level: 2, word: 'not connected' };
+  if (!agent.connected) return { level: 2, word: 'offline' };
   if (now - toMillis(agent.time) > SILENT_MS) return { level: 1, word: 'silent' };
   return { level: 0, word: 'in force' };
 }
