@@ -42,6 +42,8 @@ var meanings = []struct{ text, want string }{
 	{"env in ( test , prod )", "prod test"},
 	{"env in (prod,)", "empty prod"},
 	{"env in (,)", "empty"},
+	{"env in ()", "empty"},
+	{"env notin ()", "in none prod test"},
 	{"env notin (prod,test)", "empty in none"},
 	{"env notin(prod)", "empty in none test"},
 	{"env", "empty prod test"},
@@ -76,7 +78,7 @@ func TestMeaning(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for _, text := range []string{
-		",", "a,", ",a", "a,,b", "=", "=a", "a=b=c", "a b", "a!b", "a=!b", "!a=b", "!", "!!a", "a in", "a in b", "a in (", "a in (b", "a in ()", "a notin ()", "a in (b c)", "a in (b))",
+		",", "a,", ",a", "a,,b", "=", "=a", "a=b=c", "a b", "a!b", "a=!b", "!a=b", "!", "!!a", "a in", "a in b", "a in (", "a in (b", "a in (b c)", "a in (b))",
 		"a>1", "a<1", "a in (b),", "(a)", "a=b)", "-a", "a-", "a/b/c=d", "/a", "a/", "A.b/c", "a..b/c", "a=-b", "a=b_", "a=b/c", "ä=b", "a=ä",
 		strings.Repeat("a", 64), "a=" + strings.Repeat("b", 64), strings.Repeat("a", 254) + "/b", strings.Repeat("a,", maxSelector),
 	} {

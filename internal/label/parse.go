@@ -2,7 +2,6 @@ package label
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -160,13 +159,10 @@ func (p *parser) exactValue() []string {
 	return []string{p.next().text}
 }
 
-// valueSet reads (x,y). A missing value beside a comma is the empty one.
+// valueSet reads (x,y). Where a value is missing, also in (), it is the empty one.
 func (p *parser) valueSet() ([]string, error) {
 	if t := p.next(); t.text != "(" {
 		return nil, fmt.Errorf("expected '(' before the values, found %s", t.describe())
-	}
-	if p.peek().text == ")" {
-		return nil, errors.New("the set of values is empty")
 	}
 	var values []string
 	for {
