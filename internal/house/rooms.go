@@ -68,7 +68,7 @@ var mayNotImport = []struct {
 	not  []string
 	why  string
 }{
-	{"internal/agent/...", []string{"internal/httpapi/...", "web/...", "internal/demo/...", "internal/cli/..."}, "agent, server and page meet only in wire"},
+	{"internal/agent/...", []string{"internal/httpapi/...", "internal/observe/...", "web/...", "internal/demo/...", "internal/cli/..."}, "agent, server and page meet only in wire"},
 	{"internal/httpapi/...", []string{"internal/agent/...", "internal/datapath/...", "internal/demo/...", "internal/cli/..."}, "agent, server and page meet only in wire"},
 	{"internal/observe/...", []string{"internal/agent/...", "internal/httpapi/...", "web/...", "internal/datapath"}, "observe serves both sides and knows neither"},
 	{"internal/datapath", []string{"internal/lang/...", "internal/policy/...", "internal/inventory/...", "internal/target/...", "internal/agent/...", "internal/wire"}, "the datapath knows tables, not policy"},
