@@ -39,7 +39,6 @@ func (r *reader) checkDir() {
 	r.checkNames("Policy", policies, true)
 	r.checkNames("Case", cases, false)
 	r.checkExternals()
-	r.sayCIDRs()
 }
 
 // checkEstate demands exactly one Estate: without one nothing is known to be

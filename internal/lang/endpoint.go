@@ -2,11 +2,8 @@ package lang
 
 import (
 	"net/netip"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
-
-	"firebreak/internal/diag"
 )
 
 // place is where an endpoint stands: it decides what may be named there.
@@ -129,29 +126,4 @@ func (r *reader) cidrEndpoint(n *yaml.Node, e *Endpoint) {
 		Meta:  Meta{Name: e.Name, Pos: pos, NamePos: pos},
 		CIDRs: []CIDR{{p, pos}},
 	})
-}
-
-// sayCIDRs turns the warning about a cidr into an error where the text alone
-// shows that the zone at the other end enforces.
-func (r *reader) sayCIDRs() {
-	enforcing := map[string]bool{}
-	for _, z := range r.dir.Zones {
-		enforcing[z.Name] = z.Stage == Enforce
-	}
-	strict := map[diag.Pos]bool{}
-	for _, p := range r.dir.Policies {
-		for _, rule := range p.Rules {
-			for _, ends := range [][2]Endpoint{{rule.From, rule.To}, {rule.To, rule.From}} {
-				if ends[0].CIDR && ends[1].Kind == ByZone && enforcing[ends[1].Name] {
-					strict[ends[0].ValuePos] = true
-				}
-			}
-		}
-	}
-	for i, d := range r.list {
-		if d.Code == "cidr-in-rule" && strict[d.Pos] {
-			r.list[i].Severity = diag.Error
-			r.list[i].Message = strings.Replace(d.Message, "the rule names", "the rule of a zone that enforces names", 1)
-		}
-	}
 }

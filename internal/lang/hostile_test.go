@@ -157,7 +157,7 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 	if !d.Incomplete {
 		t.Error("what could not be read may hold any name")
 	}
-	want := "locked unreadable, pipe.yaml unreadable, secret.yaml unreadable, z.yml unknown-kind"
+	want := "locked unreadable-file, pipe.yaml unreadable-file, secret.yaml unreadable-file, z.yml unknown-kind"
 	if s := strings.Join(got, ", "); s != want {
 		t.Errorf("got  %s\nwant %s", s, want)
 	}
@@ -177,7 +177,7 @@ func (gone) Open(string) (fs.File, error) { return nil, errors.New("it is gone")
 
 func TestADirectoryThatIsNotThere(t *testing.T) {
 	d, list := Parse(gone{})
-	if d == nil || len(list) != 1 || list[0].Code != "unreadable" {
+	if d == nil || len(list) != 1 || list[0].Code != "unreadable-file" {
 		t.Errorf("got %s", texts(list))
 	}
 	d, list = Parse(fstest.MapFS{})

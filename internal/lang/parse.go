@@ -38,7 +38,7 @@ func Parse(fsys fs.FS) (*Dir, diag.List) {
 		return r.walk(fsys, name, entry, err)
 	})
 	if err != nil {
-		r.errorAt(diag.Pos{}, "unreadable", "the policy directory cannot be read: %v", err)
+		r.errorAt(diag.Pos{}, "unreadable-file", "the policy directory cannot be read: %v", err)
 	}
 	r.checkDir()
 	r.list.Sort()
@@ -58,7 +58,7 @@ func (r *reader) walk(fsys fs.FS, name string, entry fs.DirEntry, err error) err
 	isYAML := path.Ext(name) == ".yaml" || path.Ext(name) == ".yml"
 	switch {
 	case err != nil:
-		r.lost(diag.Pos{File: name}, "unreadable", "cannot be read: %v", cause(err))
+		r.lost(diag.Pos{File: name}, "unreadable-file", "cannot be read: %v", cause(err))
 		return nil
 	case r.full:
 		return fs.SkipAll
@@ -69,7 +69,7 @@ func (r *reader) walk(fsys fs.FS, name string, entry fs.DirEntry, err error) err
 	}
 	text, err := readFile(fsys, name)
 	if err != nil {
-		r.lost(diag.Pos{File: name}, "unreadable", "cannot be read: %v", cause(err))
+		r.lost(diag.Pos{File: name}, "unreadable-file", "cannot be read: %v", cause(err))
 		return nil
 	}
 	r.file = name
