@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+
+	"firebreak/internal/diag"
+	"firebreak/internal/flow"
+)
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+func checkJSON(w io.Writer, r *checkReport) error {
+	type diagnostic struct {
+		Code     string `json:"code"`
+		Severity string `json:"severity"`
+		Message  string `json:"message"`
+		File     string `json:"file"`
+		Line     int    `json:"line"`
+		Col      int    `json:"col"`
+		Help     string `json:"help"`
+	}
+	type line struct {
+		Name    string    `json:"name"`
+		Index   int       `json:"index"`
+		Want    string    `json:"want"`
+		Got     string    `json:"got"`
+		Rule    flow.Rule `json:"rule"`
+		From    string    `json:"from,omitempty"`
+		To      string    `json:"to,omitempty"`
+		Traffic string    `json:"traffic,omitempty"`
+		Why     string    `json:"why,omitempty"`
+		File    string    `json:"file"`
+		Line    int       `json:"line"`
+	}
+	out := struct {
+		Diagnostics []diagnostic `json:"diagnostics"`
+		Cases       []line       `json:"cases"`
+	}{[]diagnostic{}, []line{}}
+	for _, d := range r.diags {
+		out.Diagnostics = append(out.Diagnostics, diagnostic{d.Code, d.Severity.String(), d.Message, d.Pos.File, d.Pos.Line, d.Pos.Col, d.Help})
+	}
+	for _, c := range r.cases {
+		traffic := ""
+		if !c.Traffic.IsEmpty() {
+			traffic = c.Traffic.String()
+		}
+		out.Cases = append(out.Cases, line{c.Case, c.Index, c.Want, c.Got, c.Rule, c.From, c.To, traffic, c.Why, c.Pos.File, c.Pos.Line})
+	}
+	return writeJSON(w, out)
+}
+
+// codeMismatch stands for a line of a Case that does not hold, where a format
+// knows findings only.
+const codeMismatch = "case-mismatch"
+
+// findings are the diagnostics, and the lines of Cases that do not hold.
+func (r *checkReport) findings() diag.List {
+	out := append(diag.List(nil), r.diags...)
+	for _, c := range r.cases {
+		if !c.OK() {
+			out.Errorf(c.Pos, codeMismatch, "Case %s %s", c.Case, c.message())
+		}
+	}
+	return out
+}
+
+// checkSARIF writes SARIF 2.1.0, which code hosts show beside the lines.
+func checkSARIF(w io.Writer, r *checkReport) error {
+	type object = map[string]any
+	results, rules, seen := []object{}, []object{}, map[string]bool{}
+	for _, d := range r.findings() {
+		if !seen[d.Code] {
+			seen[d.Code] = true
+			rules = append(rules, object{"id": d.Code})
+		}
+		message := d.Message
+		if d.Help != "" {
+			message += " (" + d.Help + ")"
+		}
+		result := object{
+			"ruleId":  d.Code,
+			"level":   map[diag.Severity]string{diag.Error: "error", diag.Warning: "warning", diag.Info: "note"}[d.Severity],
+			"message": object{"text": message},
+		}
+		if d.Pos.File != "" {
+			place := object{"artifactLocation": object{"uri": d.Pos.File}}
+			if d.Pos.Line > 0 {
+				place["region"] = object{"startLine": d.Pos.Line, "startColumn": max(1, d.Pos.Col)}
+			}
+			result["locations"] = []object{{"physicalLocation": place}}
+		}
+		results = append(results, result)
+	}
+	return writeJSON(w, object{
+		"$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+		"version": "2.1.0",
+		"runs": []object{{
+			"tool":    object{"driver": object{"name": "firebreak", "rules": rules}},
+			"results": results,
+		}},
+	})
+}
+
+type junitCase struct {
+	Name    string        `xml:"name,attr"`
+	Class   string        `xml:"classname,attr"`
+	File    string        `xml:"file,attr,omitempty"`
+	Line    int           `xml:"line,attr,omitempty"`
+	Failure *junitFailure `xml:"failure,omitempty"`
+}
+
+type junitFailure struct {
+	Message string `xml:"message,attr"`
+	Text    string `xml:",chardata"`
+}
+
+type junitSuite struct {
+	Name     string      `xml:"name,attr"`
+	Tests    int         `xml:"tests,attr"`
+	Failures int         `xml:"failures,attr"`
+	Cases    []junitCase `xml:"testcase"`
+}
+
+func (s *junitSuite) add(c junitCase) {
+	s.Tests++
+	if c.Failure != nil {
+		s.Failures++
+	}
+	s.Cases = append(s.Cases, c)
+}
+
+// checkJUnit writes one suite for the text itself and one per Case.
+func checkJUnit(w io.Writer, r *checkReport) error {
+	text := junitSuite{Name: "policy"}
+	for _, d := range r.diags {
+		if d.Severity == diag.Error {
+			text.add(junitCase{Name: d.Code, Class: "policy", File: d.Pos.File, Line: d.Pos.Line, Failure: &junitFailure{d.Message, d.String()}})
+		}
+	}
+	if text.Tests == 0 {
+		text.add(junitCase{Name: "no errors", Class: "policy"})
+	}
+	suites := []junitSuite{text}
+	for i := 0; i < len(r.cases); {
+		n := caseLength(r.cases[i:])
+		s := junitSuite{Name: r.cases[i].Case}
+		for _, c := range r.cases[i : i+n] {
+			j := junitCase{Name: fmt.Sprintf("%d: %s", c.Index, c.Want), Class: c.Case, File: c.Pos.File, Line: c.Pos.Line}
+			if !c.OK() {
+				j.Failure = &junitFailure{c.message(), fmt.Sprintf("%s: %s\ndecided by %s", c.Pos, c.message(), ruleText(c))}
+			}
+			s.add(j)
+		}
+		suites, i = append(suites, s), i+n
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	e := xml.NewEncoder(w)
+	e.Indent("", "  ")
+	if err := e.Encode(struct {
+		XMLName xml.Name     `xml:"testsuites"`
+		Suites  []junitSuite `xml:"testsuite"`
+	}{Suites: suites}); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}

@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// checkText writes diagnostics, then the Cases, then one line that sums up.
+func checkText(w io.Writer, r *checkReport) error {
+	var b strings.Builder
+	for _, d := range r.diags {
+		fmt.Fprintln(&b, d)
+	}
+	if len(r.diags) > 0 && len(r.cases) > 0 {
+		b.WriteByte('\n')
+	}
+	width := 0
+	for _, c := range r.cases {
+		width = max(width, len(c.Case))
+	}
+	for i := 0; i < len(r.cases); {
+		n := caseLength(r.cases[i:])
+		textCase(&b, r.cases[i:i+n], width)
+		i += n
+	}
+	if len(r.cases) > 0 {
+		b.WriteByte('\n')
+	}
+	b.WriteString(r.summary() + "\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// caseLength counts the lines at the front that belong to one Case.
+func caseLength(lines []caseLine) int {
+	n := 1
+	for n < len(lines) && lines[n].Case == lines[0].Case {
+		n++
+	}
+	return n
+}
+
+func textCase(b *strings.Builder, lines []caseLine, width int) {
+	failed := 0
+	for _, c := range lines {
+		if !c.OK() {
+			failed++
+		}
+	}
+	if failed == 0 {
+		fmt.Fprintf(b, "ok    %-*s  %d of %d\n", width, lines[0].Case, len(lines), len(lines))
+		return
+	}
+	fmt.Fprintf(b, "FAIL  %-*s  %d of %d\n", width, lines[0].Case, len(lines)-failed, len(lines))
+	for _, c := range lines {
+		if c.OK() {
+			continue
+		}
+		fmt.Fprintf(b, "      %s: %s\n", c.Pos, c.message())
+		if c.Rule.Rule != "" {
+			fmt.Fprintf(b, "          decided by %s\n", c.Rule)
+		}
+	}
+}
+
+// summary is one line: the verdict, then what was looked at.
+func (r *checkReport) summary() string {
+	errors, warnings := r.severities()
+	cases := map[string]bool{}
+	for _, c := range r.cases {
+		cases[c.Case] = true
+	}
+	var parts []string
+	if errors > 0 {
+		parts = append(parts, count(errors, "error"))
+	}
+	if warnings > 0 {
+		parts = append(parts, count(warnings, "warning"))
+	}
+	switch bad := r.mismatches(); {
+	case errors > 0:
+		parts = append(parts, "Cases were not run")
+	case bad > 0:
+		parts = append(parts, fmt.Sprintf("%d of %s %s not hold", bad, count(len(r.cases), "expectation"), map[bool]string{true: "does", false: "do"}[bad == 1]))
+	case len(r.cases) > 0:
+		parts = append(parts, fmt.Sprintf("all %s of %s hold", count(len(r.cases), "expectation"), count(len(cases), "Case")))
+	default:
+		parts = append(parts, "no Cases to run")
+	}
+	word := "ok"
+	if r.failed() {
+		word = "FAIL"
+	}
+	return fmt.Sprintf("%-5s %s: %s (%s)", word, r.dir, strings.Join(parts, ", "), r.sizes)
+}
+
+// checkMarkdown writes a summary and a table of what is wrong, as for a
+// comment on a pull request.
+func checkMarkdown(w io.Writer, r *checkReport) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### `firebreak check %s`\n\n%s\n", r.dir, r.summary())
+	if len(r.diags) > 0 {
+		b.WriteString("\n| severity | where | what | help |\n|---|---|---|---|\n")
+	}
+	for _, d := range r.diags {
+		fmt.Fprintf(&b, "| %s | `%s` | **%s**: %s | %s |\n", d.Severity, cell(d.Pos.String()), d.Code, cell(d.Message), cell(d.Help))
+	}
+	if len(r.cases) > 0 {
+		b.WriteString("\n| Case | line | want | got | decided by |\n|---|---|---|---|---|\n")
+	}
+	for _, c := range r.cases {
+		got := c.Got
+		if !c.OK() {
+			got = "**" + got + "**: " + c.message()
+		}
+		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s |\n", cell(c.Case), c.Index, c.Want, cell(got), cell(ruleText(c)))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func ruleText(c caseLine) string {
+	if c.Rule.Rule == "" {
+		return ""
+	}
+	return c.Rule.String()
+}
+
+// cell makes text fit into a Markdown table.
+func cell(s string) string {
+	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;", "*", `\*`).Replace(s)
+}

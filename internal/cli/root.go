@@ -1,0 +1,102 @@
+// Package cli is how people and pipelines come in: it turns arguments into
+// questions and answers into text, JSON and exit codes. It decides nothing
+// itself.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// verbs lists what firebreak can do, in the order of its help. To add a verb,
+// add a line.
+func verbs() []*cobra.Command {
+	return []*cobra.Command{
+		NewCheck(),
+		NewExplain(),
+		NewReach(),
+		NewAgent(),
+	}
+}
+
+// The exit codes, the same for every verb.
+const (
+	exitYes    = 0 // yes, or clean
+	exitNo     = 1 // no: errors found, a mismatch, something failed
+	exitMisuse = 2 // the question could not be asked
+)
+
+// Main runs one command line and returns the exit code. Results go to stdout,
+// everything else to stderr.
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	asked := false
+	root := &cobra.Command{
+		Use:   "firebreak",
+		Short: "Microsegmentation that can be proven, enforced and watched",
+		Long: `Firebreak keeps a compromised workload from spreading: write once what may talk
+to what, know what that means before it is enforced, enforce it in the kernel,
+and see every conversation with the rule that decided it.`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRun:  func(*cobra.Command, []string) { asked = true },
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.AddCommand(verbs()...)
+	err := root.ExecuteContext(ctx)
+	return exitCode(stderr, err, asked)
+}
+
+// exitCode says on stderr what went wrong, if there is more to say.
+func exitCode(stderr io.Writer, err error, asked bool) int {
+	var misuse misuseError
+	switch {
+	case err == nil:
+		return exitYes
+	case errors.Is(err, errNo):
+		return exitNo
+	case errors.As(err, &misuse), !asked:
+		fmt.Fprintf(stderr, "firebreak: %v\n", err)
+		return exitMisuse
+	default:
+		fmt.Fprintf(stderr, "firebreak: %v\n", err)
+		return exitNo
+	}
+}
+
+// errNo is the answer no, already said in full.
+var errNo = errors.New("no")
+
+// misuseError is a question that cannot be asked, or input that cannot be read.
+type misuseError struct{ text string }
+
+func (e misuseError) Error() string { return e.text }
+
+func misusef(format string, args ...any) error {
+	return misuseError{fmt.Sprintf(format, args...)}
+}
+
+// formatFlag adds --format with the formats that a verb knows; the first is
+// the default. The function that it returns gives the choice, or misuse.
+func formatFlag(cmd *cobra.Command, known ...string) func() (string, error) {
+	f := cmd.Flags().String("format", known[0], "one of "+strings.Join(known, ", "))
+	return func() (string, error) {
+		if !slices.Contains(known, *f) {
+			return "", misusef("--format %s is not known: it is one of %s", *f, strings.Join(known, ", "))
+		}
+		return *f, nil
+	}
+}
+
+// inventoryFlag adds --inventory.
+func inventoryFlag(cmd *cobra.Command) *[]string {
+	return cmd.Flags().StringArray("inventory", nil, "read workloads from `SOURCE` instead of the Estate's list: file:F or kube:DIR (repeatable)")
+}
