@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/cilium/ebpf/ringbuf"
@@ -28,14 +27,21 @@ const maxBatch = 4096
 // Events calls f with batches of events until ctx ends, and then returns its
 // error. The slice is valid only during the call. Only one caller at a time.
 func (d *Datapath) Events(ctx context.Context, f func([]layout.Event)) error {
-	stop := context.AfterFunc(ctx, func() { d.reader.SetDeadline(time.Unix(0, 1)) })
+	// A deadline cannot be set while the reader waits; a flush wakes it.
+	stop := context.AfterFunc(ctx, func() { _ = d.reader.Flush() })
 	defer stop()
 	var rec ringbuf.Record
 	batch := make([]layout.Event, 0, maxBatch)
 	for {
 		err := d.reader.ReadInto(&rec)
-		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, ringbuf.ErrClosed) {
-			return context.Cause(ctx)
+		if errors.Is(err, ringbuf.ErrFlushed) {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			continue
+		}
+		if errors.Is(err, ringbuf.ErrClosed) {
+			return err
 		}
 		if err != nil {
 			return fmt.Errorf("read the event ring: %w", err)

@@ -82,10 +82,10 @@ func statsOf(m *bpfMaps, revision uint64) (Stats, error) {
 		errs = append(errs, err)
 		return n
 	}
-	s.Entries = count(countKeys(m.Policy, func(k *policyKey) bool { return k.Slot == slot }))
-	s.Addresses = count(countKeys(m.Addresses, func(k *addressKey) bool { return k.Slot == slot }))
-	s.Cgroups = count(countKeys(m.Cgroups, func(k *cgroupKey) bool { return k.Slot == uint32(slot) }))
-	s.Connections = count(countKeys(m.Conns, func(*connKey) bool { return true }))
+	s.Entries = count(countKeys(m.Policy, func(k *policyKey, _ *policyValue) bool { return k.Slot == slot }))
+	s.Addresses = count(countKeys(m.Addresses, func(k *addressKey, _ *addressValue) bool { return k.Slot == slot }))
+	s.Cgroups = count(countKeys(m.Cgroups, func(k *cgroupKey, _ *uint32) bool { return k.Slot == uint32(slot) }))
+	s.Connections = count(countKeys(m.Conns, func(*connKey, *conn) bool { return true }))
 	var next uint32
 	errs = append(errs, m.EdgeNext.Lookup(uint32(0), &next))
 	s.Edges = int(min(next, layout.MaxEdges-1))
@@ -106,15 +106,15 @@ func statsOf(m *bpfMaps, revision uint64) (Stats, error) {
 
 // countKeys counts the keys of a map that are of interest. A table that
 // changes while it is read may be counted slightly off; that is no error.
-func countKeys[K any](m *ebpf.Map, mine func(*K) bool) (int, error) {
+func countKeys[K, V any](m *ebpf.Map, mine func(*K, *V) bool) (int, error) {
 	n := 0
 	var cursor ebpf.MapBatchCursor
 	keys := make([]K, 4096)
-	values := make([]byte, 4096*int(m.ValueSize()))
+	values := make([]V, 4096)
 	for {
 		got, err := m.BatchLookup(&cursor, keys, values, nil)
 		for i := range got {
-			if mine(&keys[i]) {
+			if mine(&keys[i], &values[i]) {
 				n++
 			}
 		}

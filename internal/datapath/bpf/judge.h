@@ -198,7 +198,7 @@ static __noinline int judge_slow(struct packet *p, struct end *e, struct conn *k
 	}
 	if (c.verdict == VERDICT_DROPPED && !known)
 		return refuse(p, e, &c, class, reason);
-	if (c.verdict == VERDICT_DROPPED && known->revision != c.revision)
+	if (known && c.verdict == VERDICT_DROPPED && known->revision != c.revision)
 		reason = REASON_ENDED;
 	c.edge = edge_for(&c, class, e->key.proto, reason);
 	bool same = known && known->verdict == c.verdict && known->rule == c.rule && known->to_come == c.to_come &&
