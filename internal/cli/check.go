@@ -21,7 +21,7 @@ inventory, then run its Cases: the tests that travel with the policy.
 
 It exits with 0 if there are no errors and every Case holds, else with 1.`,
 		Example: "  firebreak check examples/online-boutique\n  firebreak check . --inventory kube:./manifests --format sarif",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneDir,
 	}
 	format := formatFlag(cmd, "text", "json", "sarif", "junit", "markdown")
 	sources := inventoryFlag(cmd)

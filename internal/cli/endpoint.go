@@ -111,7 +111,7 @@ func (l *loaded) bare(flag, name string) (lang.Endpoint, error) {
 		if a, err := netip.ParseAddr(name); err == nil && a.Zone() == "" {
 			return lang.Endpoint{Kind: lang.ByIP, IP: a.Unmap()}, nil
 		}
-		return lang.Endpoint{}, misusef("%s: nothing is called %q%s", flag, name, didYouMean("", name, all))
+		return lang.Endpoint{}, misusef("%s: nothing is called %q%s", flag, name, didYouMean("", name, append(all, "world")))
 	default:
 		return lang.Endpoint{}, misusef("%s: %q is the name of more than one thing: write %s:%s", flag, name, strings.Join(kinds, ":"+name+" or "), name)
 	}

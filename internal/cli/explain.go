@@ -32,7 +32,7 @@ name of a port of the destination.
 
 It exits with 0, or with 1 if --expect is given and not met.`,
 		Example: "  firebreak explain . --from service:web --to service:orders-db --port 5432/TCP --expect deny",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneDir,
 	}
 	format := formatFlag(cmd, "text", "json")
 	sources := inventoryFlag(cmd)

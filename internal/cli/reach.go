@@ -26,7 +26,7 @@ and csv give it as the largest runs of addresses that are alike.
 --from and --to take an ENDPOINT: workload:NAME, service:NAME, zone:NAME,
 external:NAME, ip:ADDRESS, world, or a bare NAME if only one thing has it.`,
 		Example: "  firebreak reach . --to zone:data\n  firebreak reach . --format dot | dot -Tsvg > reach.svg",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneDir,
 	}
 	format := formatFlag(cmd, "text", "json", "csv", "dot", "markdown")
 	sources := inventoryFlag(cmd)

@@ -84,6 +84,14 @@ func misusef(format string, args ...any) error {
 	return misuseError{fmt.Sprintf(format, args...)}
 }
 
+// oneDir demands exactly one argument.
+func oneDir(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return misusef("%s needs one policy directory, not %d: %s", cmd.Name(), len(args), cmd.UseLine())
+	}
+	return nil
+}
+
 // formatFlag adds --format with the formats that a verb knows; the first is
 // the default. The function that it returns gives the choice, or misuse.
 func formatFlag(cmd *cobra.Command, known ...string) func() (string, error) {
