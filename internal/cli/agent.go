@@ -15,6 +15,7 @@ import (
 
 	"firebreak/internal/agent"
 	"firebreak/internal/datapath"
+	"firebreak/internal/diag"
 )
 
 // NewAgent returns the verb that enforces a policy on this host.
@@ -45,7 +46,7 @@ Configuration (paths are relative to the file):
   name: NAME                   the host's; its hostname if not given`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runAgent(cmd.Context(), *config, cmd.ErrOrStderr())
+			return agentError(runAgent(cmd.Context(), *config, cmd.ErrOrStderr()))
 		},
 	}
 	cmd.PersistentFlags().StringVar(config, "config", "", "the agent's configuration `FILE`")
@@ -82,12 +83,16 @@ func runAgent(ctx context.Context, config string, log io.Writer) error {
 }
 
 func newAgentStatus(config *string) *cobra.Command {
-	format := new(string)
+	var format func() (string, error)
 	cmd := &cobra.Command{
 		Use:   "status --config FILE",
 		Short: "Say what is in force on this host, whether or not the agent runs",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			chosen, err := format()
+			if err != nil {
+				return err
+			}
 			cfg, err := agentConfig(*config)
 			if err != nil {
 				return err
@@ -96,25 +101,36 @@ func newAgentStatus(config *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			switch *format {
-			case "json":
+			if chosen == "json" {
 				e := json.NewEncoder(cmd.OutOrStdout())
 				e.SetIndent("", "  ")
 				return e.Encode(report)
-			case "text":
-				return writeAgentStatus(cmd.OutOrStdout(), report)
 			}
-			return fmt.Errorf("--format %s is not known: text or json", *format)
+			return writeAgentStatus(cmd.OutOrStdout(), report)
 		},
 	}
-	cmd.Flags().StringVar(format, "format", "text", "text or json")
+	format = formatFlag(cmd, "text", "json")
 	return cmd
+}
+
+// agentError makes misuse of what could not even be read.
+func agentError(err error) error {
+	var refused *agent.Refused
+	if !errors.As(err, &refused) {
+		return err
+	}
+	for _, d := range refused.Diags {
+		if d.Severity == diag.Error && (d.Code == "unreadable" || d.Code == codeUnreadable) {
+			return misusef("%v", err)
+		}
+	}
+	return err
 }
 
 func agentConfig(path string) (*agent.Config, error) {
 	cfg, diags := agent.ReadConfig(path)
 	if diags.HasErrors() {
-		return nil, &agent.Refused{Diags: diags}
+		return nil, agentError(&agent.Refused{Diags: diags})
 	}
 	return cfg, nil
 }

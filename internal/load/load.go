@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"firebreak/internal/diag"
@@ -33,8 +34,29 @@ type Loaded struct {
 // Dir reads the policy directory. Sources are inventories as "file:F" or
 // "kube:DIR", relative to the working directory; if there are none, those of
 // the Estate, relative to dir. Extra workloads join the inventory. Everything
-// that is wrong is reported at once, as far as one fault does not hide another.
+// that is wrong is reported at once, as far as one fault does not hide another,
+// with places as the working directory sees them. Places in the tree and the
+// policy are relative to dir.
 func Dir(dir string, sources []string, extra ...inventory.Workload) (*Loaded, diag.List) {
+	l, diags := read(dir, sources, extra)
+	for i := range diags {
+		if f := diags[i].Pos.File; f != "" && !filepath.IsAbs(f) {
+			diags[i].Pos.File = filepath.Join(dir, f)
+		}
+	}
+	diags.Sort()
+	return l, slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return saidAsError(diags, d) })
+}
+
+// saidAsError finds what the text alone warns of and what turns out to be an
+// error once the inventory is known.
+func saidAsError(diags diag.List, d diag.Diagnostic) bool {
+	return d.Severity != diag.Error && slices.ContainsFunc(diags, func(e diag.Diagnostic) bool {
+		return e.Severity == diag.Error && e.Code == d.Code && e.Pos == d.Pos
+	})
+}
+
+func read(dir string, sources []string, extra []inventory.Workload) (*Loaded, diag.List) {
 	l := &Loaded{Tree: &lang.Dir{}, Inventory: &inventory.Snapshot{}, Dirs: []string{dir}}
 	if d := unreadableDir("policy directory", dir); d != nil {
 		return l, diag.List{*d}
@@ -43,7 +65,8 @@ func Dir(dir string, sources []string, extra ...inventory.Workload) (*Loaded, di
 	l.Tree, diags = lang.Parse(os.DirFS(dir))
 	parts := []*inventory.Snapshot{{Workloads: extra}}
 	for _, s := range l.sources(dir, sources, &diags) {
-		part, more := l.read(s)
+		part, more := l.inventory(s)
+		s.rename(part, more)
 		diags = append(diags, more...)
 		parts = append(parts, part)
 	}
@@ -74,7 +97,31 @@ func relabelings(e *lang.Estate) []inventory.Relabeling {
 // source is where an inventory comes from, and where that is written.
 type source struct {
 	kind, path string
+	place      string // path, relative to the policy directory if it can be
 	pos        diag.Pos
+}
+
+// rename makes every place in a source one that can be opened.
+func (s source) rename(part *inventory.Snapshot, diags diag.List) {
+	there := func(p *diag.Pos) {
+		if *p == s.pos {
+			return // where the source is named, not in it
+		}
+		if s.kind == "file" {
+			p.File = s.place
+		} else {
+			p.File = filepath.Join(s.place, p.File)
+		}
+	}
+	for i := range diags {
+		there(&diags[i].Pos)
+	}
+	for i := range part.Workloads {
+		there(&part.Workloads[i].Source)
+	}
+	for i := range part.Frontends {
+		there(&part.Frontends[i].Source)
+	}
 }
 
 func (l *Loaded) sources(dir string, given []string, diags *diag.List) []source {
@@ -85,7 +132,11 @@ func (l *Loaded) sources(dir string, given []string, diags *diag.List) []source 
 			diags.Errorf(diag.Pos{}, "bad-source", "%q is no inventory source", s).WithHelp("write file:FILE or kube:DIR")
 			continue
 		}
-		out = append(out, source{kind, path, diag.Pos{}})
+		place, err := filepath.Rel(dir, path)
+		if err != nil {
+			place = path
+		}
+		out = append(out, source{kind, path, place, diag.Pos{}})
 	}
 	if len(given) > 0 || l.Tree.Estate == nil {
 		return out
@@ -95,12 +146,13 @@ func (l *Loaded) sources(dir string, given []string, diags *diag.List) []source 
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(dir, path)
 		}
-		out = append(out, source{s.Kind, path, s.Pos})
+		out = append(out, source{s.Kind, path, s.Path, s.Pos})
 	}
 	return out
 }
 
-func (l *Loaded) read(s source) (*inventory.Snapshot, diag.List) {
+// inventory reads one source; the snapshot is never nil.
+func (l *Loaded) inventory(s source) (*inventory.Snapshot, diag.List) {
 	switch s.kind {
 	case "file":
 		l.Files = append(l.Files, s.path)

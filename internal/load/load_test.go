@@ -55,7 +55,7 @@ func names(l *Loaded) []string {
 func TestTheEstatesSourcesAreRelativeToIt(t *testing.T) {
 	dir := place(t, map[string]string{
 		"policy/estate.yaml":        estate,
-		"policy/hosts.inv":          workload("h", `"tag:Environment": production`),
+		"policy/hosts.inv":          workload("h", "Environment: production"),
 		"policy/manifests/pod.yaml": pod,
 	})
 	l, diags := Dir(filepath.Join(dir, "policy"), nil, inventory.Workload{Name: "host/unassigned", Zone: "unassigned"})
@@ -99,7 +99,7 @@ func TestEverythingThatIsWrongIsReportedAtOnce(t *testing.T) {
 	for _, d := range diags {
 		text += d.String() + "\n"
 	}
-	for _, want := range []string{`"nme"`, `"adresses"`, "none.yaml cannot be read: no such file", "it is a directory", "manifest directory", `did you mean "file"?`, `"x" is no inventory source`} {
+	for _, want := range []string{`"nme"`, `"adresses"`, "none.yaml cannot be read: no such file", "it is a directory", "manifest directory", `did you mean "file"?`, `"x" is no inventory source`, filepath.Join(dir, "policy/estate.yaml") + ":13:", filepath.Join(dir, "bad.yaml") + ":3:"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
