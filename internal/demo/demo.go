@@ -16,7 +16,7 @@ import (
 )
 
 // Prefix is what the names of everything that the demonstration makes begin
-// with: namespaces, the cgroup, the pins.
+// with: namespaces, the cgroup, the pins, its files.
 const Prefix = "fbdemo"
 
 // DefaultListen is where the page is.
@@ -33,9 +33,12 @@ type Options struct {
 	Out      io.Writer     // story or report; never nil
 	Notes    io.Writer     // what is missing, what was cleaned; never nil
 	Self     []string      // the command that runs this program again; a verb and its arguments follow
+
+	names string // prefix of names instead of Prefix
 }
 
-// The verbs with which Self is run. The agent's are the program's own.
+// ProcessVerb is the verb that Process serves: Self is run with it, and with
+// the verb agent.
 const ProcessVerb = "demo-process"
 
 // Error is a reason why the demonstration cannot run, in words for the person
@@ -75,6 +78,7 @@ type Counts struct {
 	Audited   uint64 `json:"audited"`
 	Unjudged  uint64 `json:"unjudged"`
 	Lost      uint64 `json:"lost"`
+	Unsent    uint64 `json:"unsent"` // conversations that agents could not send in time; 0 for the same reason
 }
 
 // Edge is what went from one end to another under one rule. An end is a
@@ -141,7 +145,7 @@ func (r *Report) Held() string {
 	switch {
 	case r.Latency.Permitted.Failed > 0:
 		return "permitted requests failed"
-	case r.Flows.Lost > 0:
+	case r.Flows.Lost+r.Flows.Unsent > 0:
 		return "events were lost"
 	}
 	return ""

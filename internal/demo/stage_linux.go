@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -24,6 +25,7 @@ type stage struct {
 	hosts  map[string]*lab.Host
 	ledger *ledger
 	actors map[string]*troupe // by player's name
+	agents *agents            // nil while nothing is enforced
 
 	mu      sync.Mutex
 	samples actor.Samples
@@ -42,18 +44,17 @@ type troupe struct {
 // attackerName is the actor beside the players.
 const attackerName = "attacker"
 
-// build makes the hosts and starts every player; when it returns, all serve
-// and the shoppers shop. On error nothing is left.
-func build(ctx context.Context, self []string) (*stage, error) {
-	l, err := lab.New(Prefix)
+// newStage makes an empty stage, on which nobody plays. What a killed
+// demonstration left is removed first. On error nothing is left.
+func newStage(prefix string, self []string) (*stage, error) {
+	l, err := lab.New(prefix)
 	if err != nil {
 		return nil, asError(err)
 	}
-	s := &stage{self: self, lab: l, hosts: map[string]*lab.Host{}, ledger: newLedger(), actors: map[string]*troupe{}, failed: make(chan struct{})}
-	if err := s.furnish(ctx); err != nil {
-		return nil, errors.Join(asError(err), s.close())
+	if err := sweep(prefix); err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
-	return s, nil
+	return &stage{self: self, lab: l, hosts: map[string]*lab.Host{}, ledger: newLedger(), actors: map[string]*troupe{}, failed: make(chan struct{})}, nil
 }
 
 // asError turns the lab's refusals into the demonstration's.
@@ -65,11 +66,16 @@ func asError(err error) error {
 	return err
 }
 
+// furnish makes the hosts and starts every player; when it returns, all serve
+// and the shoppers shop. The caller closes the stage also on error.
 func (s *stage) furnish(ctx context.Context) error {
+	if err := unpack(filepath.Join(runDir(s.lab.Prefix()), "policy")); err != nil {
+		return err
+	}
 	for _, name := range append([]string{outside}, estateHosts...) {
 		h, err := s.lab.AddHost(name, addresses(name)...)
 		if err != nil {
-			return err
+			return asError(err)
 		}
 		s.hosts[name] = h
 	}
@@ -99,6 +105,7 @@ func (s *stage) start(ctx context.Context, host, group, name string, c actor.Con
 	t.cmd.ExtraFiles = []*os.File{theirs}
 	t.cmd.Stderr = os.Stderr
 	t.cmd.Dir = "/"
+	t.cmd.SysProcAttr = apart()
 	if err := h.Start(dir, t.cmd); err != nil {
 		return errors.Join(fmt.Errorf("%s: %w", name, err), ours.Close())
 	}
@@ -110,6 +117,10 @@ func (s *stage) start(ctx context.Context, host, group, name string, c actor.Con
 	go s.listen(t)
 	return s.await(ctx, t, ready)
 }
+
+// apart keeps a child out of the terminal's process group: Ctrl-C is for the
+// director alone, who ends everything in order.
+func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 // ready is what a troupe "said" when it is.
 const ready = "ready"
@@ -196,9 +207,10 @@ func (s *stage) order(ctx context.Context, name, do string) error {
 	return s.await(ctx, t, do)
 }
 
-// cut returns what the shoppers measured since the last cut.
-func (s *stage) cut(ctx context.Context) (actor.Samples, error) {
-	if err := s.order(ctx, "shoppers", actor.OrderCut); err != nil {
+// measured returns what the shoppers measured since they were last asked. The
+// order is to go on (OrderCut) or to stop.
+func (s *stage) measured(ctx context.Context, order string) (actor.Samples, error) {
+	if err := s.order(ctx, "shoppers", order); err != nil {
 		return actor.Samples{}, err
 	}
 	s.mu.Lock()
@@ -219,8 +231,31 @@ func (s *stage) close() error {
 		close(s.failed)
 	}
 	s.mu.Unlock()
+	if s.agents != nil {
+		s.agents.dismiss()
+	}
 	for _, t := range s.actors {
 		_ = t.conn.Close()
 	}
-	return s.lab.Close()
+	// The pins go while the lock is held: the next demonstration may begin as
+	// soon as the lab is closed.
+	return errors.Join(sweep(s.lab.Prefix()), s.lab.Close())
+}
+
+// Clean removes what a killed demonstration left behind and returns what that
+// was, in words. One that still runs is an *Error.
+func Clean() ([]string, error) { return clean(Prefix) }
+
+func clean(prefix string) ([]string, error) {
+	l, err := lab.New(prefix) // takes the lock and removes the lab that was
+	if err != nil {
+		return nil, asError(err)
+	}
+	removed := l.Swept()
+	for _, dir := range []string{runDir(prefix), pinDir(prefix)} {
+		if _, err := os.Stat(dir); err == nil {
+			removed = append(removed, dir)
+		}
+	}
+	return removed, errors.Join(sweep(prefix), l.Close())
 }

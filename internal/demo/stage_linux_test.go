@@ -2,13 +2,14 @@ package demo
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"firebreak/internal/demo/actor"
 )
+
+// testPrefix lets the tests run beside a demonstration.
+const testPrefix = "fbdtest"
 
 // testStage builds the shop, and fails if closing it leaves anything.
 func testStage(t *testing.T) (context.Context, *stage) {
@@ -16,7 +17,7 @@ func testStage(t *testing.T) (context.Context, *stage) {
 	requireRoot(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
-	s, err := build(ctx, []string{"/proc/self/exe"})
+	s, err := newStage(testPrefix, []string{"/proc/self/exe"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,13 +25,11 @@ func testStage(t *testing.T) (context.Context, *stage) {
 		if err := s.close(); err != nil {
 			t.Error(err)
 		}
-		if left, _ := filepath.Glob("/run/netns/" + Prefix + "*"); len(left) > 0 {
-			t.Errorf("left behind: %v", left)
-		}
-		if _, err := os.Stat(s.lab.Cgroup()); err == nil {
-			t.Errorf("left behind: %s", s.lab.Cgroup())
-		}
+		assertNothingLeft(t, testPrefix)
 	})
+	if err := s.furnish(ctx); err != nil {
+		t.Fatal(err)
+	}
 	return ctx, s
 }
 
@@ -58,7 +57,7 @@ func TestShoppersAreServedThroughAllTiers(t *testing.T) {
 	ctx, s := testStage(t)
 	var got actor.Samples
 	for len(got.Micros) < 20 {
-		more, err := s.cut(ctx)
+		more, err := s.measured(ctx, actor.OrderCut)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -13,8 +14,8 @@ import (
 	"time"
 )
 
-// requestsPerConn is after how many HTTP requests a client lets go of a
-// connection: real clients reuse connections, and real pools renew them.
+// requestsPerConn is after how many HTTP requests, on average, a client lets go
+// of a connection: real clients reuse connections, and real pools renew them.
 const requestsPerConn = 8
 
 // callPatience is how long a permitted call may take. It is generous: on a
@@ -66,7 +67,7 @@ func (c *caller) request(ctx context.Context, to netip.AddrPort, path string, f 
 	if err != nil {
 		return err
 	}
-	req.Close = c.count.Add(1)%requestsPerConn == 0
+	req.Close = rand.IntN(requestsPerConn) == 0
 	resp, err := c.http[f].Do(req)
 	if err != nil {
 		return err

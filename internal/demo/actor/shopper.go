@@ -12,28 +12,39 @@ type shopper struct {
 	conn   *Conn
 	caller *caller
 	every  time.Duration
+	stop   chan struct{}
+	once   sync.Once
+	ended  chan struct{} // closed when no request will be made any more
+	busy   sync.WaitGroup
 
 	mu  sync.Mutex
 	now Samples
 }
 
 func newShopper(conn *Conn, c *Config) *shopper {
-	return &shopper{conn: conn, caller: newCaller(c), every: time.Duration(float64(time.Second) / c.Rate)}
+	return &shopper{
+		conn: conn, caller: newCaller(c), every: time.Duration(float64(time.Second) / c.Rate),
+		stop: make(chan struct{}), ended: make(chan struct{}),
+	}
 }
 
 // maxSamples bounds what a shopper remembers: an hour at the usual rate.
 const maxSamples = 200_000
 
 func (s *shopper) run(ctx context.Context) {
+	defer close(s.ended)
 	tick := time.NewTicker(s.every)
 	defer tick.Stop()
-	for i := 0; ; i++ {
+	for {
 		select {
 		case <-ctx.Done():
+			return
+		case <-s.stop:
 			return
 		case <-tick.C:
 			for _, f := range Families {
 				for _, call := range s.caller.calls {
+					s.busy.Add(1)
 					go s.shop(ctx, call, f)
 				}
 			}
@@ -42,6 +53,7 @@ func (s *shopper) run(ctx context.Context) {
 }
 
 func (s *shopper) shop(ctx context.Context, call Call, f Family) {
+	defer s.busy.Done()
 	begin := time.Now()
 	err := s.caller.one(ctx, call, f)
 	took := time.Since(begin)
@@ -56,9 +68,14 @@ func (s *shopper) shop(ctx context.Context, call Call, f Family) {
 	}
 }
 
-// do sends the samples and starts anew; both orders that a shopper knows mean
-// just that.
+// do sends the samples and starts anew; told to stop, it first waits until
+// every request is answered and makes no more.
 func (s *shopper) do(_ context.Context, order string) {
+	if order == OrderStop {
+		s.once.Do(func() { close(s.stop) })
+		<-s.ended
+		s.busy.Wait()
+	}
 	s.mu.Lock()
 	out := s.now
 	s.now = Samples{}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync"
 
 	"github.com/vishvananda/netlink"
@@ -19,6 +20,7 @@ type Lab struct {
 	root   string // cgroup directory
 	lock   *lock
 	router *Host
+	swept  []string
 
 	mu     sync.Mutex
 	hosts  map[string]*Host
@@ -52,7 +54,8 @@ func New(prefix string) (*Lab, error) {
 }
 
 func (l *Lab) begin() error {
-	if _, err := sweep(l.prefix); err != nil {
+	var err error
+	if l.swept, err = sweep(l.prefix); err != nil {
 		return err
 	}
 	mount, err := CgroupMount()
@@ -89,6 +92,10 @@ func Require() error {
 
 // Prefix returns the prefix of every name in the lab.
 func (l *Lab) Prefix() string { return l.prefix }
+
+// Swept returns, in words, what a killed predecessor had left behind and New
+// removed.
+func (l *Lab) Swept() []string { return slices.Clone(l.swept) }
 
 // Cgroup returns the directory below which every process of the lab lives.
 func (l *Lab) Cgroup() string { return l.root }

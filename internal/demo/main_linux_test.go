@@ -4,7 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"testing"
+
+	"firebreak/internal/agent"
 )
 
 // TestMain makes the test binary play the parts that it starts itself in.
@@ -15,6 +19,18 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		return
+	}
+	if len(os.Args) > 3 && os.Args[1] == "agent" {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		if err := agent.Run(ctx, agent.Options{Config: os.Args[3], Log: os.Stderr}); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	if len(os.Args) > 2 && os.Args[1] == buildVerb {
+		buildAndWait(os.Args[2])
 	}
 	os.Exit(m.Run())
 }

@@ -1,0 +1,269 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"firebreak/internal/demo/actor"
+	"firebreak/internal/demo/lab"
+	"firebreak/internal/httpapi"
+)
+
+// How long the phases take at least, and what may take how long at most.
+const (
+	warmUp     = 1200 * time.Millisecond // of load with nothing enforced, so that there is something to compare
+	patience   = 30 * time.Second        // for agents to enforce
+	minEnforce = 1 * time.Second         // of enforcement after the attacks
+)
+
+// performance is one run of the demonstration.
+type performance struct {
+	o      Options
+	prefix string
+	story  *story
+	stage  *stage
+	page   *page
+	tape   *recorder // nil unless it is recorded
+	report Report
+}
+
+// require says what this machine lacks, as an *Error with Missing set.
+func require() error {
+	if err := lab.Require(); err != nil {
+		e := asError(err).(*Error)
+		return &Error{e.What, e.Do, true}
+	}
+	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
+		return &Error{"this kernel has no type information (/sys/kernel/btf/vmlinux)", "use one that is built with CONFIG_DEBUG_INFO_BTF, as distributions' are", true}
+	}
+	return nil
+}
+
+// runLive runs the demonstration in the kernel. When it returns, nothing is
+// left of it.
+func runLive(ctx context.Context, o Options, st *story) (report *Report, err error) {
+	p := &performance{o: o, prefix: o.prefix(), story: st}
+	defer func() { err = errors.Join(err, p.close()) }()
+	if err := p.prepare(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.open(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.enforce(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.stay(ctx); err != nil {
+		return nil, err
+	}
+	// The numbers are collected even if it was Ctrl-C that ended it.
+	if err := p.finish(context.WithoutCancel(ctx)); err != nil {
+		return nil, err
+	}
+	return &p.report, nil
+}
+
+// prepare opens the page and builds the shop.
+func (p *performance) prepare(ctx context.Context) (err error) {
+	opt := httpapi.Options{Listen: p.o.Listen, Wire: filepath.Join(runDir(p.prefix), "wire.sock")}
+	if p.o.Record != "" {
+		if p.tape, err = newRecorder(p.o.Record, p.story.begin); err != nil {
+			return err
+		}
+		opt.Recorder = p.tape.Recorder
+	}
+	if p.stage, err = newStage(p.prefix, p.o.Self); err != nil {
+		return err
+	}
+	if p.page, err = openPage(ctx, opt); err != nil {
+		return err
+	}
+	if err := p.stage.furnish(ctx); err != nil {
+		return err
+	}
+	p.story.head("Firebreak: a shop in three VPCs, and somebody has taken a storefront")
+	p.story.tell("built", "web, app, data and the world outside, each a network namespace behind one router, in IPv4 and IPv6")
+	p.story.tell("traffic", "shoppers → storefront → orders → orders-db, cache · storefront → payments → card processor, %d checkouts a second", 4*shopRate)
+	p.story.tell("page", "%s", p.page.base)
+	return nil
+}
+
+// open runs the attacks with nothing enforced.
+func (p *performance) open(ctx context.Context) error {
+	p.story.head("Nothing is enforced")
+	warm := time.NewTimer(warmUp)
+	defer warm.Stop()
+	if err := p.stage.order(ctx, attackerName, actor.OrderOpen); err != nil {
+		return err
+	}
+	select {
+	case <-warm.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	s, err := p.stage.measured(ctx, actor.OrderCut)
+	if err != nil {
+		return err
+	}
+	p.report.Latency.Open = percentiles(s)
+	list := p.stage.ledger.attacks()
+	p.story.tell("attacked", "from %s: %s", taken, outcome(list, true))
+	p.story.tell("latency", "%s", p.report.Latency.Open)
+	for _, a := range list {
+		if a.ReachedOpen == 0 {
+			return fmt.Errorf("%s reached nothing though nothing is enforced: this machine's own firewall or load is in the way", a.Name)
+		}
+	}
+	return nil
+}
+
+// enforce starts the agents and runs the attacks again.
+func (p *performance) enforce(ctx context.Context) error {
+	begin := time.Now()
+	if err := p.stage.enforce(p.page.wire); err != nil {
+		return err
+	}
+	if err := p.awaitAgents(ctx); err != nil {
+		return err
+	}
+	tier, release := p.page.watcher.tier()
+	p.report.Enforcement, p.report.Kernel, p.report.Release = "ebpf", tier, release
+	p.story.head("Three agents enforce the policy in the kernel (%s, tier %s; %.1f s)", release, tier, time.Since(begin).Seconds())
+	// What was under way while the agents came is neither here nor there.
+	if _, err := p.stage.measured(ctx, actor.OrderCut); err != nil {
+		return err
+	}
+	if err := p.stage.order(ctx, attackerName, actor.OrderEnforce); err != nil {
+		return err
+	}
+	list := p.judged()
+	p.story.tell("attacked", "again: %s; %s", outcome(list, false), spread(list))
+	return nil
+}
+
+func (p *performance) awaitAgents(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- p.page.watcher.await(ctx, estateHosts) }()
+	select {
+	case err := <-done:
+		return err
+	case err := <-p.stage.agents.failed:
+		return err
+	}
+}
+
+// judged returns the attacks with their first drops. Drops travel while the
+// attacker is already done, so it waits for them a little.
+func (p *performance) judged() []Attack {
+	deadline := time.Now().Add(time.Second)
+	for {
+		news := p.page.watcher.news()
+		list, missing := p.stage.ledger.attacks(), false
+		for i, a := range attacks() {
+			list[i].FirstDropMs = p.page.watcher.firstDrop(a, p.stage.ledger.began(a.Name))
+			missing = missing || list[i].FirstDropMs < 0
+		}
+		left := time.Until(deadline)
+		if !missing || left <= 0 {
+			return list
+		}
+		select {
+		case <-news:
+		case <-time.After(left):
+		}
+	}
+}
+
+// stay goes on until the time is over or the context ends.
+func (p *performance) stay(ctx context.Context) error {
+	if p.o.For == 0 {
+		p.story.tell("look", "%s shows it live, and the attacker goes on. Ctrl-C ends it and removes everything it made.", p.page.base)
+	} else {
+		left := max(minEnforce, p.o.For-time.Since(p.story.begin)-settleTime)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, left)
+		defer cancel()
+	}
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.stage.failed:
+			return p.stage.why()
+		case err := <-p.stage.agents.failed:
+			return err
+		case <-second.C:
+			p.status()
+		}
+	}
+}
+
+func (p *performance) status() {
+	c, in := p.page.watcher.counts(), 0
+	for _, a := range p.stage.ledger.attacks() {
+		in += a.Reached
+	}
+	p.story.tick("%s forwarded · %s audited · %s dropped · %s lost · %s attempts got in", grouped(c.Forwarded), grouped(c.Audited), grouped(c.Dropped), grouped(c.Lost), grouped(in))
+}
+
+// finish stops everybody, waits until every number is in, and writes the
+// report.
+func (p *performance) finish(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := p.stage.order(ctx, attackerName, actor.OrderStop); err != nil {
+		return err
+	}
+	s, err := p.stage.measured(ctx, actor.OrderStop)
+	if err != nil {
+		return err
+	}
+	p.report.Latency.Permitted = percentiles(s)
+	if err := p.page.fill(ctx, &p.report); err != nil {
+		return err
+	}
+	p.report.Attacks = p.judged()
+	if n := p.stage.ledger.strays(); n > 0 {
+		return fmt.Errorf("victims saw %d attempts that the attacker knows nothing of", n)
+	}
+	p.tell(s.Error)
+	if p.tape == nil {
+		return nil
+	}
+	return p.tape.save(&p.report, p.story.told())
+}
+
+// tell tells how it ended.
+func (p *performance) tell(failure string) {
+	r := &p.report
+	p.story.tell("latency", "%s", r.Latency.Permitted)
+	if failure != "" {
+		p.story.tell("failed", "%s", failure)
+	}
+	c := r.Flows
+	p.story.tell("seen", "%s conversations forwarded, %s audited, %s dropped, %s events lost; every verdict with its rule", grouped(c.Forwarded), grouped(c.Audited), grouped(c.Dropped), grouped(c.Lost))
+	p.story.tell("in all", "%s while the policy was enforced; everything the demonstration made is removed", outcome(r.Attacks, false))
+}
+
+// close ends and removes everything, wherever it stands.
+func (p *performance) close() error {
+	var errs []error
+	if p.stage != nil {
+		errs = append(errs, p.stage.close())
+	}
+	if p.page != nil {
+		errs = append(errs, p.page.close())
+	}
+	if p.tape != nil {
+		errs = append(errs, p.tape.close())
+	}
+	return errors.Join(errs...)
+}
