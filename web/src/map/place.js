@@ -4,14 +4,15 @@
 
 const PAD = 14; // from the hull to the boxes in it
 const HEAD = 42; // a zone's label
-const BAND_GAP = 26; // between rows of zones
+const BAND_GAP = 26; // least between rows of zones
 export const EDGE = 22; // gutter at either side of the map
 
 const NORMAL = [128, 52]; // least width of a column and of a gutter
-const NARROW = [112, 38];
+const NARROW = [108, 36];
 const ROOMY = { height: 42, gap: 20 };
 const DENSE = { height: 26, gap: 14 };
 const CLOSED_HEIGHT = 64;
+const MOST_GAP = 168; // between boxes, however large the screen
 
 /**
  * Lays out zones [{name, items: [name], closed}] in the given width and height.
@@ -19,8 +20,9 @@ const CLOSED_HEIGHT = 64;
  * every column what stands in its way. It depends on nothing else.
  */
 export function place(zones, { width, height }) {
-  const most = Math.max(1, ...zones.map((z) => (z.closed ? 1 : z.items.length)));
-  const size = { ...(most <= 8 ? ROOMY : DENSE) };
+  // What is outside has no say: who turns up there must not move anything else.
+  const most = Math.max(1, ...zones.map((z) => (z.closed || !z.name ? 1 : z.items.length)));
+  const size = { ...(most <= 8 ? ROOMY : DENSE), bandGap: BAND_GAP };
   const grid = columnsFor(zones, width, height, size);
   const bands = intoBands(zones, grid);
   stretch(size, bands, height);
@@ -29,8 +31,8 @@ export function place(zones, { width, height }) {
     out.columns.push({ x: EDGE + grid.edge + c * (grid.w + grid.g), width: grid.w, blocks: [] });
   }
   let y = 8;
-  for (const band of bands) y = placeBand(band, y, size, out) + BAND_GAP;
-  out.height = Math.max(y - BAND_GAP + 8, 0);
+  for (const band of bands) y = placeBand(band, y, size, out) + size.bandGap;
+  out.height = Math.max(y - size.bandGap + 8, 0);
   for (const c of out.columns) c.blocks.sort((a, b) => a.y - b.y);
   return out;
 }
@@ -42,7 +44,7 @@ function columnsFor(zones, width, height, size) {
   const [minW, minG] = width < 500 ? NARROW : zones.length > fits(NORMAL) && zones.length <= fits(NARROW) ? NARROW : NORMAL;
   const fit = fits([minW, minG]);
   const rows = Math.max(6, Math.floor((height - HEAD - 60) / (size.height + size.gap)));
-  for (const z of zones) z.span = z.closed ? 1 : Math.min(fit, Math.max(1, Math.ceil(z.items.length / rows)));
+  for (const z of zones) z.span = z.closed || !z.name ? 1 : Math.min(fit, Math.max(1, Math.ceil(z.items.length / rows)));
   let need = zones.reduce((n, z) => n + z.span, 0);
   if (need > fit && zones.length <= fit) {
     // One row of zones is easier to read than two: longer columns instead.
@@ -73,18 +75,24 @@ function intoBands(zones, grid) {
 
 // A map with room to spare uses it, up to a point.
 function stretch(size, bands, height) {
-  const rows = (band) => Math.max(...band.zones.map(({ zone }) => (zone.closed ? 1 : Math.ceil(zone.items.length / zone.span))), 1);
-  const total = bands.reduce((n, b) => n + rows(b), 0);
-  const fixed = bands.length * (HEAD + PAD + BAND_GAP) + 32;
-  const gap = Math.floor((height - fixed) / total - size.height);
-  size.gap = Math.max(size.gap, Math.min(size.height * 3, gap));
+  const rows = (zone) => (zone.closed || !zone.name ? 1 : Math.ceil(zone.items.length / zone.span) || 1);
+  let gaps = bands.length - 1;
+  let used = 48 + gaps * size.bandGap;
+  for (const band of bands) {
+    const tall = Math.max(...band.zones.map(({ zone }) => (zone.closed ? CLOSED_HEIGHT : HEAD + PAD + rows(zone) * (size.height + size.gap) - size.gap)));
+    gaps += Math.max(...band.zones.map(({ zone }) => rows(zone))) - 1;
+    used += tall;
+  }
+  const more = Math.max(0, Math.floor((height - used) / Math.max(1, gaps)));
+  size.gap = Math.min(MOST_GAP, size.gap + more);
+  size.bandGap = Math.min(MOST_GAP / 2, size.bandGap + more);
 }
 
 function placeBand(band, top, size, out) {
   let bottom = top;
   const hulls = [];
   for (const { zone, column } of band.zones) {
-    const box = zone.closed ? { height: CLOSED_HEIGHT, gap: size.gap } : size;
+    const box = zone.closed ? { height: CLOSED_HEIGHT, gap: size.gap } : zone.name ? size : DENSE;
     const names = zone.closed ? [`zone:${zone.name}`] : zone.items;
     const rows = Math.ceil(names.length / zone.span) || 1;
     const first = out.columns[column];
