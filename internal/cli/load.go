@@ -28,13 +28,32 @@ import (
 func LoadPolicy(dir string, sources []string) (*lang.Dir, *inventory.Snapshot, *policy.Policy, diag.List) {
 	tree, diags := lang.Parse(os.DirFS(dir))
 	inv, more := loadInventory(dir, tree, sources)
+	wholeText, wholeInventory := !lostSomething(diags), !more.HasErrors()
 	diags = append(diags, more...)
-	if diags.HasErrors() {
-		return tree, inv, nil, tidy(diags)
+	failed := diags.HasErrors()
+	var p *policy.Policy
+	if wholeText {
+		p, more = policy.Resolve(tree, inv)
+		for _, d := range more {
+			if wholeInventory || d.Code != "selector-matches-nothing" {
+				diags = append(diags, d)
+			}
+		}
 	}
-	p, more := policy.Resolve(tree, inv)
-	diags = append(diags, more...)
+	if failed {
+		p = nil
+	}
 	return tree, inv, p, tidy(diags)
+}
+
+// lostSomething reports whether whole documents could not be taken in. What
+// speaks of them would then seem to speak of nothing.
+func lostSomething(diags diag.List) bool {
+	return slices.ContainsFunc(diags, func(d diag.Diagnostic) bool {
+		return d.Severity == diag.Error && slices.Contains([]string{
+			"yaml-syntax", codeUnreadable, "too-large", "too-many-diagnostics", "unknown-kind", "bad-api-version", "missing-field", "bad-name",
+		}, d.Code)
+	})
 }
 
 // tidy sorts, and leaves out what is said twice about one place: the text alone
@@ -191,7 +210,7 @@ func must(stderr io.Writer, dir string, sources []string) (*loaded, error) {
 
 func (l *loaded) unreadable() bool {
 	return slices.ContainsFunc(l.diags, func(d diag.Diagnostic) bool {
-		return d.Code == codeUnreadable || d.Code == "unreadable" || d.Pos.File == "--inventory"
+		return d.Code == codeUnreadable || d.Pos.File == "--inventory"
 	})
 }
 
