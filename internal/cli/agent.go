@@ -46,11 +46,13 @@ Configuration (paths are relative to the file):
   name: NAME                   the host's; its hostname if not given`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if *config == "" {
+				return errNoConfig
+			}
 			return agentError(runAgent(cmd.Context(), *config, cmd.ErrOrStderr()))
 		},
 	}
 	cmd.PersistentFlags().StringVar(config, "config", "", "the agent's configuration `FILE`")
-	_ = cmd.MarkPersistentFlagRequired("config")
 	cmd.AddCommand(newAgentStatus(config), newAgentDetach(config))
 	return cmd
 }
@@ -127,7 +129,12 @@ func agentError(err error) error {
 	return err
 }
 
+var errNoConfig = misusef("--config FILE is missing: the agent's configuration")
+
 func agentConfig(path string) (*agent.Config, error) {
+	if path == "" {
+		return nil, errNoConfig
+	}
 	cfg, diags := agent.ReadConfig(path)
 	if diags.HasErrors() {
 		return nil, agentError(&agent.Refused{Diags: diags})
