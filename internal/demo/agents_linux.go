@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -42,7 +43,7 @@ func pinDir(prefix string) string { return filepath.Join("/sys/fs/bpf", prefix) 
 // sweep removes what a demonstration puts beside its lab. The lab's lock must
 // be held.
 func sweep(prefix string) error {
-	err := os.RemoveAll(runDir(prefix))
+	err := errors.Join(removeLocks(prefix), os.RemoveAll(runDir(prefix)))
 	// Unpinning detaches: nothing else holds the programs once the agents are
 	// gone. The name is removed only where it can only be pins.
 	var st unix.Statfs_t
@@ -51,6 +52,64 @@ func sweep(prefix string) error {
 		err = errors.Join(err, os.RemoveAll(pins))
 	}
 	return err
+}
+
+// lockDir is where agents keep the locks of what no two may share: a file for
+// each cgroup, namespace and pin directory, named by kind and inode.
+const lockDir = "/run/firebreak/locks"
+
+// locksFile, in a run's directory, lists those that name what will be gone.
+const locksFile = "locks"
+
+// noteLocks writes down the locks that the agents of the stage will take.
+func (s *stage) noteLocks() error {
+	var names []string
+	for _, host := range estateHosts {
+		h := s.hosts[host]
+		for kind, path := range map[string]string{"cgroup": h.Cgroup(), "netns": h.NamespacePath()} {
+			if name, ok := lockName(kind, path); ok {
+				names = append(names, name)
+			}
+		}
+	}
+	return os.WriteFile(filepath.Join(runDir(s.lab.Prefix()), locksFile), []byte(strings.Join(names, "\n")), 0o644)
+}
+
+func lockName(kind, path string) (string, bool) {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return "", false
+	}
+	return fmt.Sprintf("%s-%d", kind, st.Ino), true
+}
+
+// removeLocks removes the lock files of agents that are gone. One that
+// somebody holds again is left.
+func removeLocks(prefix string) error {
+	text, _ := os.ReadFile(filepath.Join(runDir(prefix), locksFile))
+	names := strings.Fields(string(text))
+	pins, _ := filepath.Glob(filepath.Join(pinDir(prefix), "*"))
+	for _, p := range pins {
+		if name, ok := lockName("pins", p); ok {
+			names = append(names, name)
+		}
+	}
+	var errs []error
+	for _, name := range names {
+		if !filepath.IsLocal(name) {
+			continue
+		}
+		f, err := os.Open(filepath.Join(lockDir, name))
+		if err != nil {
+			continue // never taken
+		}
+		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			errs = append(errs, os.Remove(f.Name()))
+		}
+		errs = append(errs, f.Close())
+	}
+	_ = os.Remove(lockDir) // fails, as it should, while there are others
+	return errors.Join(errs...)
 }
 
 // unpack writes the policy directory where agents, and curious people, can
@@ -108,6 +167,9 @@ func (s *stage) agentConfig(host, wire string) agentConfig {
 func (s *stage) enforce(wire string) error {
 	dir := runDir(s.lab.Prefix())
 	s.agents = &agents{dir: dir, procs: map[string]*agentProcess{}, failed: make(chan error, len(estateHosts))}
+	if err := s.noteLocks(); err != nil {
+		return err
+	}
 	for _, host := range estateHosts {
 		text, err := json.MarshalIndent(s.agentConfig(host, wire), "", "  ")
 		if err != nil {
