@@ -52,13 +52,20 @@ type Sender interface {
 // Refused is a policy or configuration that was not put in force.
 type Refused struct{ Diags diag.List }
 
-// Error returns the errors in text form, one after another.
+// Error returns the errors, one a line, each with what to do about it.
 func (r *Refused) Error() string {
 	var lines []string
 	for _, d := range r.Diags {
-		if d.Severity == diag.Error {
-			lines = append(lines, d.String())
+		if d.Severity != diag.Error {
+			continue
 		}
+		help := d.Help
+		d.Help = ""
+		line := strings.TrimPrefix(d.String(), "-: ")
+		if help != "" {
+			line += "; " + help
+		}
+		lines = append(lines, line)
 	}
 	return strings.Join(lines, "\n")
 }
