@@ -132,23 +132,33 @@ func (d *Decoder) readError(err error) error {
 
 // Unmarshal reads one message from exactly these bytes, as Decode does.
 func Unmarshal(b []byte) (Message, error) {
-	var probe struct {
-		Version int `json:"version"`
-	}
-	if err := decMode.Unmarshal(b, &probe); err != nil {
-		return Message{}, &MalformedError{err}
-	}
-	if probe.Version != Version {
-		return Message{}, &VersionError{Got: probe.Version}
-	}
 	var m Message
-	if err := decMode.Unmarshal(b, &m); err != nil {
-		return Message{}, &MalformedError{err}
+	err := decMode.Unmarshal(b, &m)
+	if v, ok := version(m, b, err); ok && v != Version {
+		return Message{}, &VersionError{Got: v}
 	}
-	if err := m.validate(); err != nil {
+	if err == nil {
+		err = m.validate()
+	}
+	if err != nil {
 		return Message{}, &MalformedError{err}
 	}
 	return m, nil
+}
+
+// version finds the version of a message, also of one that could not be read
+// because another version of it looks different; ok is false if it has none.
+func version(m Message, b []byte, err error) (v int, ok bool) {
+	if err == nil {
+		return m.Version, true
+	}
+	var probe struct {
+		Version int `json:"version"`
+	}
+	if decMode.Unmarshal(b, &probe) != nil {
+		return 0, false
+	}
+	return probe.Version, true
 }
 
 // validate refuses what would be nonsense to every reader.
