@@ -50,7 +50,7 @@ func Read(fsys fs.FS) (*inventory.Snapshot, diag.List) {
 		docs, diags := doc.Read(fsys, name)
 		c.diags = append(c.diags, diags...)
 		for _, d := range docs {
-			c.document(d, "")
+			c.document(d)
 		}
 		return nil
 	})
@@ -73,9 +73,9 @@ type collector struct {
 	services   []object
 }
 
-// document takes in one object, or each object of a List. kind is what the
-// enclosing list implies for objects that do not name theirs.
-func (c *collector) document(d doc.Document, kind string) {
+// document takes in one object, or each object of a List. Lists do not nest:
+// one that held itself would have no end.
+func (c *collector) document(d doc.Document) {
 	if d.Root.Kind != yaml.MappingNode {
 		return
 	}
@@ -87,13 +87,34 @@ func (c *collector) document(d doc.Document, kind string) {
 		c.bad(d, "", err)
 		return
 	}
+	list, ok := listOf(head.Kind)
+	if !ok {
+		c.object(d, head.Kind)
+		return
+	}
+	for i := range head.Items {
+		c.item(doc.Document{File: d.File, Root: doc.Resolve(&head.Items[i])}, list)
+	}
+}
+
+// item takes in one object of a list. kind is what the list implies for
+// objects that do not name theirs.
+func (c *collector) item(d doc.Document, kind string) {
+	var head struct {
+		Kind string `yaml:"kind"`
+	}
+	if d.Root.Kind != yaml.MappingNode {
+		return
+	}
+	if err := d.Root.Decode(&head); err != nil {
+		c.bad(d, kind, err)
+		return
+	}
 	if head.Kind != "" {
 		kind = head.Kind
 	}
-	if list, ok := listOf(kind); ok {
-		for i := range head.Items {
-			c.document(doc.Document{File: d.File, Root: doc.Resolve(&head.Items[i])}, list)
-		}
+	if _, nested := listOf(kind); nested {
+		c.diags.Errorf(d.Pos(d.Root), "bad-manifest", "a List in a List cannot be read")
 		return
 	}
 	c.object(d, kind)
