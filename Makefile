@@ -21,6 +21,7 @@ ARGS ?=
 # Every fuzz target, as directory:name. A test compares this list with the tree.
 FUZZ := \
   internal/inventory/file:FuzzRead \
+  internal/inventory/kube:FuzzRead \
   internal/label:FuzzSelector \
   internal/lang:FuzzParse \
   internal/netset:FuzzTraffic \
