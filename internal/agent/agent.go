@@ -100,7 +100,7 @@ type agent struct {
 	kernel       Kernel
 	evidence     Evidence
 	sender       Sender
-	senderErr    string
+	server       string // what was last logged about it
 	attributor   attributor
 	lags         lags
 	current      *candidate

@@ -60,6 +60,9 @@ func (a *attributor) flow(e *layout.Event) flow.Flow {
 	from, to := v.far(src), v.far(dst)
 	if e.Direction == flow.Egress {
 		from = v.local(e.Local, e.Cgroup, src)
+		if src.IsUnspecified() { // refused before it chose an address: the only one it could have chosen
+			f.Src = from.only(src)
+		}
 	} else {
 		to = v.local(e.Local, e.Cgroup, dst)
 	}
@@ -74,9 +77,10 @@ func (v *view) rule(number uint32) flow.Rule { return v.rules[number] }
 
 // binKey is what counters are added up by.
 type binKey struct {
-	tick     int64
-	from, to string
-	verdict  flow.Verdict
+	tick      int64
+	from, to  string
+	direction flow.Direction
+	verdict   flow.Verdict
 }
 
 // bins adds up what the kernel counted per pair of names.
@@ -97,10 +101,10 @@ func (b *bins) add(x layout.Bin) {
 	}
 	width := int64(wire.BinWidth)
 	tick := (int64(x.Tick)*width + b.a.clock.Load()) / width
-	key := binKey{tick, from, to, x.Edge.Verdict}
+	key := binKey{tick, from, to, x.Edge.Direction, x.Edge.Verdict}
 	sum := b.sums[key]
 	if sum == nil {
-		sum = &wire.Bin{Tick: tick, From: from, To: to, Verdict: x.Edge.Verdict}
+		sum = &wire.Bin{Tick: tick, From: from, To: to, Direction: x.Edge.Direction, Verdict: x.Edge.Verdict}
 		b.sums[key] = sum
 	}
 	sum.Packets += x.Packets

@@ -105,6 +105,20 @@ func TestEventsBecomeFlows(t *testing.T) {
 	}
 }
 
+func TestARefusedConnectHasTheAddressItWouldHaveHad(t *testing.T) {
+	r := newTrial(t)
+	c := considered(t, r, &ebpf.Numbers{})
+	a := attributorOf(c)
+	e := layout.Event{Cgroup: r.cgroupID("web-1"), Src: netip.IPv4Unspecified(), Dst: netip.MustParseAddr("8.8.8.8"), Revision: 5}
+	if f := a.flow(&e); f.Src != netip.MustParseAddr("10.0.0.1") || f.From != "web-1" {
+		t.Errorf("%s, %s", f.Src, f.From)
+	}
+	e.Src = netip.IPv6Unspecified()
+	if f := a.flow(&e); f.Src != e.Src {
+		t.Errorf("it has no IPv6 address, and got %s", f.Src)
+	}
+}
+
 func TestFlowsAreAttributedAsOfTheirRevision(t *testing.T) {
 	r := newTrial(t)
 	old := considered(t, r, &ebpf.Numbers{})
@@ -168,7 +182,7 @@ func TestEventsAndBinsReachTheServer(t *testing.T) {
 			continue
 		}
 		for _, b := range m.Bins.Bins {
-			world := wire.Bin{Tick: 103, From: "world", To: "web-1", Verdict: flow.Dropped, Packets: 3, Bytes: 150}
+			world := wire.Bin{Tick: 103, From: "world", To: "web-1", Direction: flow.Ingress, Verdict: flow.Dropped, Packets: 3, Bytes: 150}
 			resolver := wire.Bin{Tick: 104, From: "web-1", To: "resolver", Verdict: flow.Forwarded, Packets: 1, Bytes: 1}
 			if b != world && b != resolver {
 				t.Errorf("bin %+v", b)

@@ -71,6 +71,7 @@ func (c *candidate) render(tree *cgroupTree, addrs []netip.Addr, before *ebpf.Nu
 	c.tree, c.tables, c.numbers = tree, tables, numbers
 	c.view = newView(p, tables, numbers, h, tree)
 	c.catalog = catalog(c.loaded, c.cfg.Policy)
+	fit(c.catalog, c.deciding())
 	return diags
 }
 

@@ -29,24 +29,21 @@ func (a *agent) report(ctx context.Context) {
 	}
 	s.Lost = lost
 	a.sender.Send(wire.Message{Version: wire.Version, Status: &s})
-	a.noteServer()
 	a.writeStatus(s)
 }
 
 // noteServer logs when the server goes away and comes back.
 func (a *agent) noteServer() {
-	now := ""
-	if err := a.sender.Err(); err != nil {
-		now = err.Error()
+	now := "telling the server at " + a.cfg.Wire
+	if a.cfg.Wire == "" {
+		now = ""
+	} else if err := a.sender.Err(); err != nil {
+		now = "enforcing without a server: " + err.Error()
 	}
-	switch {
-	case now == a.senderErr:
-	case now == "":
-		a.logf("telling the server at %s", a.cfg.Wire)
-	case a.senderErr == "":
-		a.logf("enforcing without a server: %s", now)
+	if now != a.server {
+		a.server = now
+		a.logf("%s", now)
 	}
-	a.senderErr = now
 }
 
 func (a *agent) writeStatus(s wire.Status) {

@@ -45,6 +45,8 @@ type end struct {
 	name     string
 	zone     string
 	services []service
+	only4    netip.Addr // its IPv4 address if it has just one
+	only6    netip.Addr
 }
 
 type service struct {
@@ -66,6 +68,32 @@ func (e *end) service(proto uint8, port uint16) string {
 		}
 	}
 	return e.services[0].name
+}
+
+// only returns the end's one address of a's family, or a if it has none or
+// several.
+func (e *end) only(a netip.Addr) netip.Addr {
+	one := e.only6
+	if a.Is4() {
+		one = e.only4
+	}
+	if one.IsValid() {
+		return one
+	}
+	return a
+}
+
+func onlyOf(addrs []netip.Addr, is4 bool) (one netip.Addr) {
+	for _, a := range addrs {
+		if a = a.Unmap(); a.Is4() != is4 || a.IsLinkLocalUnicast() {
+			continue
+		}
+		if one.IsValid() {
+			return netip.Addr{}
+		}
+		one = a
+	}
+	return one
 }
 
 // label is the service if there is one, else the name.
@@ -131,7 +159,10 @@ func (v *view) workloads() ([]*end, map[string]*end) {
 	}
 	ends, byName := make([]*end, len(p.Inventory.Workloads)), map[string]*end{}
 	for i, w := range p.Inventory.Workloads {
-		e := &end{name: w.Name, zone: p.Zones[p.ZoneOf[i]].Name}
+		e := &end{
+			name: w.Name, zone: p.Zones[p.ZoneOf[i]].Name,
+			only4: onlyOf(w.Addresses, true), only6: onlyOf(w.Addresses, false),
+		}
 		for _, s := range p.ServicesOf[i] {
 			e.services = append(e.services, services[s])
 		}

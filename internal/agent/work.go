@@ -55,6 +55,7 @@ func (a *agent) work(ctx context.Context) error {
 		case <-a.opts.Reload:
 			a.reload(ctx)
 		case <-ticks.C:
+			a.noteServer()
 			if a.cgroupsChanged() {
 				a.reload(ctx)
 			}
