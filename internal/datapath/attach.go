@@ -31,6 +31,21 @@ func (d *Datapath) Attach() error {
 	if err := os.MkdirAll(d.linkDir(), 0o700); err != nil {
 		return fmt.Errorf("create %s: %w", d.linkDir(), err)
 	}
+	if !d.attached {
+		if err := d.attachPrograms(); err != nil {
+			return err
+		}
+		d.attached = true
+	}
+	for i := range d.spaces {
+		if err := d.spaces[i].guard(d.opts.Interfaces); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Datapath) attachPrograms() error {
 	if err := d.adoptSockets(); err != nil {
 		return err
 	}
@@ -44,11 +59,6 @@ func (d *Datapath) Attach() error {
 	}
 	if err := d.dropForeignLinks(); err != nil {
 		return err
-	}
-	for _, s := range d.spaces {
-		if err := guard(s, d.opts.Interfaces); err != nil {
-			return err
-		}
 	}
 	// Conversations that began between the first look and the hooks.
 	return d.adoptSockets()

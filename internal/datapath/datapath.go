@@ -46,13 +46,14 @@ type Options struct {
 
 // Datapath is the kernel's side of one agent.
 type Datapath struct {
-	opts   Options
-	objs   bpfObjects
-	locks  []*os.File
-	spaces []namespace
-	control []byte // the control map, mapped
-	edges  *ebpf.Memory
-	reader *ringbuf.Reader
+	opts     Options
+	objs     bpfObjects
+	locks    []*os.File
+	spaces   []namespace
+	control  []byte // the control map, mapped
+	edges    *ebpf.Memory
+	reader   *ringbuf.Reader
+	attached bool // by this process
 
 	mu       sync.Mutex // guards what follows
 	revision uint64

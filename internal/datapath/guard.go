@@ -24,10 +24,11 @@ var linkProtocols = []uint16{0x0806, 0x88cc, 0x888e, 0x8809}
 // egress hook, which even PACKET_QDISC_BYPASS passes, what came through the
 // stack has a route and what a packet socket made has none. `meta rtclassid`
 // matches only packets with a route (nft_meta_get_eval_rtclassid), and unlike
-// a mark nobody can forge it. The table is replaced in one transaction.
-func guard(s namespace, interfaces []string) error {
-	names, err := guarded(s, interfaces)
-	if err != nil {
+// a mark nobody can forge it. The table is replaced in one transaction, and
+// left alone while the interfaces are the same.
+func (s *namespace) guard(interfaces []string) error {
+	names, err := guarded(*s, interfaces)
+	if err != nil || (s.guarded != nil && slices.Equal(names, s.guarded)) {
 		return err
 	}
 	c, err := nftables.New(nftables.WithNetNSFd(int(s.handle)))
@@ -44,6 +45,7 @@ func guard(s namespace, interfaces []string) error {
 	if err := c.Flush(); err != nil {
 		return fmt.Errorf("guard %v in %s against packet sockets: %w (needs nftables with netdev egress, Linux 5.16)", names, s.path, err)
 	}
+	s.guarded = append([]string{}, names...)
 	return nil
 }
 
@@ -74,6 +76,7 @@ func guarded(s namespace, only []string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the interfaces of %s: %w", s.path, err)
 	}
+	slices.Sort(names)
 	return names, nil
 }
 

@@ -46,6 +46,8 @@ func say(r report) {
 func helper(args []string) int {
 	verbs := map[string]func([]string) error{
 		"serve": serve, "dial": dial, "hold": hold, "udp": sendUDP, "ping": ping, "raw": sendRaw, "frame": sendFrame, "pour": pour,
+		"move": move, "hand": hand, "connect3": connect3,
+		"enforce": enforceUntilKilled, "bulk": bulk,
 	}
 	f, ok := verbs[args[0]]
 	if !ok {
@@ -77,7 +79,8 @@ func errName(err error) string {
 			return "timeout"
 		}
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	var timeout net.Error
+	if errors.Is(err, os.ErrDeadlineExceeded) || (errors.As(err, &timeout) && timeout.Timeout()) {
 		return "timeout"
 	}
 	return err.Error()
@@ -131,7 +134,11 @@ func serve(args []string) error {
 
 // dial network address [source]: one conversation, one echo.
 func dial(args []string) error {
-	d := net.Dialer{Timeout: 700 * time.Millisecond}
+	return dialWithin(700*time.Millisecond, args)
+}
+
+func dialWithin(limit time.Duration, args []string) error {
+	d := net.Dialer{Timeout: limit}
 	if len(args) > 2 {
 		src, err := net.ResolveTCPAddr(args[0], args[2])
 		if err != nil {
@@ -144,11 +151,11 @@ func dial(args []string) error {
 		return err
 	}
 	defer c.Close()
-	return echo(c)
+	return echo(c, limit)
 }
 
-func echo(c net.Conn) error {
-	if err := c.SetDeadline(time.Now().Add(700 * time.Millisecond)); err != nil {
+func echo(c net.Conn, limit time.Duration) error {
+	if err := c.SetDeadline(time.Now().Add(limit)); err != nil {
 		return err
 	}
 	if _, err := c.Write([]byte("fire")); err != nil {
@@ -166,7 +173,7 @@ func hold(args []string) error {
 		return err
 	}
 	defer c.Close()
-	if err := echo(c); err != nil {
+	if err := echo(c, time.Second); err != nil {
 		return err
 	}
 	say(report{What: "ready"})
@@ -186,6 +193,27 @@ func hold(args []string) error {
 	return nil
 }
 
+// bulk network address: a megabyte there and back.
+func bulk(args []string) error {
+	c, err := net.DialTimeout(args[0], args[1], time.Second)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return err
+	}
+	sent := make(chan error, 1)
+	go func() {
+		_, err := c.Write(make([]byte, 1<<20))
+		sent <- err
+	}()
+	if _, err := io.ReadFull(c, make([]byte, 1<<20)); err != nil {
+		return err
+	}
+	return <-sent
+}
+
 // sendUDP address: one datagram, one answer.
 func sendUDP(args []string) error {
 	c, err := net.DialTimeout("udp", args[0], time.Second)
@@ -193,7 +221,7 @@ func sendUDP(args []string) error {
 		return err
 	}
 	defer c.Close()
-	return echo(c)
+	return echo(c, 700*time.Millisecond)
 }
 
 // process is a running helper.

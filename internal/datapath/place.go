@@ -20,10 +20,11 @@ const lockDir = "/run/firebreak/locks"
 
 // namespace is an open network namespace.
 type namespace struct {
-	path   string
-	inode  uint64
-	cookie uint64
-	handle netns.NsHandle
+	path    string
+	inode   uint64
+	cookie  uint64
+	handle  netns.NsHandle
+	guarded []string // interfaces that the guard stands at; nil before it was set
 }
 
 func (n namespace) close() error { return n.handle.Close() }

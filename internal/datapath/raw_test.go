@@ -133,7 +133,7 @@ func pour(args []string) error {
 	defer tick.Stop()
 	for range tick.C {
 		start := time.Now()
-		err := dial(args[:2])
+		err := dialWithin(5*time.Second, args[:2])
 		r := report{What: "got", Took: time.Since(start)}
 		if err != nil {
 			r = report{What: "missed", Err: errName(err), Took: time.Since(start)}

@@ -30,10 +30,20 @@ type Stats struct {
 // Stats reads the state. It iterates the tables: not for every millisecond.
 func (d *Datapath) Stats() (Stats, error) {
 	s, err := statsOf(&d.objs.bpfMaps, d.Revision())
-	if err == nil {
-		s.Programs = countLinks(d.linkDir())
+	if err != nil {
+		return s, err
 	}
-	return s, err
+	s.Programs = countLinks(d.linkDir())
+	for _, space := range d.spaces {
+		n, err := guardDrops(space)
+		if err != nil {
+			return s, fmt.Errorf("read the guard's counters in %s: %w", space.path, err)
+		}
+		if n > 0 {
+			s.Drops[flow.NotThroughIP] += n
+		}
+	}
+	return s, nil
 }
 
 // Lost reads just the number of events that the ring buffer refused.
@@ -138,4 +148,3 @@ func readStat(m *ebpf.Map, which uint32) (uint64, error) {
 	}
 	return sum, nil
 }
-
