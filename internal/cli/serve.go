@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -48,6 +49,9 @@ func runServe(ctx context.Context, o httpapi.Options, log io.Writer) error {
 	o.Log = slog.New(slog.NewTextHandler(log, nil))
 	o.Static = web.Dist()
 	s, err := httpapi.New(o)
+	if setup := (*httpapi.SetupError)(nil); errors.As(err, &setup) {
+		return misuseError{setup.Message}
+	}
 	if err != nil {
 		return err
 	}
