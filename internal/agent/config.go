@@ -235,6 +235,9 @@ func (c *configReader) defaults(cfg *Config) {
 	if cfg.Policy == "" && !c.diags.HasErrors() {
 		c.diags.Errorf(diag.Pos{File: c.file}, "missing-field", "no policy directory is given").WithHelp("write policy: DIR")
 	}
+	if cfg.State != "" && cfg.State == cfg.Policy {
+		c.diags.Errorf(diag.Pos{File: c.file}, "bad-state", "the state directory is the policy directory").WithHelp("give the agent a directory of its own")
+	}
 	if cfg.Zone == "" {
 		cfg.Zone = lang.Unassigned
 	}

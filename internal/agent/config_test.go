@@ -76,6 +76,7 @@ func TestConfigMistakes(t *testing.T) {
 		"policy: p\ncgroups: [{pth: x}]":      `did you mean "path"?`,
 		"policy: p\ninventory: [hosts.yaml]":  "bad-source",
 		"policy: p\ninventory: [terraform:x]": "bad-source",
+		"policy: p\nstate: ./p":               "bad-state",
 		"zone: x":                             "missing-field",
 		"":                                    "missing-field",
 		"[]":                                  "bad-type",
