@@ -228,7 +228,7 @@ func sendUDP(args []string) error {
 type process struct {
 	t     *testing.T
 	cmd   *exec.Cmd
-	lines chan report
+	lines chan report // roomy: a helper that cannot report stops working
 }
 
 // start runs a helper inside a host and a cgroup.
@@ -244,7 +244,7 @@ func start(t *testing.T, h *lab.Host, cgroup string, args ...string) *process {
 	if err := h.Start(cgroup, cmd); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, cmd: cmd, lines: make(chan report, 10000)}
+	p := &process{t: t, cmd: cmd, lines: make(chan report, 100000)}
 	go func() {
 		defer close(p.lines)
 		s := bufio.NewScanner(out)
