@@ -4,8 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"os/exec"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 )
@@ -13,11 +18,9 @@ import (
 // run runs the demonstration, or plays one, as JSON, and reads what it prints.
 func run(t *testing.T, o Options) *Report {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
 	var out, notes bytes.Buffer
-	o.JSON, o.Out, o.Notes, o.Listen, o.Self, o.names = true, &out, &notes, "127.0.0.1:0", []string{"/proc/self/exe"}, testPrefix
-	if _, err := Run(ctx, o); err != nil {
+	o.JSON, o.Out, o.Notes = true, &out, &notes
+	if _, err := attempt(t, t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
 	if notes.Len() > 0 {
@@ -28,6 +31,21 @@ func run(t *testing.T, o Options) *Report {
 		t.Fatalf("%v in %s", err, out.String())
 	}
 	return &r
+}
+
+// attempt runs the demonstration beside any that a person runs.
+func attempt(t *testing.T, ctx context.Context, o Options) (*Report, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	o.Self, o.names = []string{"/proc/self/exe"}, testPrefix
+	if o.Listen == "" {
+		o.Listen = "127.0.0.1:0"
+	}
+	if o.Out == nil {
+		o.Out, o.Notes = io.Discard, io.Discard
+	}
+	return Run(ctx, o)
 }
 
 // The demonstration shows what it claims, leaves nothing, and plays back as it
@@ -63,6 +81,65 @@ func TestTheDemonstrationHoldsAndIsPlayedBack(t *testing.T) {
 	if !reflect.DeepEqual(&want, played) {
 		t.Errorf("played back:\n%s\nrecorded:\n%s", pretty(played), pretty(&want))
 	}
+}
+
+func TestAPortThatIsTakenIsSaidAndNothingIsLeft(t *testing.T) {
+	requireRoot(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, err = attempt(t, t.Context(), Options{Listen: taken.Addr().String()})
+	if err == nil || !strings.Contains(err.Error(), "--listen") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v, want one line that says what to do", err)
+	}
+	assertNothingLeft(t, testPrefix)
+}
+
+func TestANamespaceOfSomebodyElseIsSaidAndLeftAlone(t *testing.T) {
+	requireRoot(t)
+	const name = testPrefix + "-data"
+	if out, err := exec.Command("ip", "netns", "add", name).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	_, err := attempt(t, t.Context(), Options{})
+	var refusal *Error
+	if !errors.As(err, &refusal) || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v, want one line that names %s", err, name)
+	}
+	if out, err := exec.Command("ip", "netns", "delete", name).CombinedOutput(); err != nil {
+		t.Errorf("it was not left alone: %v: %s", err, out)
+	}
+	assertNothingLeft(t, testPrefix)
+}
+
+// Ctrl-C at any moment leaves nothing.
+func TestInterruptedEarlyNothingIsLeft(t *testing.T) {
+	requireRoot(t)
+	for _, word := range []string{"built", "attacked"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := attempt(t, ctx, Options{Out: &waiter{word, cancel}, Notes: io.Discard})
+		var said *Error
+		if !errors.As(err, &said) || !strings.Contains(err.Error(), "interrupted") {
+			t.Errorf("interrupted after %q: %v", word, err)
+		}
+		assertNothingLeft(t, testPrefix)
+	}
+}
+
+// waiter calls a function when a word has been written.
+type waiter struct {
+	word string
+	then func()
+}
+
+// Write looks for the word.
+func (w *waiter) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), w.word) {
+		w.then()
+	}
+	return len(p), nil
 }
 
 func pretty(v any) string {

@@ -19,6 +19,9 @@ func runRecorded(ctx context.Context, o Options, st *story) (report *Report, err
 		return nil, &Error{What: err.Error(), Do: "make one with `firebreak demo --record FILE`"}
 	}
 	defer file.Close()
+	if o.JSON {
+		o.Listen = "127.0.0.1:0" // nobody has the time to look
+	}
 	p, err := openPage(ctx, httpapi.Options{Listen: o.Listen, Recorded: true})
 	if err != nil {
 		return nil, err
@@ -84,6 +87,9 @@ func (d *deck) stay(ctx context.Context) error {
 func (d *deck) retell(ctx context.Context) {
 	begin := time.Now()
 	for _, l := range d.recording.Story {
+		if l.Label == "page" || l.Label == "look" {
+			continue // those are about the page of then
+		}
 		wait := time.NewTimer(l.At - time.Since(begin))
 		select {
 		case <-ctx.Done():

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"firebreak/internal/wire"
@@ -38,7 +39,26 @@ type recorder struct {
 	*wire.Recorder
 	path  string
 	begin time.Time
+
+	mu    sync.Mutex
 	spool *os.File
+	size  int64
+}
+
+// Write keeps a line. Agents speak on while the recording is saved.
+func (r *recorder) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n, err := r.spool.Write(p)
+	r.size += int64(n)
+	return n, err
+}
+
+// said returns what was said so far.
+func (r *recorder) said() io.Reader {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return io.NewSectionReader(r.spool, 0, r.size)
 }
 
 // newRecorder makes sure that the recording can be written before anything
@@ -49,7 +69,7 @@ func newRecorder(path string, begin time.Time) (*recorder, error) {
 		return nil, &Error{What: fmt.Sprintf("the recording %s cannot be written: %v", path, err), Do: "choose another place"}
 	}
 	r := &recorder{path: path, begin: begin, spool: spool}
-	if r.Recorder, err = wire.NewRecorder(spool, begin); err != nil {
+	if r.Recorder, err = wire.NewRecorder(r, begin); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
 	return r, nil
@@ -72,10 +92,7 @@ func (r *recorder) save(report *Report, told []Line) error {
 		_, err = z.Write(append(head, '\n'))
 	}
 	if err == nil {
-		_, err = r.spool.Seek(0, io.SeekStart)
-	}
-	if err == nil {
-		_, err = io.Copy(z, r.spool)
+		_, err = io.Copy(z, r.said())
 	}
 	if err := errors.Join(err, z.Close(), f.Chmod(0o644), f.Close()); err != nil {
 		return fmt.Errorf("the recording %s: %w", r.path, err)

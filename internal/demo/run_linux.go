@@ -47,24 +47,25 @@ func require() error {
 // left of it.
 func runLive(ctx context.Context, o Options, st *story) (report *Report, err error) {
 	p := &performance{o: o, prefix: o.prefix(), story: st}
-	defer func() { err = errors.Join(err, p.close()) }()
-	if err := p.prepare(ctx); err != nil {
+	err = p.perform(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = &Error{What: "interrupted before there was anything to report", Do: "nothing is left of it"}
+	}
+	if err = errors.Join(err, p.close()); err != nil {
 		return nil, err
 	}
-	if err := p.open(ctx); err != nil {
-		return nil, err
-	}
-	if err := p.enforce(ctx); err != nil {
-		return nil, err
-	}
-	if err := p.stay(ctx); err != nil {
-		return nil, err
+	st.tell("removed", "every namespace, cgroup, program, file and process that it made")
+	return &p.report, nil
+}
+
+func (p *performance) perform(ctx context.Context) error {
+	for _, act := range []func(context.Context) error{p.prepare, p.open, p.enforce, p.stay} {
+		if err := act(ctx); err != nil {
+			return err
+		}
 	}
 	// The numbers are collected even if it was Ctrl-C that ended it.
-	if err := p.finish(context.WithoutCancel(ctx)); err != nil {
-		return nil, err
-	}
-	return &p.report, nil
+	return p.finish(context.WithoutCancel(ctx))
 }
 
 // prepare opens the page and builds the shop.
@@ -86,8 +87,8 @@ func (p *performance) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	p.story.head("Firebreak: a shop in three VPCs, and somebody has taken a storefront")
-	p.story.tell("built", "web, app, data and the world outside, each a network namespace behind one router, in IPv4 and IPv6")
-	p.story.tell("traffic", "shoppers → storefront → orders → orders-db, cache · storefront → payments → card processor, %d checkouts a second", 4*shopRate)
+	p.story.tell("built", "web, app, data and the world outside: namespaces behind a router, IPv4 and IPv6")
+	p.story.tell("traffic", "shoppers → storefront → orders → orders-db, cache; storefront → payments → card processor")
 	p.story.tell("page", "%s", p.page.base)
 	return nil
 }
@@ -111,7 +112,7 @@ func (p *performance) open(ctx context.Context) error {
 	}
 	p.report.Latency.Open = percentiles(s)
 	list := p.stage.ledger.attacks()
-	p.story.tell("attacked", "from %s: %s", taken, outcome(list, true))
+	p.story.tell("attacked", "from %s, as root: %s", taken, outcome(list, true))
 	p.story.tell("latency", "%s", p.report.Latency.Open)
 	for _, a := range list {
 		if a.ReachedOpen == 0 {
@@ -132,7 +133,7 @@ func (p *performance) enforce(ctx context.Context) error {
 	}
 	tier, release := p.page.watcher.tier()
 	p.report.Enforcement, p.report.Kernel, p.report.Release = "ebpf", tier, release
-	p.story.head("Three agents enforce the policy in the kernel (%s, tier %s; %.1f s)", release, tier, time.Since(begin).Seconds())
+	p.story.head("One agent per host enforces the policy in the kernel (%s, tier %s, after %.1f s)", release, tier, time.Since(begin).Seconds())
 	// What was under way while the agents came is neither here nor there.
 	if _, err := p.stage.measured(ctx, actor.OrderCut); err != nil {
 		return err
@@ -141,7 +142,8 @@ func (p *performance) enforce(ctx context.Context) error {
 		return err
 	}
 	list := p.judged()
-	p.story.tell("attacked", "again: %s; %s", outcome(list, false), spread(list))
+	p.story.tell("attacked", "again: %s", outcome(list, false))
+	p.story.tell("seen", "%s", spread(list))
 	return nil
 }
 
@@ -183,7 +185,7 @@ func (p *performance) judged() []Attack {
 // stay goes on until the time is over or the context ends.
 func (p *performance) stay(ctx context.Context) error {
 	if p.o.For == 0 {
-		p.story.tell("look", "%s shows it live, and the attacker goes on. Ctrl-C ends it and removes everything it made.", p.page.base)
+		p.story.tell("look", "%s shows it live; Ctrl-C ends it and removes everything it made", p.page.base)
 	} else {
 		left := max(minEnforce, p.o.For-time.Since(p.story.begin)-settleTime)
 		var cancel context.CancelFunc
@@ -249,8 +251,8 @@ func (p *performance) tell(failure string) {
 		p.story.tell("failed", "%s", failure)
 	}
 	c := r.Flows
-	p.story.tell("seen", "%s conversations forwarded, %s audited, %s dropped, %s events lost; every verdict with its rule", grouped(c.Forwarded), grouped(c.Audited), grouped(c.Dropped), grouped(c.Lost))
-	p.story.tell("in all", "%s while the policy was enforced; everything the demonstration made is removed", outcome(r.Attacks, false))
+	p.story.tell("flows", "%s forwarded, %s audited, %s dropped, %s lost; each with the rule that decided", grouped(c.Forwarded), grouped(c.Audited), grouped(c.Dropped), grouped(c.Lost))
+	p.story.tell("in all", "%s", outcome(r.Attacks, false))
 }
 
 // close ends and removes everything, wherever it stands.

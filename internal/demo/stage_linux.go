@@ -60,6 +60,9 @@ func newStage(prefix string, self []string) (*stage, error) {
 // asError turns the lab's refusals into the demonstration's.
 func asError(err error) error {
 	var e *lab.Error
+	if errors.As(err, &e) && e.Holder > 0 {
+		return &Error{What: fmt.Sprintf("a demonstration is running already (process %d)", e.Holder), Do: "end it with Ctrl-C in its terminal first"}
+	}
 	if errors.As(err, &e) {
 		return &Error{What: e.What, Do: e.Do}
 	}

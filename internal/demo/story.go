@@ -165,13 +165,13 @@ func spread(attacks []Attack) string {
 		}
 	}
 	if missing > 0 {
-		return fmt.Sprintf("%d of %d drops have not reached the page", missing, len(attacks))
+		return fmt.Sprintf("drops of %d of %d attacks have not reached the page", missing, len(attacks))
 	}
-	return fmt.Sprintf("each on the page %.1f to %.1f ms after its first packet", low, high)
+	return fmt.Sprintf("each attack is on the page %.1f to %.1f ms after its first packet", low, high)
 }
 
 func (p Percentiles) String() string {
-	s := fmt.Sprintf("p50 %s, p99 %s over %s checkouts through all tiers", millis(p.P50us), millis(p.P99us), grouped(p.Requests))
+	s := fmt.Sprintf("p50 %s, p99 %s over %s checkouts through all tiers and back", millis(p.P50us), millis(p.P99us), grouped(p.Requests))
 	if p.Failed > 0 {
 		s += fmt.Sprintf("; %s FAILED", grouped(p.Failed))
 	}

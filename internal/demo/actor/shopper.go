@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// shopper asks for something at a steady rate, in both families, and measures
-// how long each answer takes. It is the legitimate load.
+// shopper makes each of its calls at a steady rate, in both families, and
+// measures how long each answer takes. It is the legitimate load.
 type shopper struct {
 	conn   *Conn
 	caller *caller
@@ -33,21 +33,20 @@ const maxSamples = 200_000
 
 func (s *shopper) run(ctx context.Context) {
 	defer close(s.ended)
-	tick := time.NewTicker(s.every)
+	calls := s.caller.calls
+	// One after another, evenly: together they would wait for each other, and
+	// that would be measured.
+	tick := time.NewTicker(s.every / time.Duration(len(Families)*len(calls)))
 	defer tick.Stop()
-	for {
+	for i := 0; ; i++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.stop:
 			return
 		case <-tick.C:
-			for _, f := range Families {
-				for _, call := range s.caller.calls {
-					s.busy.Add(1)
-					go s.shop(ctx, call, f)
-				}
-			}
+			s.busy.Add(1)
+			go s.shop(ctx, calls[i/len(Families)%len(calls)], Families[i%len(Families)])
 		}
 	}
 }

@@ -31,8 +31,8 @@ func CgroupMount() (string, error) {
 			return unescape(fields[4]), nil
 		}
 	}
-	return "", &Error{"no writable cgroup v2 hierarchy is mounted",
-		"mount one with `mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified`"}
+	return "", &Error{What: "no writable cgroup v2 hierarchy is mounted",
+		Do: "mount one with `mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified`"}
 }
 
 // unescape undoes mountinfo's octal escapes of blanks.
@@ -63,8 +63,8 @@ func sweepGroups(root string) (removed []string, err error) {
 			return []string{"cgroup " + root}, nil
 		}
 		return nil, &Error{
-			fmt.Sprintf("the cgroup %s exists and was not made by firebreak", root),
-			"end its processes and remove it with rmdir",
+			What: fmt.Sprintf("the cgroup %s exists and was not made by firebreak", root),
+			Do:   "end its processes and remove it with rmdir",
 		}
 	}
 	n, err := countProcesses(root)
@@ -111,7 +111,7 @@ func Kill(dir string) error {
 		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 			return nil
 		}
-		return &Error{"this kernel has no cgroup.kill", "use Linux 5.14 or newer"}
+		return &Error{What: "this kernel has no cgroup.kill", Do: "use Linux 5.14 or newer"}
 	}
 	if err != nil {
 		return err

@@ -84,7 +84,7 @@ func (l *Lab) begin() error {
 // nothing. It changes nothing.
 func Require() error {
 	if os.Geteuid() != 0 {
-		return &Error{"network namespaces need root", "run it with sudo"}
+		return &Error{What: "network namespaces need root", Do: "run it with sudo"}
 	}
 	_, err := CgroupMount()
 	return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -32,12 +33,9 @@ func acquire(prefix string) (*lock, error) {
 			return nil, err
 		}
 		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-			holder, _ := os.ReadFile(path)
 			f.Close()
-			return nil, &Error{
-				fmt.Sprintf("a lab named %s is running (process %s)", prefix, strings.TrimSpace(string(holder))),
-				"end it first",
-			}
+			pid := holder(path)
+			return nil, &Error{What: fmt.Sprintf("a lab named %s is running (process %d)", prefix, pid), Do: "end it first", Holder: pid}
 		}
 		if !current(f, path) {
 			f.Close() // its last holder removed it between our open and our lock
@@ -49,6 +47,13 @@ func acquire(prefix string) (*lock, error) {
 		}
 		return &lock{f}, nil
 	}
+}
+
+// holder reads who holds a lock. It may have let go meanwhile.
+func holder(path string) int {
+	text, _ := os.ReadFile(path)
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return pid
 }
 
 func write(f *os.File, s string) error {

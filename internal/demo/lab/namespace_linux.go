@@ -49,8 +49,8 @@ func makeNamespace(name, prefix string) error {
 
 func taken(name string) error {
 	return &Error{
-		fmt.Sprintf("the network namespace %s exists and was not made by firebreak", name),
-		fmt.Sprintf("remove it with `ip netns delete %s`", name),
+		What: fmt.Sprintf("the network namespace %s exists and was not made by firebreak", name),
+		Do:   fmt.Sprintf("remove it with `ip netns delete %s`", name),
 	}
 }
 
@@ -89,7 +89,7 @@ func furnish(alias string) error {
 	}
 	for _, name := range []string{"all", "default"} {
 		if err := writeSysctl("net/ipv6/conf/"+name+"/accept_dad", "0"); err != nil {
-			return &Error{"this kernel has no IPv6", "boot it without ipv6.disable=1"}
+			return &Error{What: "this kernel has no IPv6", Do: "boot it without ipv6.disable=1"}
 		}
 	}
 	if err := writeSysctl("net/ipv6/conf/default/dad_transmits", "0"); err != nil {
