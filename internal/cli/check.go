@@ -30,7 +30,7 @@ It exits with 0 if there are no errors and every Case holds, else with 1.`,
 		if err != nil {
 			return err
 		}
-		l, err := load(args[0], *sources)
+		l, err := read(args[0], *sources)
 		if err != nil {
 			return err
 		}

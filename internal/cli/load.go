@@ -1,170 +1,32 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
 	"firebreak/internal/inventory"
-	"firebreak/internal/inventory/file"
-	"firebreak/internal/inventory/kube"
 	"firebreak/internal/lang"
+	"firebreak/internal/load"
 	"firebreak/internal/policy"
 	"firebreak/internal/semantics"
 )
 
-// LoadPolicy reads a policy directory and the inventory that it speaks of: the
-// given sources ("file:F", "kube:DIR", relative to the working directory), or,
-// if there are none, those that the Estate names (relative to dir). Places are
-// given relative to dir. The tree and the snapshot are never nil; the policy is
-// non-nil only if the list has no errors.
-func LoadPolicy(dir string, sources []string) (*lang.Dir, *inventory.Snapshot, *policy.Policy, diag.List) {
-	tree, diags := lang.Parse(os.DirFS(dir))
-	inv, more := loadInventory(dir, tree, sources)
-	wholeText, wholeInventory := !lostSomething(diags), !more.HasErrors()
-	diags = append(diags, more...)
-	failed := diags.HasErrors()
-	var p *policy.Policy
-	if wholeText {
-		p, more = policy.Resolve(tree, inv)
-		for _, d := range more {
-			if wholeInventory || d.Code != "selector-matches-nothing" {
-				diags = append(diags, d)
-			}
-		}
-	}
-	if failed {
-		p = nil
-	}
-	return tree, inv, p, tidy(diags)
-}
-
-// lostSomething reports whether whole documents could not be taken in. What
-// speaks of them would then seem to speak of nothing.
-func lostSomething(diags diag.List) bool {
-	return slices.ContainsFunc(diags, func(d diag.Diagnostic) bool {
-		return d.Severity == diag.Error && slices.Contains([]string{
-			"yaml-syntax", codeUnreadable, "too-large", "too-many-diagnostics", "unknown-kind", "bad-api-version", "missing-field", "bad-name",
-		}, d.Code)
-	})
-}
-
-// tidy sorts, and leaves out what is said twice about one place: the text alone
-// warns of some things that turn out to be errors once the inventory is known.
-func tidy(diags diag.List) diag.List {
-	diags.Sort()
-	return slices.DeleteFunc(diags, func(d diag.Diagnostic) bool {
-		return d.Severity != diag.Error && slices.ContainsFunc(diags, func(e diag.Diagnostic) bool {
-			return e.Severity == diag.Error && e.Code == d.Code && e.Pos == d.Pos
-		})
-	})
-}
-
-type source struct {
-	kind, path string // path as the working directory sees it
-	place      string // what diagnostics call it, relative to the policy directory
-	pos        diag.Pos
-}
-
-func loadInventory(dir string, tree *lang.Dir, given []string) (*inventory.Snapshot, diag.List) {
-	var diags diag.List
-	var parts []*inventory.Snapshot
-	for _, s := range sourcesOf(dir, tree, given, &diags) {
-		part, more := s.read()
-		parts = append(parts, part)
-		diags = append(diags, more...)
-	}
-	if parts == nil && !diags.HasErrors() && tree.Estate != nil {
-		diags.Warnf(tree.Estate.Pos, "no-inventory", "the Estate names no inventory: there are no workloads").
-			WithHelp("add spec.inventory, or give --inventory file:F")
-	}
-	snap, more := inventory.Join(parts...)
-	diags = append(diags, more...)
-	if tree.Estate == nil {
-		return snap, diags
-	}
-	var labels []inventory.Relabeling
-	for _, m := range tree.Estate.Labels {
-		labels = append(labels, inventory.Relabeling{From: m.From, To: m.To, Map: m.Map, Pos: m.Pos})
-	}
-	snap, more = inventory.Relabel(snap, labels)
-	return snap, append(diags, more...)
-}
-
-func sourcesOf(dir string, tree *lang.Dir, given []string, diags *diag.List) []source {
-	var out []source
-	for _, g := range given {
-		kind, path, _ := strings.Cut(g, ":")
-		if (kind != "file" && kind != "kube") || path == "" {
-			diags.Errorf(diag.Pos{File: "--inventory"}, "bad-inventory", "%q is not a source of inventory", g).WithHelp("write file:F or kube:DIR")
-			continue
-		}
-		place, err := filepath.Rel(dir, path)
-		if err != nil {
-			place = path
-		}
-		out = append(out, source{kind: kind, path: path, place: filepath.ToSlash(place)})
-	}
-	if len(given) > 0 || tree.Estate == nil {
-		return out
-	}
-	for _, s := range tree.Estate.Inventory {
-		path := s.Path
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(dir, path)
-		}
-		out = append(out, source{kind: s.Kind, path: path, place: filepath.ToSlash(filepath.Clean(s.Path)), pos: s.Pos})
-	}
-	return out
-}
-
-// read reads one source and gives every place in it the source's name.
-func (s source) read() (*inventory.Snapshot, diag.List) {
-	var snap *inventory.Snapshot
-	var diags diag.List
-	rename := func(p *diag.Pos) { p.File = filepath.ToSlash(filepath.Join(s.place, p.File)) }
-	if s.kind == "file" {
-		snap, diags = file.Read(os.DirFS(filepath.Dir(s.path)), filepath.Base(s.path))
-		rename = func(p *diag.Pos) { p.File = s.place }
-	} else if info, err := os.Stat(s.path); err != nil || !info.IsDir() {
-		diags.Errorf(s.pos, codeUnreadable, "the manifests in %s cannot be read: %v", s.path, notADirectory(err))
-		return nil, diags
-	} else {
-		snap, diags = kube.Read(os.DirFS(s.path))
-	}
-	for i := range diags {
-		rename(&diags[i].Pos)
-	}
-	for i := range snap.Workloads {
-		rename(&snap.Workloads[i].Source)
-	}
-	for i := range snap.Frontends {
-		rename(&snap.Frontends[i].Source)
-	}
-	return snap, diags
-}
-
-// codeUnreadable is the code of what could not be read at all; the verb then
-// ends as with misuse.
+// codeUnreadable is the code of a file that could not be read.
 const codeUnreadable = "unreadable-file"
 
-func notADirectory(err error) error {
-	var pe *fs.PathError
-	switch {
-	case err == nil:
-		return errors.New("not a directory")
-	case errors.As(err, &pe):
-		return pe.Err
-	}
-	return err
-}
+// unreadableCodes are of findings that stand for input that was not seen at
+// all; a verb then ends as with misuse.
+var unreadableCodes = []string{"unreadable", codeUnreadable, "bad-source", "unknown-source"}
+
+// hidingCodes are of findings that stand for whole documents that were not
+// taken in: what speaks of them would seem to speak of nothing.
+var hidingCodes = append([]string{
+	"yaml-syntax", "too-large", "too-many-diagnostics", "unknown-kind", "bad-api-version", "missing-field", "bad-name",
+}, unreadableCodes...)
 
 // loaded is everything that verbs ask about.
 type loaded struct {
@@ -176,24 +38,51 @@ type loaded struct {
 	diags diag.List
 }
 
-// load reads what a verb was pointed at. Places are as the working directory
-// sees them, so that they can be opened.
-func load(dir string, sources []string) (*loaded, error) {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return nil, misusef("%s cannot be read as a policy directory: %v", dir, notADirectory(err))
+// read reads what a verb was pointed at. It fails only if there is no such
+// directory; everything else is among the diagnostics, whose places are as the
+// working directory sees them.
+func read(dir string, sources []string) (*loaded, error) {
+	got, diags := load.Dir(dir, sources)
+	if len(got.Tree.Policies) == 0 && got.Tree.Estate == nil && len(diags) == 1 && diags[0].Code == "unreadable" {
+		return nil, misusef("%s", diags[0].Message)
 	}
-	l := &loaded{dir: dir}
-	l.tree, l.inv, l.p, l.diags = LoadPolicy(dir, sources)
-	for i := range l.diags {
-		l.diags[i].Pos = l.pos(l.diags[i].Pos)
+	l := &loaded{dir: dir, tree: got.Tree, inv: got.Inventory, p: got.Policy, diags: diags}
+	if l.p == nil {
+		l.lookFurther()
 	}
+	if e := l.tree.Estate; e != nil && len(e.Inventory)+len(sources) == 0 {
+		l.diags.Warnf(l.pos(e.Pos), "no-inventory", "the Estate names no inventory: there are no workloads").
+			WithHelp("add spec.inventory, or give --inventory file:F")
+	}
+	l.diags.Sort()
 	l.eval = semantics.New(l.tree, l.inv)
 	return l, nil
 }
 
+// lookFurther adds what resolving finds in a policy that is already known to be
+// wrong, as far as one fault does not hide another.
+func (l *loaded) lookFurther() {
+	if l.has(hidingCodes) {
+		return
+	}
+	_, more := policy.Resolve(l.tree, l.inv)
+	for _, d := range more {
+		d.Pos = l.pos(d.Pos)
+		if !slices.Contains(l.diags, d) {
+			l.diags = append(l.diags, d)
+		}
+	}
+}
+
+func (l *loaded) has(codes []string) bool {
+	return slices.ContainsFunc(l.diags, func(d diag.Diagnostic) bool {
+		return d.Severity == diag.Error && slices.Contains(codes, d.Code)
+	})
+}
+
 // must loads what has to be free of errors: they are said on stderr.
 func must(stderr io.Writer, dir string, sources []string) (*loaded, error) {
-	l, err := load(dir, sources)
+	l, err := read(dir, sources)
 	if err != nil || l.p != nil {
 		return l, err
 	}
@@ -208,16 +97,12 @@ func must(stderr io.Writer, dir string, sources []string) (*loaded, error) {
 	return nil, fmt.Errorf("the policy has errors; %q shows all there is to say about it", "firebreak check "+dir)
 }
 
-func (l *loaded) unreadable() bool {
-	return slices.ContainsFunc(l.diags, func(d diag.Diagnostic) bool {
-		return d.Code == codeUnreadable || d.Pos.File == "--inventory"
-	})
-}
+func (l *loaded) unreadable() bool { return l.has(unreadableCodes) }
 
 // file gives a path relative to the policy directory as the working directory
 // sees it.
 func (l *loaded) file(name string) string {
-	if name == "" || name == "--inventory" || filepath.IsAbs(name) {
+	if name == "" || filepath.IsAbs(name) {
 		return name
 	}
 	return filepath.ToSlash(filepath.Join(l.dir, name))

@@ -22,6 +22,9 @@ func verbs() []*cobra.Command {
 		NewExplain(),
 		NewReach(),
 		NewAgent(),
+		NewServe(),
+		NewDemo(),
+		NewDemoProcess(),
 	}
 }
 
