@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -378,9 +377,4 @@ func (r *trial) until(what string, ok func() bool) {
 func (r *trial) untilLogged(text string) {
 	r.t.Helper()
 	r.until(fmt.Sprintf("%q", text), func() bool { return strings.Contains(r.log.String(), text) })
-}
-
-func (r *trial) exists(name string) bool {
-	_, err := os.Stat(r.path(name))
-	return !errors.Is(err, fs.ErrNotExist)
 }

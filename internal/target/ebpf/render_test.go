@@ -55,7 +55,6 @@ func (k kernel) decide(local, peer uint32, d flow.Direction, class uint16) (layo
 type farEnd struct {
 	idents    []int // of all its owners
 	externals []int
-	builtin   bool
 }
 
 func farOf(p *policy.Policy, a netip.Addr) farEnd {
