@@ -8,12 +8,16 @@ const rows = (p) => p.locator('.flow');
 
 test('any value filters by itself, Alt leaves it out, and the address keeps it', () =>
   onPage('demo', '/flows', async (p) => {
+    await rows(p).nth(20).waitFor();
+    await p.getByRole('table').hover(); // which holds the rows still
+    await p.getByText('held while you point').waitFor();
     await p.locator('[data-field="verdict"][data-value="dropped"]').first().click();
     assert.equal(await query(p), '/flows?verdict=dropped');
     await until('only drops', async () => {
       const all = await rows(p).locator('[data-field="verdict"]').evaluateAll((v) => v.map((e) => e.dataset.value));
       return all.length > 3 && all.every((v) => v === 'dropped');
     });
+    await p.getByRole('table').hover();
     await p.locator('[data-field="from"][data-value="unknown"]').first().click({ modifiers: ['Alt'] });
     assert.equal(await query(p), '/flows?verdict=dropped&not-from=unknown');
     await until('no unknown', async () => (await rows(p).count()) > 3 && (await rows(p).locator('[data-value="unknown"]').count()) === 0);
@@ -44,7 +48,7 @@ test('freezing holds the rows and counts what comes; following shows it', () =>
 
 test('arrows walk the table, Enter opens, Esc closes', () =>
   onPage('demo', '/flows', async (p) => {
-    await rows(p).nth(20).waitFor();
+    await until('the history', async () => Number(await p.getByRole('table').getAttribute('aria-rowcount')) > 200);
     for (let i = 0; i < 40; i++) await p.keyboard.press('ArrowDown');
     const chosen = p.locator('.flow[aria-selected="true"]');
     assert.equal(await chosen.getAttribute('aria-rowindex'), '41');

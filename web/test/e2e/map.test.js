@@ -95,5 +95,5 @@ test('2,000 services are zones that open on click', () =>
 test('a line between zones lists its edges', () =>
   onPage('huge', '/map?from=zone%3Aedge&to=zone%3Aweb&verdict=forwarded', async (p) => {
     await p.getByRole('heading', { name: 'zone edge → zone web' }).waitFor();
-    assert.ok((await p.getByRole('complementary').getByRole('listitem').count()) > 20);
+    await until('edges', async () => (await p.getByRole('complementary').getByRole('listitem').count()) > 20);
   }));
