@@ -112,7 +112,7 @@ func (r *resolver) checkNamed(rule *lang.Rule, p lang.Port, found, of int) {
 }
 
 func (r *resolver) declares(service, port string) bool {
-	i := slices.Index(r.serviceNames, service)
+	i := r.serviceNames.find(service)
 	return i >= 0 && !portsNamed(r.p.Services[i].Ports, port).IsEmpty()
 }
 
@@ -134,22 +134,22 @@ func (r *resolver) portNames() []string {
 // checkCases finds Cases that speak of what does not exist. That a Case means
 // nobody at all is for whoever judges it.
 func (r *resolver) checkCases() {
-	var workloads []string
+	var workloads names
 	for _, w := range r.p.Inventory.Workloads {
-		workloads = append(workloads, w.Name)
+		workloads.add(w.Name)
 	}
 	for _, c := range r.dir.Cases {
 		for _, x := range c.Expect {
 			for _, e := range []lang.Endpoint{x.From, x.To} {
 				switch e.Kind {
 				case lang.ByWorkload:
-					r.lookup(e, "workload", workloads)
+					r.lookup(e, "workload", &workloads)
 				case lang.ByService:
-					r.lookup(e, "service", r.serviceNames)
+					r.lookup(e, "service", &r.serviceNames)
 				case lang.ByZone:
-					r.lookup(e, "zone", r.zoneNames)
+					r.lookup(e, "zone", &r.zoneNames)
 				case lang.ByExternal:
-					r.lookup(e, "external", r.externalNames)
+					r.lookup(e, "external", &r.externalNames)
 				}
 			}
 			if x.Port != nil && x.Port.Name != "" && !slices.Contains(r.portNames(), x.Port.Name) {

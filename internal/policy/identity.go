@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
+	"strconv"
 
 	"firebreak/internal/diag"
 	"firebreak/internal/inventory"
@@ -60,31 +60,38 @@ func (r *resolver) relevant() relevant {
 // key is the canonical text of everything relevant about w but its zone, which
 // follows from the rest, unless the workload was assigned outright.
 func (rel relevant) key(w *inventory.Workload) string {
-	var b strings.Builder
+	var b []byte
+	word := func(what, name string) {
+		b = append(append(append(b, ' '), what...), name...)
+	}
 	for _, k := range rel.labels {
 		if v, ok := w.Labels[k]; ok {
-			fmt.Fprintf(&b, " label:%s=%q", k, v)
+			word("label:", k)
+			b = strconv.AppendQuote(append(b, '='), v)
 		}
 	}
 	for _, name := range rel.ports {
 		for _, p := range w.Ports {
 			if p.Name == name {
-				fmt.Fprintf(&b, " port:%q=%d/%s", name, p.Number, p.Protocol)
+				word("port:", strconv.Quote(name))
+				b = strconv.AppendUint(append(b, '='), uint64(p.Number), 10)
+				b = append(append(b, '/'), p.Protocol.String()...)
 			}
 		}
 	}
 	if rel.principal && w.Principal != "" {
-		fmt.Fprintf(&b, " principal:%q", w.Principal)
+		word("principal:", strconv.Quote(w.Principal))
 	}
 	if w.Zone != "" {
-		fmt.Fprintf(&b, " assigned:%q", w.Zone)
+		word("assigned:", strconv.Quote(w.Zone))
 	}
-	return b.String()
+	return string(b)
 }
 
 // identities groups the workloads, and selects once per group.
 func (r *resolver) identities() {
 	inv, rel := r.p.Inventory, r.relevant()
+	candidates := newCandidates(r.serviceSelects)
 	byKey := map[string]int{}
 	r.p.IdentityOf = make([]int, len(inv.Workloads))
 	for i := range inv.Workloads {
@@ -94,7 +101,7 @@ func (r *resolver) identities() {
 		if !known {
 			id = len(r.groups)
 			byKey[key] = id
-			r.groups = append(r.groups, r.group(w))
+			r.groups = append(r.groups, r.group(w, candidates))
 			zone := r.groups[id].zone
 			r.p.Identities = append(r.p.Identities, Identity{Key: fmt.Sprintf("zone:%q", r.p.Zones[zone].Name) + key, Zone: zone})
 		}
@@ -106,18 +113,18 @@ func (r *resolver) identities() {
 }
 
 // group finds the zone and the services of a workload.
-func (r *resolver) group(w *inventory.Workload) *group {
+func (r *resolver) group(w *inventory.Workload, candidates *candidates) *group {
 	g := &group{workload: w, zone: len(r.p.Zones) - 1}
-	for i, s := range r.serviceSelects {
-		if s != nil && s.Selector.Matches(w.Labels) {
+	for _, i := range candidates.of(w.Labels) {
+		if r.serviceSelects[i].Selector.Matches(w.Labels) {
 			g.services = append(g.services, i)
 		}
 	}
 	if w.Zone != "" {
-		if i := slices.Index(r.zoneNames, w.Zone); i >= 0 {
+		if i := r.zoneNames.find(w.Zone); i >= 0 {
 			g.zone = i
 		} else {
-			r.unknown(w.Source, "zone", w.Zone, r.zoneNames)
+			r.unknown(w.Source, "zone", w.Zone, r.zoneNames.list)
 		}
 		return g
 	}
@@ -130,7 +137,7 @@ func (r *resolver) group(w *inventory.Workload) *group {
 		case r.overlaps[[2]int{first, i}]: // one workload of a pair of zones is enough
 		default:
 			r.overlaps[[2]int{first, i}] = true
-			r.diags.Errorf(s.Pos, "overlapping-zones", "workload %s is in the zones %s and %s", w.Name, r.zoneNames[first], r.zoneNames[i]).
+			r.diags.Errorf(s.Pos, "overlapping-zones", "workload %s is in the zones %s and %s", w.Name, r.zoneNames.list[first], r.zoneNames.list[i]).
 				WithHelp("zones partition the inventory: make one of the two selectors exclude the other")
 		}
 	}
@@ -141,6 +148,13 @@ func (r *resolver) group(w *inventory.Workload) *group {
 func (r *resolver) spread() {
 	n := len(r.p.Inventory.Workloads)
 	r.p.ZoneOf, r.p.ServicesOf = make([]int, n), make([][]int, n)
+	r.inZone, r.inService = make([][]int, len(r.p.Zones)), make([][]int, len(r.p.Services))
+	for id, g := range r.groups {
+		r.inZone[g.zone] = append(r.inZone[g.zone], id)
+		for _, s := range g.services {
+			r.inService[s] = append(r.inService[s], id)
+		}
+	}
 	for i, id := range r.p.IdentityOf {
 		g := r.groups[id]
 		r.p.ZoneOf[i], r.p.ServicesOf[i] = g.zone, g.services
@@ -152,18 +166,14 @@ func (r *resolver) spread() {
 
 // checkSelects warns of zones and services that are empty.
 func (r *resolver) checkSelects() {
-	inhabited := map[int]bool{}
-	for _, g := range r.groups {
-		inhabited[g.zone] = true
-	}
 	for i, s := range r.zoneSelects {
-		if s != nil && !inhabited[i] {
-			r.nothing(s.Pos, "zone "+r.zoneNames[i], s.Selector)
+		if s != nil && len(r.inZone[i]) == 0 {
+			r.nothing(s.Pos, "zone "+r.zoneNames.list[i], s.Selector)
 		}
 	}
 	for i, s := range r.serviceSelects {
-		if s != nil && len(r.p.Services[i].Workloads) == 0 {
-			r.nothing(s.Pos, "service "+r.serviceNames[i], s.Selector)
+		if s != nil && len(r.inService[i]) == 0 {
+			r.nothing(s.Pos, "service "+r.serviceNames.list[i], s.Selector)
 		}
 	}
 }

@@ -46,11 +46,13 @@ type resolver struct {
 	p     *Policy
 	diags diag.List
 
-	zoneNames, serviceNames, externalNames, principals []string
+	zoneNames, serviceNames, externalNames names
 
 	zoneSelects    []*lang.Select // by zone; nil for unassigned
 	serviceSelects []*lang.Select // by service
 	groups         []*group       // by identity
+	inZone         [][]int        // identities by zone
+	inService      [][]int        // identities by service
 	prefixes       []PrefixPeer
 	overlaps       map[[2]int]bool // pairs of zones that have been reported
 }
@@ -84,7 +86,7 @@ func (r *resolver) zones() {
 	r.p.Zones = append(r.p.Zones, unassigned)
 	r.zoneSelects = append(r.zoneSelects, nil)
 	for _, z := range r.p.Zones {
-		r.zoneNames = append(r.zoneNames, z.Name)
+		r.zoneNames.add(z.Name)
 	}
 }
 
@@ -95,7 +97,7 @@ func (r *resolver) services() {
 			out.Ports = append(out.Ports, inventory.Port{Name: p.Name, Number: p.Number, Protocol: p.Protocol})
 		}
 		r.p.Services = append(r.p.Services, out)
-		r.serviceNames = append(r.serviceNames, s.Name)
+		r.serviceNames.add(s.Name)
 		r.serviceSelects = append(r.serviceSelects, s.Select)
 	}
 }
@@ -108,7 +110,7 @@ func (r *resolver) externals() {
 		}
 		out.CIDRs = sortedPrefixes(out.CIDRs)
 		r.p.Externals = append(r.p.Externals, out)
-		r.externalNames = append(r.externalNames, e.Name)
+		r.externalNames.add(e.Name)
 	}
 	r.prefixes = r.p.Prefixes()
 }
@@ -125,4 +127,29 @@ func covers(outer, inner netip.Prefix) bool {
 func sortedPrefixes(in []netip.Prefix) []netip.Prefix {
 	slices.SortFunc(in, netip.Prefix.Compare)
 	return slices.Compact(in)
+}
+
+// names finds the index of a name, and remembers their order. Of a name that
+// is there twice, which is an error elsewhere, the first counts.
+type names struct {
+	list  []string
+	index map[string]int
+}
+
+func (n *names) add(name string) {
+	if n.index == nil {
+		n.index = map[string]int{}
+	}
+	if _, twice := n.index[name]; !twice {
+		n.index[name] = len(n.list)
+	}
+	n.list = append(n.list, name)
+}
+
+// find returns -1 for a name that is not there.
+func (n *names) find(name string) int {
+	if i, ok := n.index[name]; ok {
+		return i
+	}
+	return -1
 }

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 
 	"firebreak/internal/flow"
@@ -44,16 +43,16 @@ func (r *resolver) peers(e lang.Endpoint) Peers {
 	case lang.ByAny:
 		return Peers{Any: true}
 	case lang.ByExternal:
-		if i := r.lookup(e, "external", r.externalNames); i >= 0 {
+		if i := r.lookup(e, "external", &r.externalNames); i >= 0 {
 			return Peers{Externals: []int{i}}
 		}
 	case lang.ByService:
-		if i := r.lookup(e, "service", r.serviceNames); i >= 0 {
-			return r.identitiesThat(func(g *group) bool { return slices.Contains(g.services, i) })
+		if i := r.lookup(e, "service", &r.serviceNames); i >= 0 {
+			return Peers{Identities: r.inService[i]}
 		}
 	case lang.ByZone:
-		if i := r.lookup(e, "zone", r.zoneNames); i >= 0 {
-			return r.identitiesThat(func(g *group) bool { return g.zone == i })
+		if i := r.lookup(e, "zone", &r.zoneNames); i >= 0 {
+			return Peers{Identities: r.inZone[i]}
 		}
 	case lang.BySelect:
 		return r.identitiesThat(func(g *group) bool { return e.Selector.Matches(g.workload.Labels) })
@@ -63,10 +62,10 @@ func (r *resolver) peers(e lang.Endpoint) Peers {
 	return Peers{}
 }
 
-func (r *resolver) lookup(e lang.Endpoint, kind string, names []string) int {
-	i := slices.Index(names, e.Name)
+func (r *resolver) lookup(e lang.Endpoint, kind string, known *names) int {
+	i := known.find(e.Name)
 	if i < 0 {
-		r.unknown(e.ValuePos, kind, e.Name, names)
+		r.unknown(e.ValuePos, kind, e.Name, known.list)
 	}
 	return i
 }
@@ -145,7 +144,7 @@ func addGrant(out []Grant, id int, traffic netset.Traffic) []Grant {
 // workload's own ports do, and those of every service that it belongs to.
 func (r *resolver) portNamed(name string, id int, to lang.Endpoint) netset.Traffic {
 	if to.Kind == lang.ByService {
-		if i := slices.Index(r.serviceNames, to.Name); i >= 0 {
+		if i := r.serviceNames.find(to.Name); i >= 0 {
 			if t := portsNamed(r.p.Services[i].Ports, name); !t.IsEmpty() {
 				return t
 			}
