@@ -123,7 +123,9 @@ func (s *state) take(m wire.Message, now time.Time) bool {
 		s.news.agents = true
 	case m.Status != nil:
 		if a := s.agent(m.Status.Host); a != nil {
+			kernel, tier := a.Kernel, a.Tier // from its hello
 			a.Status = *m.Status
+			a.Kernel, a.Tier = cmp.Or(a.Kernel, kernel), cmp.Or(a.Tier, tier)
 		}
 		s.news.agents = true
 	case m.Unsent != nil:

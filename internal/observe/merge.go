@@ -49,6 +49,27 @@ type talk struct {
 	class   netset.Protocol
 	born    int64 // ns, of arrival
 	touched int64
+
+	// Where reports and convs begin, enough for most: one allocation a talk.
+	firstReports [2]report
+	firstConvs   [1]conv
+}
+
+func newTalk(key tuple, class netset.Protocol, port uint16, born int64) *talk {
+	t := &talk{key: key, class: class, port: port, born: born}
+	t.reports, t.convs = t.firstReports[:0], t.firstConvs[:0]
+	return t
+}
+
+// waits reports whether only one side has spoken of the newest conversation.
+func (t *talk) waits() bool {
+	last, sides := uint8(len(t.convs)-1), 0
+	for _, r := range t.reports {
+		if r.conv == last {
+			sides |= 1 << r.dir
+		}
+	}
+	return sides != 3
 }
 
 // Bounds of a talk, so that its conversations fit a uint64 as a set.
@@ -82,12 +103,12 @@ func (a *Aggregate) talkOf(f *flow.Flow, now time.Time) (t *talk, temporary bool
 		key.srcPort, key.dstPort = f.SrcPort, 0
 	}
 	if class.HasPorts() && f.SrcPort == 0 {
-		return &talk{key: key, class: class, port: f.DstPort}, true
+		return newTalk(key, class, f.DstPort, arrived), true
 	}
 	t = a.merge.byKey[key]
 	if t == nil {
 		a.merge.makeRoom(arrived)
-		t = &talk{key: key, class: class, port: key.dstPort, born: arrived}
+		t = newTalk(key, class, key.dstPort, arrived)
 		a.merge.byKey[key] = t
 		a.merge.queue = append(a.merge.queue, t)
 	}
@@ -111,7 +132,7 @@ func (b *table) makeRoom(now int64) {
 			b.queue = append(b.queue, t)
 			continue
 		}
-		if now-t.touched < int64(Window) {
+		if now-t.touched < int64(Window) && t.waits() {
 			b.evicted++
 		}
 		delete(b.byKey, t.key)
@@ -246,92 +267,4 @@ func (t *talk) prune() {
 		t.reports[i].conv -= uint8(half)
 	}
 	t.convs = slices.Delete(t.convs, 0, half)
-}
-
-// verdictOf puts together what the ends of conversation k said.
-func (a *Aggregate) verdictOf(t *talk, k int) (key edgeKey, toComeRule uint32) {
-	var hard, come, from, to *report
-	for i := range t.reports {
-		r := &t.reports[i]
-		if int(r.conv) != k {
-			continue
-		}
-		if hard == nil || r.verdict > hard.verdict || r.verdict == hard.verdict && r.reason > hard.reason {
-			hard = r
-		}
-		if come == nil || r.toCome > come.toCome {
-			come = r
-		}
-		if from == nil || r.dir == flow.Egress && from.dir == flow.Ingress {
-			from = r
-		}
-		if to == nil || r.dir == flow.Ingress && to.dir == flow.Egress {
-			to = r
-		}
-	}
-	at := from.place
-	if to.place != from.place && from.place != 0 && to.place != 0 {
-		f, g := a.places.values[from.place], a.places.values[to.place]
-		at = a.places.id(place{f.from, f.fromZone, g.to, g.toZone})
-	}
-	return edgeKey{at, hard.rule, hard.verdict, come.toCome, hard.reason}, come.toComeRule
-}
-
-// recount moves a conversation to the edge where it belongs now. own says
-// that f is one of its reports.
-func (a *Aggregate) recount(t *talk, k int, f *flow.Flow, own bool) {
-	c := &t.convs[k]
-	key, toComeRule := a.verdictOf(t, k)
-	e := a.graph.edge(key, a)
-	moved := e != c.edge
-	if moved {
-		a.uncount(c, t)
-		a.count(c, t, e)
-	}
-	e.seen(c.start, f, own)
-	if e.toComeRule != toComeRule {
-		e.toComeRule = toComeRule
-		a.graph.touch(e, true)
-	}
-	if c.id == 0 {
-		c.id = a.ring.add(f)
-	}
-	if s := a.ring.get(c.id); s != nil && (own || moved) {
-		a.correct(s, key, toComeRule, f, own)
-	}
-}
-
-func (a *Aggregate) count(c *conv, t *talk, e *edge) {
-	c.edge = e
-	a.counts[e.key.verdict]++
-	a.graph.add(e, t.class, t.port)
-	a.changed = true
-}
-
-func (a *Aggregate) uncount(c *conv, t *talk) {
-	if c.edge == nil {
-		return
-	}
-	a.counts[c.edge.key.verdict]--
-	a.graph.remove(c.edge, t.class, t.port)
-	c.edge = nil
-	a.changed = true
-}
-
-// correct brings a listed conversation up to date and lists it again if that
-// changed anything.
-func (a *Aggregate) correct(s *slot, key edgeKey, toComeRule uint32, f *flow.Flow, own bool) {
-	before := s.c.Flow
-	c := &s.c.Flow
-	c.Verdict, c.Rule, c.Reason = key.verdict, a.rules.values[key.rule], key.reason
-	c.ToCome, c.ToComeRule = key.toCome, a.rules.values[toComeRule]
-	if own && f.Direction == flow.Egress {
-		c.From, c.FromService, c.FromZone = f.From, f.FromService, f.FromZone
-	}
-	if own && f.Direction == flow.Ingress {
-		c.To, c.ToService, c.ToZone = f.To, f.ToService, f.ToZone
-	}
-	if *c != before {
-		a.ring.queue(s)
-	}
 }

@@ -44,7 +44,7 @@ type Totals struct {
 	Lost      uint64 `json:"lost"`    // events that the agents' ring buffers refused
 	Unsent    uint64 `json:"unsent"`  // conversations that agents could not send in time
 	Folded    uint64 `json:"folded"`  // conversations counted above whose edge had no room
-	Evicted   uint64 `json:"evicted"` // conversations that may count twice: the merge table was full before their other end had its 30 s
+	Evicted   uint64 `json:"evicted"` // conversations that may count twice: room ran out before their other end had spoken or 30 s had passed
 }
 
 // Aggregate holds what was observed. It is not safe for concurrent use.

@@ -328,3 +328,24 @@ func TestLossIsSummedOverRestarts(t *testing.T) {
 	a.Take(wire.Message{Unsent: &wire.Unsent{Host: "B", Flows: 4}}, t0)
 	wantTotals(t, a, Totals{Lost: 16, Unsent: 4})
 }
+
+// BenchmarkFlow is one report, half of them the second of their conversation.
+func BenchmarkFlow(b *testing.B) {
+	a := New(Limits{})
+	out, in := said(flow.Egress, 0, 1, flow.Forwarded), said(flow.Ingress, 0, 1, flow.Forwarded)
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		f := &out
+		if i%2 == 1 {
+			f = &in
+		}
+		f.SrcPort, f.DstPort = uint16(1+i/2%60_000), uint16(8000+i/120_000%50)
+		f.Time = t0.Add(time.Duration(i/2) * 50 * time.Microsecond)
+		a.Flow(*f, f.Time)
+		if i%200 == 0 {
+			a.Changes(f.Time, 64)
+		}
+		i++
+	}
+}
