@@ -9,15 +9,14 @@ const rows = (p) => p.locator('.flow');
 test('any value filters by itself, Alt leaves it out, and the address keeps it', () =>
   onPage('demo', '/flows', async (p) => {
     await rows(p).nth(20).waitFor();
-    await p.getByRole('table').hover(); // which holds the rows still
-    await p.getByText('held while you point').waitFor();
+    await p.keyboard.press('Space');
     await p.locator('[data-field="verdict"][data-value="dropped"]').first().click();
     assert.equal(await query(p), '/flows?verdict=dropped');
     await until('only drops', async () => {
       const all = await rows(p).locator('[data-field="verdict"]').evaluateAll((v) => v.map((e) => e.dataset.value));
       return all.length > 3 && all.every((v) => v === 'dropped');
     });
-    await p.getByRole('table').hover();
+    await p.keyboard.press('Space');
     await p.locator('[data-field="from"][data-value="unknown"]').first().click({ modifiers: ['Alt'] });
     assert.equal(await query(p), '/flows?verdict=dropped&not-from=unknown');
     await until('no unknown', async () => (await rows(p).count()) > 3 && (await rows(p).locator('[data-value="unknown"]').count()) === 0);
@@ -32,6 +31,14 @@ test('every row has its verdict in words with the rule and its place', () =>
     await rows(p).first().waitFor();
     const text = await rows(p).first().innerText();
     for (const want of ['legacy-reports', 'orders-db', 'TCP 5432', 'audited', 'default-allow', 'zones.yaml:22', 'dropped', 'host-data']) assert.ok(text.includes(want), `${want} in ${text}`);
+  }));
+
+test('rows hold still under the pointer', () =>
+  onPage('demo', '/flows', async (p) => {
+    await rows(p).nth(20).waitFor();
+    await p.getByRole('table').hover();
+    await p.getByText('held while you point').waitFor();
+    await p.getByText(/^newest/).waitFor();
   }));
 
 test('freezing holds the rows and counts what comes; following shows it', () =>

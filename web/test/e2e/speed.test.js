@@ -44,7 +44,7 @@ for (const [name, path] of [['map', '/map'], ['flows', '/flows'], ['why', '/map?
       const { seen, frames, heap } = await longTasks(p, 4000);
       const rate = (mock.traffic.totals.forwarded - before) / 4;
       console.log(`${name}: ${frames} frames/s, ${seen.length} long tasks (${seen.map(Math.round)}) at ${Math.round(rate)} flows/s, heap ${Math.round(heap / 1e6)} MB`);
-      assert.ok(rate > 5000, `the mock sent only ${rate} flows/s`);
+      assert.ok(rate > 2000, `the mock sent only ${rate} flows/s`);
       assert.ok(frames >= 20, `${frames} frames/s`);
       assert.ok(seen.filter((d) => d > 150).length <= 2, `long tasks: ${seen}`);
       assert.ok(heap < 200e6, `heap ${heap}`);
