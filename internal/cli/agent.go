@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"firebreak/internal/agent"
-	"firebreak/internal/datapath"
 	"firebreak/internal/diag"
 )
 
@@ -99,7 +98,7 @@ func newAgentStatus(config *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report, err := agent.ReadStatus(cfg, datapath.Probe, agent.ReadPinned)
+			report, err := agent.ReadStatus(cfg, agent.Probe, agent.ReadPinned)
 			if err != nil {
 				return err
 			}
@@ -172,7 +171,7 @@ func newAgentDetach(config *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, _, err := datapath.Probe(); err != nil && errors.Is(err, datapath.ErrUnsupported) && os.Geteuid() != 0 {
+			if _, _, err := agent.Probe(); err != nil && os.Geteuid() != 0 {
 				return err
 			}
 			if err := agent.Detach(cmd.Context(), cfg); err != nil {

@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"firebreak/internal/datapath"
 	"firebreak/internal/demo/lab"
 )
 
@@ -140,7 +139,7 @@ func needKernel(t *testing.T) {
 	t.Helper()
 	err := lab.Require()
 	if err == nil {
-		_, _, err = datapath.Probe()
+		_, _, err = Probe()
 	}
 	if err == nil {
 		return
@@ -203,7 +202,7 @@ func TestTheAgentKilledAndStartedAgain(t *testing.T) {
 	})
 	status := func() *StatusReport {
 		t.Helper()
-		s, err := ReadStatus(cfg, datapath.Probe, ReadPinned)
+		s, err := ReadStatus(cfg, Probe, ReadPinned)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,7 +16,7 @@ import (
 // thisMachine is the System that users have.
 func thisMachine() *System {
 	return &System{
-		Probe:          datapath.Probe,
+		Probe:          Probe,
 		Open:           openDatapath,
 		Discard:        func(o KernelOptions) error { return datapath.Detach(datapathOptions(o)) },
 		Cgroups:        cgroupsHere,
@@ -28,6 +28,10 @@ func thisMachine() *System {
 		},
 	}
 }
+
+// Probe says which kernel runs and how much of the datapath it can carry, or
+// what is missing and what to do about it.
+func Probe() (kernel, tier string, err error) { return datapath.Probe() }
 
 // kernel makes a Datapath what the agent needs.
 type kernel struct{ *datapath.Datapath }
