@@ -1,6 +1,10 @@
 package observe
 
-import "firebreak/internal/flow"
+import (
+	"net/netip"
+
+	"firebreak/internal/flow"
+)
 
 // interner gives small numbers to values. Number 0 is never a value: it means
 // that there was no room.
@@ -39,17 +43,19 @@ type end struct {
 
 func placeOf(f *flow.Flow) place {
 	return place{
-		from: firstOf(f.FromService, f.From, f.Src.String()), fromZone: f.FromZone,
-		to: firstOf(f.ToService, f.To, f.Dst.String()), toZone: f.ToZone,
+		from: name(f.FromService, f.From, f.Src), fromZone: f.FromZone,
+		to: name(f.ToService, f.To, f.Dst), toZone: f.ToZone,
 	}
 }
 
-func firstOf(a, b, c string) string {
-	if a != "" {
-		return a
+// name is what an edge calls an end: the first of these that there is.
+func name(service, workload string, a netip.Addr) string {
+	switch {
+	case service != "":
+		return service
+	case workload != "":
+		return workload
+	default:
+		return a.String()
 	}
-	if b != "" {
-		return b
-	}
-	return c
 }

@@ -89,7 +89,7 @@ func (a *Aggregate) Take(m wire.Message, now time.Time) {
 	switch {
 	case m.Flows != nil:
 		for i := range m.Flows.Flows {
-			a.Flow(m.Flows.Flows[i], now)
+			a.flow(&m.Flows.Flows[i], now)
 		}
 	case m.Bins != nil:
 		for i := range m.Bins.Bins {
@@ -122,14 +122,16 @@ func newest(m map[string]uint64, host string, n uint64) (past uint64) {
 }
 
 // Flow adds one end's report of a conversation.
-func (a *Aggregate) Flow(f flow.Flow, now time.Time) {
+func (a *Aggregate) Flow(f flow.Flow, now time.Time) { a.flow(&f, now) }
+
+func (a *Aggregate) flow(f *flow.Flow, now time.Time) {
 	if f.Verdict > flow.Dropped || f.ToCome > flow.Dropped {
 		return // no reader of wire lets it through
 	}
-	r := a.report(&f)
-	t, temporary := a.talkOf(&f, now)
+	r := a.report(f)
+	t, temporary := a.talkOf(f, now)
 	i := t.insert(r, a)
-	a.settle(t, i, &f)
+	a.settle(t, i, f)
 	if !temporary {
 		t.prune()
 	}

@@ -332,17 +332,18 @@ func TestLossIsSummedOverRestarts(t *testing.T) {
 // BenchmarkFlow is one report, half of them the second of their conversation.
 func BenchmarkFlow(b *testing.B) {
 	a := New(Limits{})
+	m := wire.Message{Flows: &wire.Flows{Flows: make([]flow.Flow, 1)}}
 	out, in := said(flow.Egress, 0, 1, flow.Forwarded), said(flow.Ingress, 0, 1, flow.Forwarded)
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
-		f := &out
-		if i%2 == 1 {
-			f = &in
+		f := &m.Flows.Flows[0]
+		if *f = out; i%2 == 1 {
+			*f = in
 		}
 		f.SrcPort, f.DstPort = uint16(1+i/2%60_000), uint16(8000+i/120_000%50)
 		f.Time = t0.Add(time.Duration(i/2) * 50 * time.Microsecond)
-		a.Flow(*f, f.Time)
+		a.Take(m, f.Time)
 		if i%200 == 0 {
 			a.Changes(f.Time, 64)
 		}

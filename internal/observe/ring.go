@@ -69,6 +69,9 @@ func (r *ring) compact() {
 
 // take returns what was added or corrected since the last call.
 func (r *ring) take() (out []Conversation, skipped uint64) {
+	if len(r.pending) > 0 {
+		out = make([]Conversation, 0, min(len(r.pending), len(r.slots)))
+	}
 	for _, id := range r.pending {
 		if s := r.get(id); s != nil && s.queued {
 			s.queued = false
