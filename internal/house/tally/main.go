@@ -136,8 +136,18 @@ func (t *tally) closePackage(key string, e event) {
 
 func (t *tally) print(key string) {
 	for _, s := range t.pending[key] {
-		fmt.Fprint(t.out, s)
+		fmt.Fprint(t.out, shorten(s))
 	}
+}
+
+// maxLine keeps one test's despair from drowning everyone else's closing lines.
+const maxLine = 4096
+
+func shorten(s string) string {
+	if len(s) <= maxLine {
+		return s
+	}
+	return fmt.Sprintf("%s … (%d bytes more)\n", strings.ToValidUTF8(s[:maxLine], ""), len(s)-maxLine)
 }
 
 // close prints the closing line and says why the run did not pass, if so.

@@ -74,3 +74,11 @@ func TestWhatFails(t *testing.T) {
 		})
 	}
 }
+
+func TestLongLinesAreCut(t *testing.T) {
+	say := `{"Action":"output","Package":"p","Test":"TestB","Output":"` + strings.Repeat("x", 3*maxLine) + `\n"}`
+	out, _ := run(t, false, nil, say, failB)
+	if len(out) > 2*maxLine || !strings.Contains(out, "bytes more") {
+		t.Errorf("printed %d bytes, want them cut to about %d", len(out), maxLine)
+	}
+}
