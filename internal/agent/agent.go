@@ -294,6 +294,9 @@ func (a *agent) warn(diags diag.List) {
 
 // events attributes what the kernel judged and hands it on.
 func (a *agent) events(batch []layout.Event) {
+	if len(batch) == 0 {
+		return
+	}
 	flows := make([]flow.Flow, len(batch))
 	for i := range batch {
 		flows[i] = a.attributor.flow(&batch[i])

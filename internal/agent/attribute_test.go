@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"context"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -212,4 +214,47 @@ func BenchmarkAttribute(b *testing.B) {
 	if f.From != "web-1" || f.To != "psp" {
 		b.Fatal(f)
 	}
+}
+
+// drain is a connection that takes everything at once.
+type drain struct{ net.Conn }
+
+func (drain) Write(b []byte) (int, error)      { return len(b), nil }
+func (drain) SetWriteDeadline(time.Time) error { return nil }
+
+// BenchmarkEventsToWire is what one event costs from the ring buffer to the
+// socket, in batches as they come at 20,000 a second.
+func BenchmarkEventsToWire(b *testing.B) {
+	r := newTrial(b)
+	c := considered(b, r, &ebpf.Numbers{})
+	w := wire.NewWriter(wire.WriterOptions{
+		Hello: wire.Hello{Host: "host-1"},
+		Dial: func(ctx context.Context) (net.Conn, error) {
+			here, there := net.Pipe() // for reading: nothing comes, until the end
+			context.AfterFunc(ctx, func() { there.Close() })
+			return drain{here}, nil
+		},
+	})
+	ctx, cancel := context.WithCancel(b.Context())
+	ended := make(chan struct{})
+	go func() { _ = w.Run(ctx); close(ended) }()
+	a := &agent{cfg: c.cfg, sender: w}
+	a.attributor.host = "host-1"
+	c.view.revision = 5
+	a.attributor.enter(c.view)
+	batch := make([]layout.Event, 40)
+	for i := range batch {
+		batch[i] = layout.Event{
+			Local: localNumber(c, r.cgroupID("web-1")), Cgroup: r.cgroupID("web-1"), Revision: 5, Protocol: 6, DstPort: 5432,
+			Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr("10.0.0.9"), SrcPort: uint16(i), Verdict: flow.Forwarded,
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		a.events(batch)
+	}
+	cancel()
+	<-ended
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(batch)), "ns/event")
+	b.ReportMetric(float64(w.Unsent().Flows)/float64(b.N)/float64(len(batch)), "unsent/event")
 }
