@@ -78,7 +78,8 @@ type node struct {
 	span   semantics.Span
 	index  int // of the span among all; of its last one, for a run of several
 	party  semantics.Party
-	inside bool // a workload
+	zone   string // the workload's; outside, what the addresses are
+	inside bool   // a workload
 }
 
 // nodes are the workloads and runs of addresses that an endpoint means; all if
@@ -91,7 +92,7 @@ func (r *reach) nodes(flag, text string) ([]node, error) {
 			return nil, err
 		}
 		if end.Kind == lang.ByIP && len(found[0].Owners) == 0 {
-			return []node{{name: placeName(found[0]), class: "ip:" + end.IP.String(), span: semantics.Span{Lo: end.IP, Hi: end.IP}, party: found[0]}}, nil
+			return []node{{name: placeName(found[0]), class: "ip:" + end.IP.String(), span: semantics.Span{Lo: end.IP, Hi: end.IP}, party: found[0], zone: placeName(found[0])}}, nil
 		}
 		names := map[string]bool{}
 		for _, p := range found {
@@ -105,11 +106,11 @@ func (r *reach) nodes(flag, text string) ([]node, error) {
 	var out []node
 	for i, w := range r.l.inv.Workloads {
 		p, _ := r.l.eval.Workload(w.Name)
-		out = append(out, node{name: w.Name, class: r.l.p.Identities[r.l.p.IdentityOf[i]].Key, party: p, inside: true})
+		out = append(out, node{name: w.Name, class: r.l.p.Identities[r.l.p.IdentityOf[i]].Key, party: p, zone: r.l.p.Zones[r.l.p.ZoneOf[i]].Name, inside: true})
 	}
 	for i, s := range r.spans {
 		if isPlace(s.Party) {
-			out = append(out, node{name: placeName(s.Party), class: "place:" + placeName(s.Party), span: s, index: i, party: s.Party})
+			out = append(out, node{name: placeName(s.Party), class: "place:" + placeName(s.Party), span: s, index: i, party: s.Party, zone: placeName(s.Party)})
 		}
 	}
 	return slices.DeleteFunc(out, func(n node) bool { return !kept(n) }), nil
@@ -128,12 +129,16 @@ func placeName(p semantics.Party) string {
 	return "world"
 }
 
-// summary asks once for each pair of classes.
-func (r *reach) summary(a, b node) semantics.Summary {
+// summary asks once for each pair of classes, or, where no rule speaks, of
+// zones.
+func (r *reach) summary(ask *semantics.Evaluator, a, b node) semantics.Summary {
 	key := [2]string{a.class, b.class}
+	if !ask.SpeaksTo(b.party) { // then only the zones count
+		key = [2]string{"zone:" + a.zone, "zone:" + b.zone}
+	}
 	s, known := r.sums[key]
 	if !known {
-		s = r.l.eval.Summarize(a.party, b.party, r.inForce)
+		s = ask.Summarize(a.party, b.party, r.inForce)
 		s.Allowing = r.l.rules(s.Allowing)
 		r.sums[key] = s
 	}
@@ -152,11 +157,12 @@ type edge struct {
 // workload to itself, and between two ends that are both outside.
 func (r *reach) pairs(visit func(edge)) {
 	for _, a := range r.from {
+		ask := r.l.eval.From(a.party)
 		for _, b := range r.to {
 			if a.inside && b.inside && a.name == b.name || !a.inside && !b.inside {
 				continue
 			}
-			if s := r.summary(a, b); !s.Permitted.IsEmpty() {
+			if s := r.summary(ask, a, b); !s.Permitted.IsEmpty() {
 				visit(edge{from: a, to: b, traffic: s.Permitted, rules: s.Allowing})
 			}
 		}

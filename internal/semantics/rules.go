@@ -100,12 +100,8 @@ func (e *Evaluator) matches(end lang.Endpoint, p Party) bool {
 }
 
 func (e *Evaluator) inService(w *inventory.Workload, name string) bool {
-	for _, s := range e.dir.Services {
-		if s.Name == name && s.Select.Selector.Matches(w.Labels) {
-			return true
-		}
-	}
-	return false
+	s := e.services[name]
+	return s != nil && s.Select.Selector.Matches(w.Labels)
 }
 
 // zone returns the zone that a workload is in: the one it was assigned, the

@@ -31,9 +31,10 @@ import (
 // Evaluator answers questions about one policy over one inventory. It changes
 // neither and is safe for concurrent use.
 type Evaluator struct {
-	dir    *lang.Dir
-	inv    *inventory.Snapshot
-	owners map[netip.Addr][]*inventory.Workload
+	dir      *lang.Dir
+	inv      *inventory.Snapshot
+	owners   map[netip.Addr][]*inventory.Workload
+	services map[string]*lang.Service
 }
 
 // New makes an evaluator of a policy that parses and resolves without errors;
@@ -43,7 +44,10 @@ func New(dir *lang.Dir, inv *inventory.Snapshot) *Evaluator {
 	if inv == nil {
 		inv = &inventory.Snapshot{}
 	}
-	e := &Evaluator{dir: dir, inv: inv, owners: map[netip.Addr][]*inventory.Workload{}}
+	e := &Evaluator{dir: dir, inv: inv, owners: map[netip.Addr][]*inventory.Workload{}, services: map[string]*lang.Service{}}
+	for _, s := range dir.Services {
+		e.services[s.Name] = s
+	}
 	for i := range inv.Workloads {
 		w := &inv.Workloads[i]
 		for _, a := range w.Addresses {

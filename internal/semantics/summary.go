@@ -20,7 +20,7 @@ type Summary struct {
 // the one to come. Within a run of ports that no rule begins or ends in, all
 // are alike, so that one of each run is asked for.
 func (e *Evaluator) Summarize(from, to Party, inForce bool) Summary {
-	e = e.about(from, to)
+	e = e.From(from).to(to)
 	var s Summary
 	for proto := range netset.NumProtocols {
 		starts := e.starts(to, proto)
@@ -59,16 +59,38 @@ func addRule(rules []flow.Rule, r flow.Rule) []flow.Rule {
 	return append(rules, r)
 }
 
-// about leaves out the rules that do not mean these parties: they cannot speak
-// about any port.
-func (e *Evaluator) about(from, to Party) *Evaluator {
+// From leaves out the rules that do not mean p as the initiator, which cannot
+// speak about anything that p begins. Whoever asks much about one party asks
+// what this returns.
+func (e *Evaluator) From(p Party) *Evaluator {
+	return e.only(func(r *lang.Rule) bool { return e.meansAny(r.From, p) })
+}
+
+// SpeaksTo reports whether any rule means p as the responder. If none of From's
+// does, defaults decide whatever may pass.
+func (e *Evaluator) SpeaksTo(p Party) bool {
+	for _, policy := range e.dir.Policies {
+		for _, r := range policy.Rules {
+			if e.meansAny(r.To, p) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (e *Evaluator) to(p Party) *Evaluator {
+	return e.only(func(r *lang.Rule) bool { return e.meansAny(r.To, p) })
+}
+
+func (e *Evaluator) only(keep func(*lang.Rule) bool) *Evaluator {
 	dir := *e.dir
 	dir.Policies = nil
 	for _, p := range e.dir.Policies {
 		kept := *p
 		kept.Rules = nil
 		for _, r := range p.Rules {
-			if e.meansAny(r.From, from) && e.meansAny(r.To, to) {
+			if keep(r) {
 				kept.Rules = append(kept.Rules, r)
 			}
 		}
@@ -76,7 +98,9 @@ func (e *Evaluator) about(from, to Party) *Evaluator {
 			dir.Policies = append(dir.Policies, &kept)
 		}
 	}
-	return &Evaluator{dir: &dir, inv: e.inv, owners: e.owners}
+	out := *e
+	out.dir = &dir
+	return &out
 }
 
 func (e *Evaluator) meansAny(end lang.Endpoint, p Party) bool {
