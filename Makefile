@@ -30,7 +30,7 @@ FUZZ := \
 # Tests that may be skipped with CI=true, as package.Test: those that read
 # published manifests from beside the repository, where they are not there.
 ifeq ($(wildcard ../shared/corpora/online-boutique),)
-MAY_SKIP := firebreak/internal/inventory/kube.TestOnlineBoutique
+MAY_SKIP := firebreak/internal/cli.TestOnlineBoutiqueFromManifests
 endif
 
 .PHONY: help build demo test lint generate generate-check bpf-check page-check page-test go-test bench fuzz clean
