@@ -255,9 +255,16 @@ func (a *agent) apply(ctx context.Context, c *candidate) error {
 	}
 	a.current = c
 	c.catalog.Revision = applied.Revision
-	a.logf("revision %d in force with %d entries, %d endpoints, %d rules (filled in %s, flipped in %s)",
-		applied.Revision, applied.Entries, c.endpoints(), len(c.loaded.Policy.Rules), round(applied.Fill), round(applied.Flip))
+	a.logf("revision %d in force with %s, %s, %s (filled in %s, flipped in %s)", applied.Revision, counted(applied.Entries, "entry", "entries"),
+		counted(c.endpoints(), "endpoint", "endpoints"), counted(len(c.loaded.Policy.Rules), "rule", "rules"), round(applied.Fill), round(applied.Flip))
 	return nil
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 func round(d time.Duration) time.Duration {
@@ -270,7 +277,7 @@ func round(d time.Duration) time.Duration {
 func (a *agent) endWithdrawn(ctx context.Context) {
 	ended, err := a.kernel.EndWithdrawn(ctx)
 	if ended > 0 {
-		a.logf("ended %d conversations that revision %d does not permit any more", ended, a.kernel.Revision())
+		a.logf("ended %s that revision %d does not permit any more", counted(ended, "conversation", "conversations"), a.kernel.Revision())
 	}
 	if err != nil && ctx.Err() == nil {
 		a.logf("some conversations could not be ended, their packets are dropped: %v", err)
