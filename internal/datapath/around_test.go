@@ -354,3 +354,56 @@ func connectSocket(s int, address string) error {
 	to := netip.MustParseAddrPort(address)
 	return unix.Connect(s, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()})
 }
+
+// A listener belongs to its own cgroup, whatever its address promises.
+func TestListenerOfAnotherCgroup(t *testing.T) {
+	r := newRig(t)
+	r.enforceApp()
+	other := r.group(r.app, "other")
+	for _, dst := range []netip.Addr{app4, app6} {
+		tcp := start(t, r.app, other, "serve", "tcp", at(dst, 8080).String()).ready()
+		udp := start(t, r.app, other, "serve", "udp", at(dst, 8080).String()).ready()
+		if got := run(t, r.web, r.webCg, "dial", "tcp", at(dst, 8080).String()); got != "timeout" {
+			t.Errorf("dial %v: %s", dst, got)
+		}
+		if got := run(t, r.web, r.webCg, "udp", at(dst, 8080).String()); got != "timeout" {
+			t.Errorf("datagram to %v: %s", dst, got)
+		}
+		if tcp.seen()+udp.seen() != 0 {
+			t.Errorf("a process that is not orders was reached at %v", dst)
+		}
+	}
+}
+
+// A workload's process in a namespace that nobody hooked is judged by its
+// socket alone.
+func TestNamespaceOfItsOwn(t *testing.T) {
+	r := newRig(t)
+	lone4, lone6 := netip.MustParseAddr("10.71.3.11"), netip.MustParseAddr("fd71:3::11")
+	lone := r.host("lone", netip.PrefixFrom(lone4, 24), netip.PrefixFrom(lone6, 64))
+	d := r.open(r.web)
+	r.apply(d, r.tables(r.web, true))
+	if err := d.Attach(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ dst, self netip.Addr }{{app4, lone4}, {app6, lone6}} {
+		start(t, r.app, r.appCg, "serve", "tcp", at(c.dst, 8080).String()).ready()
+		shut := start(t, r.app, r.appCg, "serve", "udp", at(c.dst, 9000).String()).ready()
+		if got := run(t, lone, r.webCg, "dial", "tcp", at(c.dst, 8080).String()); got != "ok" {
+			t.Errorf("permitted: %s", got)
+		}
+		if got := run(t, lone, r.webCg, "dial", "tcp", at(c.dst, 9000).String()); got != "EPERM" {
+			t.Errorf("not permitted: %s", got)
+		}
+		if got := run(t, lone, r.webCg, "udp", at(c.dst, 9000).String()); got != "EPERM" {
+			t.Errorf("datagram, not permitted: %s", got)
+		}
+		open := start(t, lone, r.webCg, "serve", "udp", at(c.self, 7000).String()).ready()
+		if got := run(t, r.app, r.appCg, "udp", at(c.self, 7000).String()); got != "timeout" {
+			t.Errorf("towards it: %s", got)
+		}
+		if shut.seen()+open.seen() != 0 {
+			t.Error("a datagram arrived that may not")
+		}
+	}
+}

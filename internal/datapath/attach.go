@@ -54,6 +54,9 @@ func (d *Datapath) attachPrograms() error {
 			return err
 		}
 	}
+	if err := d.tellHooked(); err != nil {
+		return err
+	}
 	if err := d.attachCgroup(); err != nil {
 		return err
 	}
@@ -134,6 +137,23 @@ func (d *Datapath) attachNamespace(s namespace) error {
 		if err := d.replaceNetfilter(s, h); err != nil {
 			return fmt.Errorf("attach to network namespace %s (%s): %w", s.path, h.name, err)
 		}
+	}
+	return nil
+}
+
+// tellHooked lets the socket programs know where netfilter's judge before
+// them. A namespace that is let go is struck off before its hooks go.
+func (d *Datapath) tellHooked() error {
+	have := map[uint64]uint32{}
+	if err := readMap(d.objs.Hooked, have, func(uint64) bool { return true }); err != nil {
+		return fmt.Errorf("read the hooked namespaces: %w", err)
+	}
+	want := map[uint64]uint32{}
+	for _, s := range d.spaces {
+		want[s.cookie] = 1
+	}
+	if _, err := syncMap(d.objs.Hooked, have, want); err != nil {
+		return fmt.Errorf("record the hooked namespaces: %w", err)
 	}
 	return nil
 }

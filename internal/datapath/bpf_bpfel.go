@@ -25,6 +25,7 @@ const (
 	bpfMapEdgeNext           = "edge_next"
 	bpfMapEdges              = "edges"
 	bpfMapEvents             = "events"
+	bpfMapHooked             = "hooked"
 	bpfMapPolicy             = "policy"
 	bpfMapRefusals           = "refusals"
 	bpfMapSlots              = "slots"
@@ -102,6 +103,7 @@ type bpfMapSpecs struct {
 	EdgeNext  *ebpf.MapSpec `ebpf:"edge_next"`
 	Edges     *ebpf.MapSpec `ebpf:"edges"`
 	Events    *ebpf.MapSpec `ebpf:"events"`
+	Hooked    *ebpf.MapSpec `ebpf:"hooked"`
 	Policy    *ebpf.MapSpec `ebpf:"policy"`
 	Refusals  *ebpf.MapSpec `ebpf:"refusals"`
 	Slots     *ebpf.MapSpec `ebpf:"slots"`
@@ -143,6 +145,7 @@ type bpfMaps struct {
 	EdgeNext  *ebpf.Map `ebpf:"edge_next"`
 	Edges     *ebpf.Map `ebpf:"edges"`
 	Events    *ebpf.Map `ebpf:"events"`
+	Hooked    *ebpf.Map `ebpf:"hooked"`
 	Policy    *ebpf.Map `ebpf:"policy"`
 	Refusals  *ebpf.Map `ebpf:"refusals"`
 	Slots     *ebpf.Map `ebpf:"slots"`
@@ -160,6 +163,7 @@ func (m *bpfMaps) Close() error {
 		m.EdgeNext,
 		m.Edges,
 		m.Events,
+		m.Hooked,
 		m.Policy,
 		m.Refusals,
 		m.Slots,

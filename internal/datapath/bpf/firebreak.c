@@ -107,6 +107,20 @@ int firebreak_forward(struct bpf_nf_ctx *ctx)
 	return NF_ACCEPT;
 }
 
+/* Where the netfilter hooks stand, this packet has been judged already. On the
+ * way out by its very socket. On the way in by its address, which is not
+ * enough for a socket that takes what comes (a listener, a datagram socket: any
+ * process may have it); but a TCP socket in a conversation is the one whose
+ * own packets were judged. Elsewhere (a namespace that a process made for
+ * itself) these hooks are all there is. */
+static __always_inline bool judged(struct sock *sk, __u64 netns, bool outgoing)
+{
+	if (!bpf_map_lookup_elem(&hooked, &netns))
+		return false;
+	__u8 state = sk->__sk_common.skc_state;
+	return outgoing || (sk->sk_protocol == PROTO_TCP && state != TCP_STATE_LISTEN && state != TCP_STATE_NEW_SYN_RECV);
+}
+
 static __always_inline int filter_socket(struct __sk_buff *ctx, bool outgoing)
 {
 	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
@@ -121,6 +135,8 @@ static __always_inline int filter_socket(struct __sk_buff *ctx, bool outgoing)
 	e.hook = outgoing ? HOOK_EGRESS : HOOK_INGRESS;
 	p.len = ctx->len;
 	__u64 netns = sk->__sk_common.skc_net.net->net_cookie;
+	if (judged(sk, netns, outgoing))
+		return PASS;
 	if (bpf_dynptr_from_skb(ctx, 0, &d))
 		return DROP;
 	int why = parse(&d, &l4, &p);

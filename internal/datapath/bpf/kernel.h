@@ -50,6 +50,7 @@ struct socket {
 struct sock {
 	struct sock_common __sk_common;
 	struct socket *sk_socket;
+	__u16 sk_protocol;
 	struct sock_cgroup_data sk_cgrp_data;
 };
 
@@ -77,6 +78,7 @@ extern void *bpf_cast_to_kern_ctx(void *obj) __ksym;
 extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 
 #define TCP_STATE_TIME_WAIT 6
+#define TCP_STATE_LISTEN 10
 #define TCP_STATE_NEW_SYN_RECV 12
 
 #define FAMILY_V4 4
