@@ -151,13 +151,14 @@ type agentCgroup struct {
 func (s *stage) agentConfig(host, wire string) agentConfig {
 	prefix := s.lab.Prefix()
 	c := agentConfig{
-		Name: host, Policy: filepath.Join(runDir(prefix), "policy"), CgroupRoot: s.hosts[host].Cgroup(),
+		Name: host, Policy: filepath.Join(runDir(prefix), "policy"), CgroupRoot: filepath.Join("/", prefix, host), // below the mount, wherever that is
+
 		Namespaces: []string{s.hosts[host].NamespacePath()}, Zone: "unassigned",
 		State: filepath.Join(runDir(prefix), "state-"+host), Pins: filepath.Join(pinDir(prefix), host), Wire: wire,
 	}
 	for _, p := range players() {
 		if p.Host == host {
-			c.Cgroups = append(c.Cgroups, agentCgroup{s.group(host, p.Name), p.Name})
+			c.Cgroups = append(c.Cgroups, agentCgroup{filepath.Join(c.CgroupRoot, p.Name), p.Name})
 		}
 	}
 	return c

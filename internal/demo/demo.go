@@ -46,23 +46,29 @@ const ProcessVerb = "demo-process"
 // recorded run is the best that it can show.
 type Error struct {
 	What    string
-	Do      string
+	Do      string // empty if What says it too
 	Missing bool
 }
 
 // Error renders it on one line.
-func (e *Error) Error() string { return e.What + "; " + e.Do }
+func (e *Error) Error() string {
+	if e.Do == "" {
+		return e.What
+	}
+	return e.What + "; " + e.Do
+}
 
 // Report is what the demonstration prints as JSON.
 type Report struct {
-	Enforcement string   `json:"enforcement"` // "ebpf" or "recorded"
-	Kernel      string   `json:"kernel"`      // "full" or "reduced"
-	Release     string   `json:"release"`     // of the kernel that it ran on
-	Recorded    *Origin  `json:"recorded,omitempty"`
-	Flows       Counts   `json:"flows"`
-	Edges       []Edge   `json:"edges"`
-	Attacks     []Attack `json:"attacks"`
-	Latency     Latency  `json:"latency"`
+	Enforcement string    `json:"enforcement"` // "ebpf" or "recorded"
+	Kernel      string    `json:"kernel"`      // "full" or "reduced"
+	Release     string    `json:"release"`     // of the kernel that it ran on
+	Recorded    *Origin   `json:"recorded,omitempty"`
+	Flows       Counts    `json:"flows"`
+	Edges       []Edge    `json:"edges"`
+	Attacks     []Attack  `json:"attacks"`
+	Sessions    []Session `json:"sessions"`
+	Latency     Latency   `json:"latency"`
 }
 
 // Origin says where a recorded run comes from.
@@ -116,6 +122,19 @@ type Attack struct {
 	FirstDropMs  float64 `json:"firstDropMs"` // first packet to the drop at a page's subscriber; -1 if none came
 }
 
+// Session is a connection that the attacker opened while nothing was enforced,
+// and kept. Alive says whether a line over it was answered, or heard by the
+// victim; it must have been before, and must not be any more.
+type Session struct {
+	Name      string `json:"name"`
+	Family    string `json:"family"`
+	From      string `json:"from"`
+	To        string `json:"to"`
+	Traffic   string `json:"traffic"`
+	AliveOpen bool   `json:"aliveOpen"`
+	Alive     bool   `json:"alive"`
+}
+
 // Latency is how long a permitted request took, through all tiers and back.
 type Latency struct {
 	Permitted Percentiles `json:"permitted"` // enforced
@@ -140,6 +159,14 @@ func (r *Report) Held() string {
 			return a.Name + " reached nothing even with nothing enforced: its door was not open"
 		case a.Reached > 0:
 			return a.Name + " reached its target while enforced"
+		}
+	}
+	for _, s := range r.Sessions {
+		switch {
+		case !s.AliveOpen:
+			return s.Name + " could not be opened with nothing enforced"
+		case s.Alive:
+			return s.Name + " is alive while its permission is withdrawn"
 		}
 	}
 	switch {

@@ -15,6 +15,12 @@ type ledger struct {
 	entries map[string]*entry
 	tries   map[actor.Sight]*try
 	early   map[actor.Sight]time.Time // sights of tries that are not announced yet
+	alive   map[sessionKey]bool
+}
+
+type sessionKey struct {
+	family actor.Family
+	phase  string
 }
 
 // entry is an attack's account.
@@ -34,7 +40,7 @@ type try struct {
 }
 
 func newLedger() *ledger {
-	return &ledger{entries: map[string]*entry{}, tries: map[actor.Sight]*try{}, early: map[actor.Sight]time.Time{}}
+	return &ledger{entries: map[string]*entry{}, tries: map[actor.Sight]*try{}, early: map[actor.Sight]time.Time{}, alive: map[sessionKey]bool{}}
 }
 
 // earliness is how much sooner a victim's word may come in than the
@@ -50,6 +56,8 @@ func (l *ledger) note(r actor.Report) {
 		l.attempt(r.Attempt)
 	case r.Sight != nil:
 		l.sight(*r.Sight)
+	case r.Session != nil && r.Session.Alive:
+		l.alive[sessionKey{r.Session.Family, r.Session.Phase}] = true
 	case r.Stage != nil && r.Stage.Begin && r.Stage.Phase == actor.OrderEnforce:
 		if e := l.entry(r.Stage.Attack); e.began.IsZero() {
 			e.began = r.Stage.Time
@@ -140,6 +148,20 @@ func (l *ledger) attacks() []Attack {
 			AttemptsOpen: e.open.attempts, ReachedOpen: e.open.reached,
 			Attempts: e.enforced.attempts, Reached: e.enforced.reached, Answered: e.enforced.answered,
 			FirstDropMs: -1,
+		})
+	}
+	return out
+}
+
+// sessions returns what became of the connections that were opened before.
+func (l *ledger) sessions() []Session {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []Session
+	for _, h := range attackerConfig().Hold {
+		out = append(out, Session{
+			Name: h.Name, Family: h.Family.String(), From: takenService, To: "orders-db", Traffic: traffic(h.Kind, h.Numbers),
+			AliveOpen: l.alive[sessionKey{h.Family, actor.OrderOpen}], Alive: l.alive[sessionKey{h.Family, actor.OrderEnforce}],
 		})
 	}
 	return out

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
+	"firebreak/internal/datapath"
 	"firebreak/internal/demo/actor"
 	"firebreak/internal/demo/lab"
 	"firebreak/internal/httpapi"
@@ -16,8 +16,10 @@ import (
 // How long the phases take at least, and what may take how long at most.
 const (
 	warmUp     = 1200 * time.Millisecond // of load with nothing enforced, so that there is something to compare
-	patience   = 30 * time.Second        // for agents to enforce
+	patience   = 90 * time.Second        // for agents to enforce
 	minEnforce = 1 * time.Second         // of enforcement after the attacks
+
+	dropPatience = 3 * time.Second // for drops to reach the page
 )
 
 // performance is one run of the demonstration.
@@ -33,12 +35,16 @@ type performance struct {
 
 // require says what this machine lacks, as an *Error with Missing set.
 func require() error {
-	if err := lab.Require(); err != nil {
-		e := asError(err).(*Error)
+	err := lab.Require()
+	var e *lab.Error
+	if errors.As(err, &e) {
 		return &Error{e.What, e.Do, true}
 	}
-	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
-		return &Error{"this kernel has no type information (/sys/kernel/btf/vmlinux)", "use one that is built with CONFIG_DEBUG_INFO_BTF, as distributions' are", true}
+	if err != nil {
+		return err
+	}
+	if _, _, err := datapath.Probe(); err != nil {
+		return &Error{What: err.Error(), Missing: true} // it says what to do
 	}
 	return nil
 }
@@ -143,6 +149,7 @@ func (p *performance) enforce(ctx context.Context) error {
 	}
 	list := p.judged()
 	p.story.tell("attacked", "again: %s", outcome(list, false))
+	p.story.tell("cut", "%s", severed(p.stage.ledger.sessions()))
 	p.story.tell("seen", "%s", spread(list))
 	return nil
 }
@@ -163,7 +170,7 @@ func (p *performance) awaitAgents(ctx context.Context) error {
 // judged returns the attacks with their first drops. Drops travel while the
 // attacker is already done, so it waits for them a little.
 func (p *performance) judged() []Attack {
-	deadline := time.Now().Add(time.Second)
+	deadline := time.Now().Add(dropPatience)
 	for {
 		news := p.page.watcher.news()
 		list, missing := p.stage.ledger.attacks(), false
@@ -232,7 +239,7 @@ func (p *performance) finish(ctx context.Context) error {
 	if err := p.page.fill(ctx, &p.report); err != nil {
 		return err
 	}
-	p.report.Attacks = p.judged()
+	p.report.Attacks, p.report.Sessions = p.judged(), p.stage.ledger.sessions()
 	if n := p.stage.ledger.strays(); n > 0 {
 		return fmt.Errorf("victims saw %d attempts that the attacker knows nothing of", n)
 	}

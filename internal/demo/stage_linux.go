@@ -221,11 +221,6 @@ func (s *stage) measured(ctx context.Context, order string) (actor.Samples, erro
 	return s.samples, nil
 }
 
-// group returns the cgroup directory of a workload.
-func (s *stage) group(host, workload string) string {
-	return filepath.Join(s.hosts[host].Cgroup(), workload)
-}
-
 // close ends every process of the stage and removes what it made.
 func (s *stage) close() error {
 	s.mu.Lock()

@@ -150,6 +150,17 @@ func outcome(attacks []Attack, open bool) string {
 	return fmt.Sprintf("%d of %d attacks got in (%s of %s attempts)", in, len(attacks), grouped(reached), grouped(attempts))
 }
 
+// severed sums up the connections that were open before.
+func severed(sessions []Session) string {
+	dead := 0
+	for _, s := range sessions {
+		if s.AliveOpen && !s.Alive {
+			dead++
+		}
+	}
+	return fmt.Sprintf("%d of %d connections to the database that were open before are dead", dead, len(sessions))
+}
+
 // spread writes the range of the first drops.
 func spread(attacks []Attack) string {
 	low, high, missing := -1.0, -1.0, 0

@@ -132,6 +132,7 @@ func targets() []target {
 		{"port scan of orders-db", "orders-db", ordersDB1, actor.Line, scan(0), 1},
 		{"port scan of cache", "cache", cache1, actor.Line, scan(0), 1},
 		{"datagrams to cache", "cache", cache1, actor.UDP, []uint16{cachePort}, 5},
+		{"raw SYN to orders-db", "orders-db", ordersDB1, actor.SYN, []uint16{dbPort}, 5},
 		{"outside by TCP", "", stranger, actor.Line, []uint16{cardPort}, 5},
 		{"outside by UDP", "", stranger, actor.UDP, []uint16{dnsPort}, 5},
 		{"outside by ICMP", "", stranger, actor.ICMP, nil, 5},
@@ -175,6 +176,12 @@ func attackerConfig() actor.Config {
 	c := actor.Config{Name: "attacker", Own: storefront1}
 	for _, a := range attacks() {
 		c.Attacks = append(c.Attacks, a.Attack)
+	}
+	for _, f := range actor.Families {
+		c.Hold = append(c.Hold, actor.Attack{
+			Name: fmt.Sprintf("connection to orders-db opened before, %s", f), Family: f, Kind: actor.Line,
+			Target: ordersDB1.Of(f), Numbers: []uint16{dbPort},
+		})
 	}
 	return c
 }

@@ -31,7 +31,7 @@ type watcher struct {
 // that may take.
 const (
 	settleTime = 400 * time.Millisecond
-	settleMax  = 5 * time.Second
+	settleMax  = 10 * time.Second
 )
 
 // drop is a drop of the taken workload's as a page sees it.
@@ -255,7 +255,7 @@ func (a attack) matches(f *flow.Flow) bool {
 		return false
 	}
 	protocol := map[actor.Kind]map[actor.Family]uint8{
-		actor.Line: {4: 6, 6: 6}, actor.UDP: {4: 17, 6: 17}, actor.ICMP: {4: 1, 6: 58},
+		actor.Line: {4: 6, 6: 6}, actor.SYN: {4: 6, 6: 6}, actor.UDP: {4: 17, 6: 17}, actor.ICMP: {4: 1, 6: 58},
 	}[a.Kind][a.Family]
 	if f.Protocol != protocol {
 		return false

@@ -17,6 +17,7 @@ type attacker struct {
 	conn    *Conn
 	own     Ends
 	attacks []Attack
+	holds   []held
 	next    atomic.Uint32
 	busy    sync.Mutex // one order at a time
 	stop    chan struct{}
@@ -24,8 +25,15 @@ type attacker struct {
 }
 
 func newAttacker(conn *Conn, c *Config) *attacker {
-	return &attacker{conn: conn, own: c.Own, attacks: c.Attacks, stop: make(chan struct{})}
+	a := &attacker{conn: conn, own: c.Own, attacks: c.Attacks, stop: make(chan struct{})}
+	for _, h := range c.Hold {
+		a.holds = append(a.holds, held{Attack: h})
+	}
+	return a
 }
+
+// mark returns the port, or sequence number, of the next try.
+func (a *attacker) mark() uint16 { return uint16(firstMark + a.next.Add(1)%(lastMark-firstMark+1)) }
 
 // pause lies between two attacks of the round that is measured, so that the
 // traces of one are told from those of the next by their time; lull between
@@ -46,6 +54,7 @@ func (a *attacker) do(ctx context.Context, order string) {
 	a.busy.Lock()
 	defer a.busy.Unlock()
 	a.round(ctx, order, pause)
+	a.hold(ctx, order)
 	_ = a.conn.Send(Report{Done: order})
 	for order == OrderEnforce && a.round(ctx, order, lull) {
 	}
@@ -97,18 +106,21 @@ func (a *attacker) stage(t *Attack, phase string, begin bool) {
 // attempt tries one port once and reports what came of it. It is announced
 // before the first packet, so that no victim's sight comes too early.
 func (a *attacker) attempt(ctx context.Context, t *Attack, number uint16, phase string) {
-	mark := uint16(firstMark + a.next.Add(1)%(lastMark-firstMark+1))
+	mark := a.mark()
 	out := Attempt{Attack: t.Name, Phase: phase, Sight: Sight{t.Kind, t.Family, mark}, Number: number}
 	_ = a.conn.Send(Report{Attempt: &out})
 	to := netip.AddrPortFrom(t.Target, number)
 	var err error
+	wait := patience(phase)
 	switch t.Kind {
 	case UDP:
-		err = a.datagram(ctx, to, mark)
+		err = a.datagram(ctx, to, mark, wait)
 	case ICMP:
-		err = a.echo(t.Target, mark)
+		err = a.echo(t.Target, mark, wait)
+	case SYN:
+		err = a.syn(to, mark, wait)
 	default:
-		err = a.handshake(ctx, to, mark)
+		err = a.handshake(ctx, to, mark, wait)
 	}
 	out.Reached = err == nil
 	out.Answered = err == nil || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET)
@@ -120,13 +132,13 @@ func (a *attacker) attempt(ctx context.Context, t *Attack, number uint16, phase 
 }
 
 // dialer dials from the workload's own address and the marked port.
-func (a *attacker) dialer(local net.Addr) *net.Dialer {
-	return &net.Dialer{Timeout: patience, LocalAddr: local, Control: reuseAddress}
+func (a *attacker) dialer(local net.Addr, wait time.Duration) *net.Dialer {
+	return &net.Dialer{Timeout: wait, LocalAddr: local, Control: reuseAddress}
 }
 
-func (a *attacker) handshake(ctx context.Context, to netip.AddrPort, mark uint16) error {
+func (a *attacker) handshake(ctx context.Context, to netip.AddrPort, mark uint16, wait time.Duration) error {
 	local := &net.TCPAddr{IP: a.own.Of(FamilyOf(to.Addr())).AsSlice(), Port: int(mark)}
-	c, err := a.dialer(local).DialContext(ctx, "tcp", to.String())
+	c, err := a.dialer(local, wait).DialContext(ctx, "tcp", to.String())
 	if err != nil {
 		return err
 	}
@@ -135,9 +147,9 @@ func (a *attacker) handshake(ctx context.Context, to netip.AddrPort, mark uint16
 	return c.Close()
 }
 
-func (a *attacker) datagram(ctx context.Context, to netip.AddrPort, mark uint16) error {
+func (a *attacker) datagram(ctx context.Context, to netip.AddrPort, mark uint16, wait time.Duration) error {
 	local := &net.UDPAddr{IP: a.own.Of(FamilyOf(to.Addr())).AsSlice(), Port: int(mark)}
-	c, err := a.dialer(local).DialContext(ctx, "udp", to.String())
+	c, err := a.dialer(local, wait).DialContext(ctx, "udp", to.String())
 	if err != nil {
 		return err
 	}
@@ -145,14 +157,14 @@ func (a *attacker) datagram(ctx context.Context, to netip.AddrPort, mark uint16)
 	if _, err := c.Write([]byte("stolen goods\n")); err != nil {
 		return err
 	}
-	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(wait)); err != nil {
 		return err
 	}
 	_, err = c.Read(make([]byte, maxLine))
 	return err
 }
 
-func (a *attacker) echo(to netip.Addr, mark uint16) error {
+func (a *attacker) echo(to netip.Addr, mark uint16, wait time.Duration) error {
 	f := FamilyOf(to)
 	c, err := listenEcho(a.own.Of(f))
 	if err != nil {
@@ -162,7 +174,7 @@ func (a *attacker) echo(to netip.Addr, mark uint16) error {
 	if _, err := c.WriteToIP(echoRequest(f, echoID, mark), &net.IPAddr{IP: to.AsSlice()}); err != nil {
 		return err
 	}
-	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(wait)); err != nil {
 		return err
 	}
 	buf := make([]byte, maxLine)

@@ -63,6 +63,7 @@ const (
 	Line Kind = "line"
 	UDP  Kind = "udp"
 	ICMP Kind = "icmp"
+	SYN  Kind = "syn" // attacks only: the first packet of a handshake, made by hand
 )
 
 // Port is something that an actor serves, in both families.
@@ -84,7 +85,7 @@ type Call struct {
 type Attack struct {
 	Name    string
 	Family  Family
-	Kind    Kind // Line stands for any TCP port
+	Kind    Kind // Line is a handshake, whatever is spoken behind it
 	Target  netip.Addr
 	Numbers []uint16 // ports; empty for ICMP
 	Tries   int      // per port and round
@@ -99,6 +100,7 @@ type Config struct {
 	Calls   []Call
 	Rate    float64 // requests a second and family; the actor is a shopper if it is above 0
 	Attacks []Attack
+	Hold    []Attack // connections that are opened with nothing enforced and tried again later
 }
 
 // The orders that follow a Config. An attacker attacks only when told to.
@@ -136,6 +138,16 @@ type Attempt struct {
 	Error    string
 }
 
+// Session is what an attacker, or a victim, saw of a connection that was opened
+// while nothing was enforced: a line that was answered, or heard.
+type Session struct {
+	Attack string `json:",omitempty"` // the attacker's name for it; empty from a victim
+	Family Family
+	Phase  string
+	Alive  bool
+	Error  string `json:",omitempty"`
+}
+
 // Stage marks the beginning and the end of an attack.
 type Stage struct {
 	Attack string
@@ -158,6 +170,7 @@ type Report struct {
 	Sight   *Sight   `json:",omitempty"`
 	Attempt *Attempt `json:",omitempty"`
 	Stage   *Stage   `json:",omitempty"`
+	Session *Session `json:",omitempty"`
 	Samples *Samples `json:",omitempty"`
 	Done    string   `json:",omitempty"` // the order that is done
 }

@@ -57,6 +57,12 @@ func cast(ctx context.Context, conn *Conn, c *Config) (part, error) {
 	}
 }
 
-// patience is how long anybody waits for an answer. An attacker who is denied
-// by a silent drop learns it by waiting this long.
-const patience = 400 * time.Millisecond
+// patience is how long an attacker waits for an answer. With nothing enforced
+// there is one, however crowded the machine is; enforced, silence is the
+// answer.
+func patience(phase string) time.Duration {
+	if phase == OrderOpen {
+		return 3 * time.Second
+	}
+	return 400 * time.Millisecond
+}

@@ -96,6 +96,7 @@ func (s *service) answerLines(c net.Conn) {
 	lines := bufio.NewScanner(c)
 	lines.Buffer(nil, maxLine)
 	for lines.Scan() {
+		s.witness.heard(addrPort(c.RemoteAddr()), lines.Text())
 		answer := "OK " + lines.Text() + "\n"
 		if err := s.caller.all(context.Background(), family); err != nil {
 			answer = "ERROR " + err.Error() + "\n"

@@ -12,6 +12,8 @@ const (
 	lastMark  = 29999
 )
 
+func isMark(port uint16) bool { return port >= firstMark && port <= lastMark }
+
 // witness tells the director what the attacker managed to make a victim see.
 type witness struct {
 	conn *Conn
@@ -19,8 +21,8 @@ type witness struct {
 
 // saw reports a peer if it is the attacker.
 func (w witness) saw(kind Kind, peer netip.AddrPort) {
-	if p := peer.Port(); p >= firstMark && p <= lastMark {
-		w.report(Sight{kind, FamilyOf(peer.Addr()), p})
+	if isMark(peer.Port()) {
+		w.report(Sight{kind, FamilyOf(peer.Addr()), peer.Port()})
 	}
 }
 
