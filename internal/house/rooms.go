@@ -78,12 +78,12 @@ var mayNotImport = []struct {
 var backends = []string{"internal/target/*"}
 
 // mayNameBackends are the rooms that put a backend to work.
-var mayNameBackends = []string{"internal/target/all", "internal/target/targettest", "internal/agent/...", "internal/cli/...", "internal/demo/..."}
+var mayNameBackends = []string{"internal/target/all", "internal/target/targettest", "internal/agent/...", "internal/cli/...", "internal/demo/...", "internal/corpus/...", "internal/netbench/..."}
 
 // kernelLibraries talk to the kernel; mayTouchKernel are the rooms that may.
 var (
 	kernelLibraries = []string{"github.com/cilium/ebpf/...", "github.com/vishvananda/netlink/...", "github.com/vishvananda/netns/...", "github.com/google/nftables/...", "golang.org/x/sys/unix"}
-	mayTouchKernel  = []string{"internal/datapath", "internal/datapath/*", "internal/agent/...", "internal/demo/...", "internal/cli/..."}
+	mayTouchKernel  = []string{"internal/datapath", "internal/datapath/*", "internal/agent/...", "internal/demo/...", "internal/cli/...", "internal/netbench/..."}
 )
 
 // imports checks every import against the lists above.
