@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -56,7 +57,7 @@ func ReadConfig(path string) (*Config, diag.List) {
 		return nil, c.diags
 	}
 	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
+	if err := decode(text, &doc); err != nil {
 		c.diags.Errorf(diag.Pos{File: path}, "yaml-syntax", "%s", strings.TrimPrefix(err.Error(), "yaml: "))
 		return nil, c.diags
 	}
@@ -66,6 +67,17 @@ func ReadConfig(path string) (*Config, diag.List) {
 	}
 	c.defaults(cfg)
 	return cfg, c.diags
+}
+
+// decode turns a panic of the YAML reader into an error: it is not ours, and
+// what it reads may be anything.
+func decode(text []byte, doc *yaml.Node) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("the YAML reader gave up: %v", v)
+		}
+	}()
+	return yaml.Unmarshal(text, doc)
 }
 
 func readRegular(path string, limit int64) ([]byte, error) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"firebreak/internal/diag"
 )
 
@@ -150,4 +152,33 @@ func TestCommonAncestor(t *testing.T) {
 			t.Errorf("%v have %q in common, want %q", paths, got, want)
 		}
 	}
+}
+
+// TestAnyConfigIsReadOrRefused checks that nothing one may write makes it
+// panic, and that a configuration without errors has what an agent needs.
+func TestAnyConfigIsReadOrRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "agent.yaml")
+	fragments := []string{
+		"policy: p", "policy", ": ", "\n", "{", "}", "[", "]", ", ", "cgroups:", "- ", "  ", "path: a", "workload: b", "zone: ", "state: p",
+		"&a ", "*a", "!!binary ", "<<: ", "---\n", "\x00", "inventory: [file:f]", "namespaces: ", "null", "'", "|", "#", "\t", "?",
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom(fragments), rapid.StringN(0, 3, -1)), 0, 20).Draw(t, "parts")
+		text := strings.Join(parts, "")
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		cfg, diags := ReadConfig(path)
+		if diags.HasErrors() {
+			return
+		}
+		if cfg.Policy == "" || cfg.State == "" || cfg.Pins == "" || cfg.Zone == "" || cfg.State == cfg.Policy {
+			t.Errorf("%q is read as %+v", text, cfg)
+		}
+		for _, c := range cfg.Cgroups {
+			if c.Path == "" || c.Workload == "" {
+				t.Errorf("%q has the cgroup %+v", text, c)
+			}
+		}
+	})
 }
