@@ -24,8 +24,6 @@ import (
 // outside the hosts' namespaces and cgroups.
 type agents struct {
 	dir    string // of their files
-	pins   string
-	groups string
 	procs  map[string]*agentProcess
 	failed chan error // the first that ends by itself
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // buildVerb makes the test binary build a shop and wait to be killed.
@@ -20,8 +21,30 @@ func buildAndWait(prefix string) {
 	if err == nil {
 		err = s.furnish(context.Background())
 	}
+	if err == nil {
+		err = s.enforce(filepath.Join(runDir(prefix), "wire.sock")) // where nobody listens
+	}
+	for deadline := time.Now().Add(time.Minute); err == nil && time.Now().Before(deadline); {
+		select {
+		case err = <-s.agents.failed:
+		case <-time.After(10 * time.Millisecond):
+		}
+		if pinned(prefix) {
+			break
+		}
+	}
 	fmt.Println("built", err)
 	select {}
+}
+
+// pinned reports whether every agent has pinned something.
+func pinned(prefix string) bool {
+	for _, host := range estateHosts {
+		if found, _ := filepath.Glob(filepath.Join(pinDir(prefix), host, "*")); len(found) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func TestCleanRemovesWhatAKilledDemonstrationLeft(t *testing.T) {
@@ -42,6 +65,13 @@ func TestCleanRemovesWhatAKilledDemonstrationLeft(t *testing.T) {
 	if _, err := clean(prefix); !errors.As(err, &busy) || !strings.Contains(err.Error(), fmt.Sprint(cmd.Process.Pid)) {
 		t.Errorf("clean beside a living demonstration: %v, want an Error that names it", err)
 	}
+	if !pinned(prefix) {
+		t.Error("the agents have pinned nothing: there is too little to clean")
+	}
+	locks, err := os.ReadFile(filepath.Join(runDir(prefix), locksFile))
+	if err != nil || len(locks) == 0 {
+		t.Errorf("the agents' locks are not noted: %v", err)
+	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -54,6 +84,11 @@ func TestCleanRemovesWhatAKilledDemonstrationLeft(t *testing.T) {
 		t.Errorf("removed only:\n%s", text)
 	}
 	assertNothingLeft(t, prefix)
+	for _, name := range strings.Fields(string(locks)) {
+		if _, err := os.Stat(filepath.Join(lockDir, name)); err == nil {
+			t.Errorf("left behind: the lock %s", name)
+		}
+	}
 }
 
 // assertNothingLeft fails if anything of a demonstration is on the machine.

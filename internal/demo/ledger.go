@@ -111,8 +111,13 @@ func (l *ledger) sight(s actor.Sight) {
 		t.reach()
 		return
 	}
-	l.early[s] = time.Now()
+	if len(l.early) < maxEarly {
+		l.early[s] = time.Now()
+	}
 }
+
+// maxEarly bounds the sights that wait for their attempt.
+const maxEarly = 10_000
 
 // reach counts a try once, whoever saw it first.
 func (t *try) reach() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"firebreak/internal/datapath"
@@ -85,6 +86,9 @@ func (p *performance) prepare(ctx context.Context) (err error) {
 	}
 	if p.stage, err = newStage(p.prefix, p.o.Self); err != nil {
 		return err
+	}
+	if left := p.stage.lab.Swept(); len(left) > 0 {
+		fmt.Fprintf(p.o.Notes, "Removed what a killed run had left: %s.\n", strings.Join(left, ", "))
 	}
 	if p.page, err = openPage(ctx, opt); err != nil {
 		return err

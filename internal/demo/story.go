@@ -181,6 +181,7 @@ func spread(attacks []Attack) string {
 	return fmt.Sprintf("each attack is on the page %.1f to %.1f ms after its first packet", low, high)
 }
 
+// String writes the numbers as the story does.
 func (p Percentiles) String() string {
 	s := fmt.Sprintf("p50 %s, p99 %s over %s checkouts through all tiers and back", millis(p.P50us), millis(p.P99us), grouped(p.Requests))
 	if p.Failed > 0 {
