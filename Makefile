@@ -25,6 +25,7 @@ FUZZ := \
   internal/label:FuzzSelector \
   internal/lang:FuzzParse \
   internal/netset:FuzzTraffic \
+  internal/policy:FuzzResolve \
   internal/wire:FuzzDecode
 
 # Tests that may be skipped with CI=true, as package.Test: those that read
