@@ -17,6 +17,7 @@ export class FeedState {
   bins = new BinRing();
   latest = new LatestVerdicts();
   want = null; // conditions of the flows that the page shows, or null
+  newest = 0; // greatest id of a flow so far; one that is not greater corrects an earlier report
   #patch = {};
 
   /** A snapshot replaces everything. */
@@ -24,6 +25,7 @@ export class FeedState {
     this.edges = new Map();
     this.bins = new BinRing();
     this.latest = new LatestVerdicts();
+    this.newest = 0;
     this.#patch = { reset: true, estate: s.estate ?? '', recorded: Boolean(s.recorded), flows: [], ring: this.bins };
     for (const f of [...(s.flows ?? [])].reverse()) this.#flow(f);
     this.#common(s);
@@ -38,15 +40,18 @@ export class FeedState {
   #common(m) {
     this.#patch.now = toMillis(m.now);
     for (const key of whole) if (m[key]) this.#patch[key] = m[key];
-    if (m.lost !== undefined) this.#patch.lost = m.lost;
+    if (m.skipped) this.#patch.skipped = (this.#patch.skipped ?? 0) + m.skipped;
+    if (m.estate) this.#patch.estate = m.estate;
     for (const e of m.edges ?? []) this.#edge(e);
     for (const b of m.bins ?? []) this.#bin(b);
   }
 
   #flow(f) {
     this.latest.add(f);
-    this.#patch.seen = (this.#patch.seen ?? 0) + 1;
-    if (!this.want || !matches(this.want, f)) return;
+    const correction = f.id <= this.newest;
+    this.newest = Math.max(this.newest, f.id ?? 0);
+    // A correction goes out whatever is wanted: it may take a row away.
+    if (!this.want || !(correction || matches(this.want, f))) return;
     const list = (this.#patch.flows ??= []);
     list.push(f);
     if (list.length > 2 * MAX_FLOWS) list.splice(0, list.length - MAX_FLOWS);
@@ -57,7 +62,8 @@ export class FeedState {
       this.#patch.unheld = true;
       return;
     }
-    this.edges.set(e.id, e);
+    if (e.flows === 0) this.edges.delete(e.id); // corrections took its last conversation
+    else this.edges.set(e.id, e);
     (this.#patch.edges ??= new Map()).set(e.id, e);
   }
 

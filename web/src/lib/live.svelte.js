@@ -17,6 +17,7 @@ class Live {
   latest = $state.raw([]);
   known = $state(false); // a snapshot has arrived
   unheld = $state(false);
+  skipped = $state(0); // flows that went by too fast to be listed
   edgesVersion = $state(0);
   pairsVersion = $state(0); // only when an edge is new
   flowsVersion = $state(0);
@@ -46,14 +47,16 @@ class Live {
       this.edges = new Map();
       this.bins = Object.assign(new BinRing(), p.ring);
       this.flows = [];
-      this.estate = p.estate;
       this.recorded = p.recorded;
       this.unheld = false;
+      this.skipped = 0;
       this.known = true;
       this.zones = this.services = this.rules = this.agents = [];
       this.pairsVersion++;
     }
     for (const key of ['zones', 'services', 'rules', 'agents', 'totals', 'latest']) if (p[key]) this[key] = p[key];
+    if (p.estate !== undefined) this.estate = p.estate;
+    if (p.skipped) this.skipped += p.skipped;
     if (p.unheld) this.unheld = true;
     this.#edges(p.edges);
     this.#bins(p.bins);
@@ -66,7 +69,8 @@ class Live {
     let fresh = false;
     for (const e of list) {
       fresh ||= !this.edges.has(e.id);
-      this.edges.set(e.id, e);
+      if (e.flows === 0) this.edges.delete(e.id);
+      else this.edges.set(e.id, e);
     }
     this.edgesVersion++;
     if (fresh) this.pairsVersion++;
@@ -78,9 +82,11 @@ class Live {
   }
 
   #flows(list) {
-    const mine = this.#want ? list.filter((f) => matches(this.#want, f)) : [];
-    if (!mine.length) return;
-    this.flows.push(...mine);
+    if (!this.#want || !list.length) return;
+    const newest = this.flows.at(-1)?.id ?? 0;
+    const again = new Map(list.filter((f) => f.id <= newest).map((f) => [f.id, f]));
+    if (again.size) this.flows = this.flows.map((f) => again.get(f.id) ?? f).filter((f) => matches(this.#want, f));
+    this.flows.push(...list.filter((f) => !again.has(f.id) && matches(this.#want, f)));
     if (this.flows.length > MAX_FLOWS) this.flows = this.flows.slice(-MAX_FLOWS);
     this.flowsVersion++;
   }
@@ -103,8 +109,8 @@ class Live {
       const body = await answer.json();
       const old = (body.flows ?? body).filter((f) => matches(conditions, f)).slice(0, MAX_FLOWS).reverse();
       if (this.#want !== conditions) return;
-      const newest = old.at(-1)?.time ?? '';
-      this.flows = [...old, ...this.flows.filter((f) => f.time > newest)].slice(-MAX_FLOWS);
+      const has = new Set(old.map((f) => f.id));
+      this.flows = [...old, ...this.flows.filter((f) => !has.has(f.id))].slice(-MAX_FLOWS);
       this.flowsVersion++;
     } catch {
       // The link's own state says that the server cannot be reached.

@@ -103,7 +103,7 @@ function placeBand(band, top, size, out) {
     names.forEach((name, i) => {
       const c = column + Math.floor(i / rows);
       const col = out.columns[c];
-      const y = top + head + (i % rows) * (box.height + box.gap);
+      const y = top + head + (box === DENSE ? (size.height - DENSE.height) / 2 : 0) + (i % rows) * (box.height + box.gap);
       const item = { name, zone: zone.name, closed: zone.closed, column: c, x: col.x, y, width: col.width, height: box.height };
       out.items.set(name, item);
       col.blocks.push(item);

@@ -5,6 +5,7 @@ import { allowedPairs, orderServices, orderZones, OUTSIDE, parseEnd } from './or
 
 export const OPEN_AT_ONCE = 120; // more services than this, and zones start closed
 const MAX_OUTSIDE = 10; // names outside the estate that get a box of their own
+const FOLDED = '(folded)'; // what the server had no room to tell apart
 export const REST = 'other addresses';
 export const MAX_LINES = 160; // more lines than this, and the quiet ones wait to be asked for
 
@@ -47,6 +48,7 @@ export function outsideNames(rules, edges, services, before) {
     }
   }
   for (const e of edges) {
+    if (e.from === FOLDED) continue;
     if (!known.has(e.from)) add(e.from);
     if (!known.has(e.to)) add(e.to);
   }
@@ -64,6 +66,7 @@ export function lines(edges, zoneOf, items) {
   const found = new Map();
   let left = 0;
   for (const e of edges) {
+    if (e.from === FOLDED) continue;
     const from = boxOf(e.from);
     const to = boxOf(e.to);
     if (from === null || to === null) {

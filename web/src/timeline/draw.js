@@ -67,7 +67,7 @@ export function drawLanes(g, { ring, end, span, width, lanes, small, colours, pe
     g.fillStyle = colours[lane.verdict];
     const gap = pixels >= 4 ? 1 : 0;
     for (let i = 0; i < values.length; i++) {
-      if (!values[i]) continue;
+      if (values[i] <= 0) continue; // a correction may have taken some back
       const x = width - (end - (first + i) * perColumn) * (width / span);
       const h = Math.max(1.5, (values[i] / scale) * height);
       g.fillRect(x, top + height - h, Math.max(1, pixels - gap), h);

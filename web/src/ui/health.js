@@ -8,9 +8,10 @@ const SILENT_MS = 5000;
  * enforcing what it last had; we only cannot see it. Revisions of agents that
  * run from files of their own are not comparable, so nothing is made of them.
  */
-export function health(agent, now) {
+export function health(agent, now, recorded = false) {
   if (agent.error) return { level: 2, word: 'refused' };
   if (agent.revision === 0) return { level: 2, word: 'no policy' };
+  if (recorded) return { level: 0, word: 'recorded' };
   if (!agent.connected) return { level: 2, word: 'offline' };
   if (now - toMillis(agent.time) > SILENT_MS) return { level: 1, word: 'silent' };
   return { level: 0, word: 'in force' };

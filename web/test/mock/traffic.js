@@ -16,6 +16,7 @@ export class Traffic {
     this.ring = []; // newest last
     this.weights = estate.paths.reduce((n, p) => n + p.weight, 0);
     this.attack = true;
+    this.ids = 0;
   }
 
   ruleOf(name) {
@@ -60,7 +61,7 @@ export class Traffic {
       verdict: p.verdict, rule,
       toCome: p.verdict === 'forwarded' || p.verdict === 'unjudged' ? p.verdict : 'dropped',
       toComeRule: p.toComeRule ? this.ruleOf(p.toComeRule) : rule,
-      reason: 'policy', revision: 12,
+      id: ++this.ids, reason: 'policy', revision: 12,
     };
     if (from && !from.loose) f.fromService = p.from;
     if (from) f.fromZone = from.zone;

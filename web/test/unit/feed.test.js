@@ -84,3 +84,22 @@ test('latest verdicts update in place, and what is new comes in at the top', () 
   l.add(flow('d', 'dropped', 30_002));
   assert.deepEqual(l.groups.map((g) => g.flow.from), ['d', 'c', 'b'], 'what was forwarded leaves first');
 });
+
+test('a correction takes the place of what it corrects', () => {
+  const traffic = new Traffic(demoEstate());
+  const path = traffic.estate.paths.find((p) => p.from === 'storefront' && p.to === 'orders' && p.verdict === 'forwarded');
+  const { flow, edge } = traffic.flow(START, path);
+  const { ports, ...shown } = edge;
+  const state = new FeedState();
+  state.setWant([{ field: 'verdict', value: 'forwarded', not: false }]);
+  state.snapshot({ now: START });
+  state.batch({ now: START, flows: [flow], edges: [shown] });
+  assert.equal(state.edges.size, 1);
+  state.take();
+  const dropped = { ...flow, verdict: 'dropped', rule: traffic.ruleOf('default-deny:app') };
+  state.batch({ now: START, flows: [dropped], edges: [{ ...shown, flows: 0 }] });
+  const p = state.take();
+  assert.deepEqual(p.flows.map((f) => f.verdict), ['dropped'], 'it goes out although forwarded ones are wanted');
+  assert.deepEqual(p.latest.map((g) => [g.flow.verdict, g.n]), [['dropped', 1]]);
+  assert.equal(state.edges.size, 0, 'an edge without conversations is gone');
+});
