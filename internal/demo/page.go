@@ -51,11 +51,24 @@ func (p *page) publish(m wire.Message) error {
 }
 
 // fill waits until nothing more comes and writes flows and edges into the
-// report.
-func (p *page) fill(ctx context.Context, r *Report) (err error) {
+// report. Where the subscriber was too slow to be told everything, which takes
+// a machine that slept or a very long run, the server's own edges go in: they
+// name what is outside instead of giving its address.
+func (p *page) fill(ctx context.Context, r *Report) {
 	p.watcher.settle(ctx)
-	r.Edges, r.Flows, err = p.watcher.result()
-	return err
+	var complete bool
+	if r.Edges, r.Flows, complete = p.watcher.result(); complete {
+		return
+	}
+	t := p.server.Totals()
+	r.Flows = Counts{Forwarded: t.Forwarded, Dropped: t.Dropped, Audited: t.Audited, Unjudged: t.Unjudged, Lost: t.Lost, Unsent: t.Unsent}
+	r.Edges = []Edge{}
+	for _, e := range p.server.Edges() {
+		r.Edges = append(r.Edges, Edge{
+			From: e.From, To: e.To, Traffic: e.Traffic, Verdict: e.Verdict.String(), ToCome: e.ToCome.String(),
+			Rule: Rule(e.Rule), Flows: e.Flows,
+		})
+	}
 }
 
 // close ends the server and everything connected to it.

@@ -163,11 +163,17 @@ func (p *performance) awaitAgents(ctx context.Context) error {
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- p.page.watcher.await(ctx, estateHosts) }()
-	select {
-	case err := <-done:
-		return err
-	case err := <-p.stage.agents.failed:
-		return err
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for begin := time.Now(); ; {
+		select {
+		case err := <-done:
+			return err
+		case err := <-p.stage.agents.failed:
+			return err
+		case <-second.C:
+			p.story.tick("an agent on each host has the kernel verify its programs, for %.0f s", time.Since(begin).Seconds())
+		}
 	}
 }
 
@@ -224,7 +230,7 @@ func (p *performance) status() {
 	for _, a := range p.stage.ledger.attacks() {
 		in += a.Reached
 	}
-	p.story.tick("%s forwarded · %s audited · %s dropped · %s lost · %s attempts got in", grouped(c.Forwarded), grouped(c.Audited), grouped(c.Dropped), grouped(c.Lost), grouped(in))
+	p.story.tick("%s forwarded, %s audited, %s dropped, %s lost; %s got in", grouped(c.Forwarded), grouped(c.Audited), grouped(c.Dropped), grouped(c.Lost), grouped(in))
 }
 
 // finish stops everybody, waits until every number is in, and writes the
@@ -240,9 +246,7 @@ func (p *performance) finish(ctx context.Context) error {
 		return err
 	}
 	p.report.Latency.Permitted = percentiles(s)
-	if err := p.page.fill(ctx, &p.report); err != nil {
-		return err
-	}
+	p.page.fill(ctx, &p.report)
 	p.report.Attacks, p.report.Sessions = p.judged(), p.stage.ledger.sessions()
 	if n := p.stage.ledger.strays(); n > 0 {
 		return fmt.Errorf("victims saw %d attempts that the attacker knows nothing of", n)

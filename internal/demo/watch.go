@@ -161,23 +161,18 @@ func (w *watcher) settle(ctx context.Context) {
 
 // agree reports whether the conversations that came sum up to the totals.
 func (w *watcher) agree() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	c := w.books.counts()
-	c.Lost, c.Unsent = w.totals.Lost, w.totals.Unsent
-	return c == w.totals
+	_, _, complete := w.result()
+	return complete
 }
 
-// result returns the edges and the totals, which agree.
-func (w *watcher) result() ([]Edge, Counts, error) {
+// result returns the edges and the totals of the conversations that came, and
+// whether that is all there were.
+func (w *watcher) result() (edges []Edge, sums Counts, complete bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c := w.books.counts()
-	c.Lost, c.Unsent = w.totals.Lost, w.totals.Unsent
-	if c != w.totals {
-		return nil, c, fmt.Errorf("the page's totals are %+v, its conversations sum up to %+v", w.totals, c)
-	}
-	return w.books.edges(), c, nil
+	sums = w.books.counts()
+	sums.Lost, sums.Unsent = w.totals.Lost, w.totals.Unsent
+	return w.books.edges(), sums, sums == w.totals
 }
 
 // counts returns the totals as last told.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,23 +17,36 @@ import (
 // attribute marks the root cgroup of a lab.
 const attribute = "trusted.firebreak-lab"
 
-// CgroupMount returns where the cgroup v2 hierarchy is mounted. An *Error says
-// what to do where it is not.
+// CgroupMount returns where the cgroup v2 hierarchy is mounted: of several
+// mounts the one that shows the most of it. An *Error says what to do where
+// there is none.
 func CgroupMount() (string, error) {
 	f, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
+	best, bestRoot := "", ""
 	for s := bufio.NewScanner(f); s.Scan(); {
 		before, after, ok := strings.Cut(s.Text(), " - ")
 		fields := strings.Fields(before)
-		if ok && strings.HasPrefix(after, "cgroup2 ") && len(fields) > 5 && fields[3] == "/" && strings.HasPrefix(fields[5], "rw") {
-			return unescape(fields[4]), nil
+		if !ok || !strings.HasPrefix(after, "cgroup2 ") || len(fields) < 6 || !writable(fields[5]) {
+			continue
 		}
+		if best == "" || len(fields[3]) < len(bestRoot) {
+			best, bestRoot = unescape(fields[4]), fields[3]
+		}
+	}
+	if best != "" {
+		return best, nil
 	}
 	return "", &Error{What: "no writable cgroup v2 hierarchy is mounted",
 		Do: "mount one with `mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified`"}
+}
+
+// writable reads a mount's options.
+func writable(options string) bool {
+	return slices.Contains(strings.Split(options, ","), "rw")
 }
 
 // unescape undoes mountinfo's octal escapes of blanks.
