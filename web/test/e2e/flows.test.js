@@ -10,18 +10,19 @@ test('any value filters by itself, Alt leaves it out, and the address keeps it',
   onPage('demo', '/flows', async (p) => {
     await rows(p).nth(20).waitFor();
     await p.keyboard.press('Space');
-    await p.locator('[data-field="verdict"][data-value="dropped"]').first().click();
-    assert.equal(await query(p), '/flows?verdict=dropped');
-    await until('only drops', async () => {
-      const all = await rows(p).locator('[data-field="verdict"]').evaluateAll((v) => v.map((e) => e.dataset.value));
-      return all.length > 3 && all.every((v) => v === 'dropped');
-    });
+    await p.locator('[data-field="to"][data-value="cache"]').first().click();
+    assert.equal(await query(p), '/flows?to=cache');
+    const shown = (field) => rows(p).locator(`[data-field="${field}"]`).evaluateAll((v) => v.map((e) => e.dataset.value));
+    await until('only to cache', async () => (await shown('to')).length > 3 && (await shown('to')).every((v) => v === 'cache'));
     await p.keyboard.press('Space');
-    await p.locator('[data-field="from"][data-value="unknown"]').first().click({ modifiers: ['Alt'] });
-    assert.equal(await query(p), '/flows?verdict=dropped&not-from=unknown');
-    await until('no unknown', async () => (await rows(p).count()) > 3 && (await rows(p).locator('[data-value="unknown"]').count()) === 0);
-    await p.getByRole('button', { name: /remove/ }).click();
-    assert.equal(await query(p), '/flows?verdict=dropped');
+    await p.locator('[data-field="from"][data-value="orders"]').first().click({ modifiers: ['Alt'] });
+    assert.equal(await query(p), '/flows?to=cache&not-from=orders');
+    await until('none from orders', async () => (await rows(p).count()) > 0 && !(await shown('from')).includes('orders'));
+    await p.getByRole('button', { name: /^to cache/ }).click();
+    assert.equal(await query(p), '/flows?not-from=orders');
+    await p.getByRole('button', { name: 'dropped' }).click();
+    assert.equal(await query(p), '/flows?not-from=orders&verdict=dropped');
+    await until('only drops', async () => (await rows(p).count()) > 3 && (await shown('verdict')).every((v) => v === 'dropped'));
     await p.reload();
     await p.getByRole('button', { name: 'dropped', pressed: true }).waitFor();
   }));
