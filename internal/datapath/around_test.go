@@ -127,7 +127,7 @@ func TestRawPackets(t *testing.T) {
 	}{
 		{"plain", v4(8080, nil), app4, open4, true},
 		{"plain, not permitted", v4(9000, nil), app4, shut4, false},
-		{"options", v4(8080, noop), app4, open4, true},
+		{"options", v4(8080, noop), app4, open4, false},
 		{"options, not permitted", v4(9000, noop), app4, shut4, false},
 		{"fragments", pieces(8080), app4, open4, true},
 		{"fragments, not permitted", pieces(9000), app4, shut4, false},
@@ -186,6 +186,19 @@ func TestSenderIsStopped(t *testing.T) {
 	if got := run(t, r.web, r.webCg, "raw", hexOf(spoofed), app6.String()); got != "EPERM" {
 		t.Errorf("spoofed: %s", got)
 	}
+	// By way of somebody else: the destination address is not the destination.
+	loose := []byte{131, 7, 4, 10, 71, 1, 1, 0}
+	routed := hexOf(ipv4Bytes(web4, app4, 17, loose, 0, udpBytes(at(web4, 41002), at(app4, 8080), "fire")))
+	if got := run(t, r.web, r.webCg, "raw", routed, app4.String()); got != "EPERM" {
+		t.Errorf("source route: %s", got)
+	}
+	segments := append([]byte{17, 2, 0, 1, 0, 0, 0, 0}, app6.AsSlice()...)
+	routed6 := hexOf(ipv6Bytes(web6, app6, 43, append(segments, udpBytes(at(web6, 41002), at(app6, 8080), "fire")...)))
+	if got := run(t, r.web, r.webCg, "raw", routed6, app6.String()); got != "EPERM" {
+		t.Errorf("routing header: %s", got)
+	}
+	events.wait(t, "source route", func(e layout.Event) bool { return e.Reason == flow.Malformed && e.Src == web4 })
+	events.wait(t, "routing header", func(e layout.Event) bool { return e.Reason == flow.Malformed && e.Src == web6 })
 	events.wait(t, "spoofed source", func(e layout.Event) bool { return e.Reason == flow.Spoofed })
 	if _, arrived := shut.next(300 * time.Millisecond); arrived {
 		t.Error("a datagram went around")
@@ -405,5 +418,37 @@ func TestNamespaceOfItsOwn(t *testing.T) {
 		if shut.seen()+open.seen() != 0 {
 			t.Error("a datagram arrived that may not")
 		}
+	}
+}
+
+// What the kernel would answer for a conversation in TIME_WAIT, without any
+// socket, stays here once its permission is gone.
+func TestTimeWait(t *testing.T) {
+	r := newRig(t)
+	d := r.open(r.web)
+	r.apply(d, r.tables(r.web, true))
+	if err := d.Attach(); err != nil {
+		t.Fatal(err)
+	}
+	start(t, r.app, r.appCg, "serve", "tcp", at(app4, 8080).String()).ready()
+	if got := run(t, r.web, r.webCg, "dial", "tcp", at(app4, 8080).String(), at(web4, 42001).String()); got != "ok" {
+		t.Fatal(got)
+	}
+	heard := start(t, r.app, r.appCg, "serve", "ip4:6", app4.String()).ready()
+	old := hexOf(ipv4Bytes(app4, web4, 6, nil, 0, tcpBytes(at(app4, 8080), at(web4, 42001), 1, 1, 0x10)))
+	if got := run(t, r.app, r.appCg, "raw", old, web4.String()); got != "ok" {
+		t.Fatal(got)
+	}
+	if _, answered := heard.next(time.Second); !answered {
+		t.Fatal("permitted: TIME_WAIT did not answer: the test shows nothing")
+	}
+	r.apply(d, r.tables(r.web, false))
+	heard.seen()
+	<-time.After(600 * time.Millisecond) // tcp_invalid_ratelimit: one answer in half a second
+	if got := run(t, r.app, r.appCg, "raw", old, web4.String()); got != "ok" {
+		t.Fatal(got)
+	}
+	if _, answered := heard.next(400 * time.Millisecond); answered {
+		t.Error("TIME_WAIT answered for a conversation that is not permitted")
 	}
 }

@@ -37,6 +37,20 @@ func udpBytes(src, dst netip.AddrPort, data string) []byte {
 	return b
 }
 
+// tcpBytes is a TCP segment without payload or options.
+func tcpBytes(src, dst netip.AddrPort, seq, ack uint32, flags byte) []byte {
+	b := make([]byte, 20)
+	binary.BigEndian.PutUint16(b, src.Port())
+	binary.BigEndian.PutUint16(b[2:], dst.Port())
+	binary.BigEndian.PutUint32(b[4:], seq)
+	binary.BigEndian.PutUint32(b[8:], ack)
+	b[12], b[13], b[14] = 0x50, flags, 0x20
+	pseudo := append(src.Addr().AsSlice(), dst.Addr().AsSlice()...)
+	pseudo = append(pseudo, 0, 6, 0, 20)
+	binary.BigEndian.PutUint16(b[16:], sum16(pseudo, b))
+	return b
+}
+
 // ipv4Bytes is an IPv4 packet. options must be a multiple of four bytes; frag
 // is the flags-and-offset word.
 func ipv4Bytes(src, dst netip.Addr, proto byte, options []byte, frag uint16, payload []byte) []byte {

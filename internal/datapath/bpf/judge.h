@@ -114,7 +114,8 @@ static __always_inline __u32 edge_for(struct conn *c, __u16 class, __u8 proto, _
 {
 	struct edge_key key = {
 		.local = c->identity, .peer = c->peer, .rule = c->rule, .class = class,
-		.proto = proto, .direction = c->direction, .verdict = c->verdict, .reason = reason,
+		/* Nobody may use up the edges by going through the protocols. */
+		.proto = class == CLASS_OTHER ? 0 : proto, .direction = c->direction, .verdict = c->verdict, .reason = reason,
 	};
 	return edge_of(&key);
 }

@@ -119,7 +119,12 @@ static __always_inline int parse_v4(struct bpf_dynptr *d, __u32 at, __u32 *l4, _
 	*l4 = at + (h->vihl & 15) * 4;
 	*rest = bpf_ntohs(h->len) - (h->vihl & 15) * 4;
 	/* More fragments, or an offset: defragmentation has not put it together. */
-	return h->frag & bpf_htons(0x3fff) ? REASON_FRAGMENT : 0;
+	if (h->frag & bpf_htons(0x3fff))
+		return REASON_FRAGMENT;
+	/* Options: a source route says that the packet is for somebody else than
+	 * its destination, and nothing of today needs one but multicast
+	 * membership's router alert (RFC 7126 advises the same). */
+	return (h->vihl & 15) > 5 && h->proto != PROTO_IGMP ? REASON_MALFORMED : 0;
 }
 
 struct ext {
@@ -148,7 +153,7 @@ static __always_inline int parse_v6(struct bpf_dynptr *d, __u32 at, __u32 *l4, _
 			return 0;
 		}
 		struct ext ebuf, *e = bpf_dynptr_slice(d, off, &ebuf, sizeof(ebuf));
-		if (!e)
+		if (!e || (next == 43 && e->code)) /* a routing header with segments left */
 			return REASON_MALFORMED;
 		if (next == 44) {
 			/* An atomic fragment (offset 0, no more) is a whole packet. */
