@@ -18,6 +18,10 @@ FUZZTIME ?= 10s
 BENCH ?= .
 ARGS ?=
 
+# What the page takes, in milliseconds and frames: a benchmark, not a test,
+# because a busy machine is not a fault of the page.
+PAGE_TIMED := test/e2e/speed.test.js
+
 # Every fuzz target, as directory:name. A test compares this list with the tree.
 FUZZ := \
   internal/inventory/file:FuzzRead \
@@ -89,7 +93,8 @@ page-check: web/node_modules/.package-lock.json
 
 page-test: web/node_modules/.package-lock.json
 	@hack/need page
-	cd web && npm test --silent
+	cd web && node --test --test-reporter=spec test/unit/*.test.js
+	cd web && node --test --test-reporter=spec --test-concurrency=1 $$(ls test/e2e/*.test.js | grep -vxF '$(PAGE_TIMED)')
 
 web/node_modules/.package-lock.json: web/package-lock.json
 	@hack/need node
@@ -99,9 +104,11 @@ web/node_modules/.package-lock.json: web/package-lock.json
 go-test:
 	go test $(RACE) -timeout 9m -json ./... </dev/null | go run ./internal/house/tally $(if $(CI),-no-skips -may-skip '$(MAY_SKIP)')
 
-bench: ## every benchmark; BENCH=regexp chooses
-	@hack/need go
+bench: web/node_modules/.package-lock.json ## every benchmark; root adds those between enforced namespaces
+	@hack/need go page
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+	cd web && node --test --test-reporter=spec $(PAGE_TIMED)
+	@if [ "$$(id -u)" = 0 ]; then go run ./internal/netbench $(ARGS); else echo "note: not root, so nothing was measured between namespaces" >&2; fi
 
 fuzz: ## run every fuzz target for FUZZTIME
 	@hack/need go
