@@ -231,7 +231,7 @@ func lastLine(path string) string {
 		return err.Error()
 	}
 	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
-	return string(lines[len(lines)-1])
+	return strings.TrimPrefix(string(lines[len(lines)-1]), "firebreak: ")
 }
 
 // agentPatience is how long an agent may take to end when it is asked to.

@@ -42,7 +42,7 @@ type deck struct {
 // taken when the recording is over.
 func (d *deck) play(ctx context.Context, said io.Reader) (*Report, error) {
 	when := d.recording.Time
-	d.story.head("A recorded run of %s, not this machine", when.Format("2 January 2006, 15:04 MST"))
+	d.story.head("A run recorded on %s; nothing of it happens on this machine", when.Format("2 January 2006, 15:04 MST"))
 	d.story.tell("page", "%s shows it again", d.page.base)
 	opt := wire.PlayOptions{AtOnce: d.o.JSON}
 	if !d.o.JSON {
