@@ -31,6 +31,15 @@ static __noinline int unreadable(struct packet *p, __u64 netns, bool outgoing, i
 	return refuse(p, &e, &c, CLASS_ANY, why);
 }
 
+static __always_inline void end_socket(struct end *e, struct sock *sk)
+{
+	struct cgroup *cg = cgroup_of(sk);
+	if (!cg)
+		return;
+	e->cgroup = cg->kn->id;
+	e->cgroup_at = (__u64)cg;
+}
+
 static __always_inline int filter_local(struct bpf_nf_ctx *ctx, bool outgoing)
 {
 	struct sk_buff *skb = ctx->skb;
@@ -50,9 +59,11 @@ static __always_inline int filter_local(struct bpf_nf_ctx *ctx, bool outgoing)
 	if (is_loopback(&p))
 		return NF_ACCEPT;
 	end_key(&e.key, &p, outgoing, netns);
+	if (exempt(&d, l4, &p, &e))
+		return NF_ACCEPT;
 	if (outgoing)
-		e.cgroup = cgroup_of(ctx->state->sk);
-	return judge(&d, l4, &p, &e) == PASS ? NF_ACCEPT : NF_DROP;
+		end_socket(&e, ctx->state->sk);
+	return ask(&p, &e) == PASS ? NF_ACCEPT : NF_DROP;
 }
 
 SEC("netfilter")
@@ -93,6 +104,8 @@ int firebreak_forward(struct bpf_nf_ctx *ctx)
 	int why = parse(&d, &l4, &p);
 	if (why)
 		return unreadable(&p, netns, true, why, HOOK_FORWARD) == PASS ? NF_ACCEPT : NF_DROP;
+	if (p.kind == KIND_LINK)
+		return NF_ACCEPT;
 	if (p.kind == KIND_ERROR && (error_belongs(&d, l4, netns, false) || error_belongs(&d, l4, netns, true)))
 		return NF_ACCEPT;
 	for (int i = 0; i < 2; i++) {
@@ -101,7 +114,7 @@ int firebreak_forward(struct bpf_nf_ctx *ctx)
 			continue;
 		struct end e = { .outgoing = outgoing, .by_address = true, .nf = true, .hook = HOOK_FORWARD };
 		end_key(&e.key, &p, outgoing, netns);
-		if (judge(&d, l4, &p, &e) != PASS)
+		if (ask(&p, &e) != PASS)
 			return NF_DROP;
 	}
 	return NF_ACCEPT;
@@ -145,8 +158,10 @@ static __always_inline int filter_socket(struct __sk_buff *ctx, bool outgoing)
 	if (is_loopback(&p))
 		return PASS;
 	end_key(&e.key, &p, outgoing, netns);
-	e.cgroup = cgroup_of(sk);
-	return judge(&d, l4, &p, &e);
+	if (exempt(&d, l4, &p, &e))
+		return PASS;
+	end_socket(&e, sk);
+	return ask(&p, &e);
 }
 
 SEC("cgroup_skb/egress")
@@ -178,7 +193,7 @@ static __always_inline int refuse_connect(struct bpf_sock_addr *ctx, struct pack
 	if (!revision)
 		return DROP;
 	struct sock *sk = bpf_rdonly_cast(ctx->sk, bpf_core_type_id_kernel(struct sock));
-	e.cgroup = cgroup_of(sk);
+	end_socket(&e, sk);
 	end_key(&e.key, p, true, bpf_get_netns_cookie(ctx));
 	identify(&e, NULL, NULL, slot, &c);
 	/* The source may not be chosen yet: spoofing is judged on the packet. */

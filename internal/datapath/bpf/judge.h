@@ -27,7 +27,8 @@
 
 struct end {
 	struct conn_key key;
-	struct cgroup *cgroup; /* of the process's socket, if there is one */
+	__u64 cgroup;          /* id of the process's socket's cgroup; 0: no such socket */
+	__u64 cgroup_at;       /* the kernel's structure of that cgroup */
 	bool outgoing;         /* the packet leaves this end */
 	bool by_address;       /* no socket to ask: the address says whose end it is */
 	bool nf;
@@ -145,8 +146,8 @@ static __always_inline void identify(struct end *e, struct conn *known, struct a
 {
 	if (e->cgroup) {
 		struct owner o = {};
-		resolve_cgroup(e->cgroup, slot, &o);
-		c->cgroup = e->cgroup->kn->id;
+		resolve_cgroup(e->cgroup_at, slot, &o);
+		c->cgroup = e->cgroup;
 		c->anchor = o.anchor;
 		c->identity = o.identity;
 		return;
@@ -247,22 +248,21 @@ static __noinline bool error_belongs(struct bpf_dynptr *d, __u32 l4, __u64 netns
 	return c && c->verdict != VERDICT_DROPPED;
 }
 
-static __always_inline int judge(struct bpf_dynptr *d, __u32 l4, struct packet *p, struct end *e)
+/* Verified once for all hooks, which keeps loading fast: hence not static, and
+ * hence the checks for NULL, which never is. */
+__noinline int judge(struct packet *p, struct end *e)
 {
 	__u32 zero = 0;
 	struct control *ctl = bpf_map_lookup_elem(&control, &zero);
 	__u64 revision = ctl ? *(volatile __u64 *)&ctl->revision : 0;
 	__u64 now = bpf_ktime_get_ns();
 
-	if (p->kind == KIND_LINK)
-		return PASS;
+	if (!p || !e)
+		return DROP;
 	if (!revision) {
 		count_stat(STAT_REASON + REASON_NO_REVISION);
 		return DROP;
 	}
-	if (p->kind == KIND_ERROR && error_belongs(d, l4, e->key.netns, e->outgoing))
-		return PASS;
-
 	struct conn *c = bpf_map_lookup_elem(&conns, &e->key);
 	if (!c)
 		return judge_slow(p, e, NULL, revision, now);
@@ -270,22 +270,34 @@ static __always_inline int judge(struct bpf_dynptr *d, __u32 l4, struct packet *
 		     (c->direction != (e->outgoing ? EGRESS : INGRESS) || (p->proto == PROTO_TCP && c->isn != p->isn));
 	if (p->proto != PROTO_TCP && now - c->last > DATAGRAM_IDLE_NS)
 		fresh = true;
-	__u64 cgroup = e->cgroup ? e->cgroup->kn->id : 0;
-	if (fresh || c->revision != (__u32)revision || (cgroup && c->cgroup != cgroup))
+	if (fresh || c->revision != (__u32)revision || (e->cgroup && c->cgroup != e->cgroup))
 		return judge_slow(p, e, fresh ? NULL : c, revision, now);
 	if (now - c->last > TOUCH_NS)
 		c->last = now;
-	if (e->nf) {
-		if (!(c->flags & CONN_COUNTED_BY_NF))
-			c->flags |= CONN_COUNTED_BY_NF;
+	if (e->nf && !(c->flags & CONN_COUNTED_BY_NF))
+		c->flags |= CONN_COUNTED_BY_NF;
+	if (e->nf || !(c->flags & CONN_COUNTED_BY_NF))
 		count_edge(c->edge, now, p->len);
-	} else if (!(c->flags & CONN_COUNTED_BY_NF)) {
-		count_edge(c->edge, now, p->len);
-	}
 	if (c->verdict != VERDICT_DROPPED)
 		return PASS;
 	count_stat(STAT_REASON + REASON_ENDED);
 	return p->reset ? PASS : DROP;
+}
+
+/* The verifier knows nothing of what judge() returns, and the compiler, which
+ * does, would leave out what tells it. */
+static __always_inline int ask(struct packet *p, struct end *e)
+{
+	int verdict = judge(p, e);
+	barrier_var(verdict);
+	return verdict & 1;
+}
+
+/* What needs no policy: the link's upkeep, and errors about conversations that
+ * are permitted at this end. */
+static __always_inline bool exempt(struct bpf_dynptr *d, __u32 l4, struct packet *p, struct end *e)
+{
+	return p->kind == KIND_LINK || (p->kind == KIND_ERROR && error_belongs(d, l4, e->key.netns, e->outgoing));
 }
 
 #endif

@@ -47,9 +47,10 @@ static __always_inline __u32 anchor_identity(__u64 anchor, __u32 slot)
 
 /* The nearest configured cgroup at or above `cg`; the host's own zone where
  * there is none. */
-static __noinline void resolve_cgroup(struct cgroup *cg, __u32 slot, struct owner *o)
+static __noinline void resolve_cgroup(__u64 cgroup_at, __u32 slot, struct owner *o)
 {
-	__u32 level = cg->level;
+	struct cgroup *cg = (struct cgroup *)cgroup_at;
+	__u32 level = BPF_CORE_READ(cg, level);
 	for (__u32 i = 0; i < MAX_CGROUP_DEPTH; i++) {
 		struct cgroup *at = NULL;
 		__u32 l = level < MAX_CGROUP_DEPTH ? level - i : MAX_CGROUP_DEPTH - 1 - i;
