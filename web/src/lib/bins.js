@@ -2,6 +2,11 @@
 import { VERDICTS } from './words.js';
 
 export const BIN_MS = 10;
+
+/** Whether a bin is of what was picked: {node}, or {from, to}. */
+export function isOf(pick, bin) {
+  return pick.node === undefined ? bin.from === pick.from && bin.to === pick.to : bin.from === pick.node || bin.to === pick.node;
+}
 export const SLOTS = 6200; // 60 s and a little, for bins that come late
 
 /** Packets and bytes by verdict and 10 ms tick. Old ticks make room for new ones. */

@@ -1,6 +1,6 @@
 // What the page knows, gathered off the main thread. Events go in one by one;
 // the page takes one patch per frame, so its work does not grow with the rate.
-import { BinRing } from './bins.js';
+import { BinRing, isOf } from './bins.js';
 import { matches } from './filter.js';
 import { toMillis } from './format.js';
 import { LatestVerdicts } from './groups.js';
@@ -17,6 +17,7 @@ export class FeedState {
   bins = new BinRing();
   latest = new LatestVerdicts();
   want = null; // conditions of the flows that the page shows, or null
+  pick = null;
   newest = 0; // greatest id of a flow so far; one that is not greater corrects an earlier report
   #patch = {};
 
@@ -70,15 +71,21 @@ export class FeedState {
   #bin(b) {
     const v = VERDICTS.indexOf(b.verdict);
     this.bins.add(b.tick, v, b.packets, b.bytes);
+    if (this.pick && isOf(this.pick, b)) push(this.#patch, 'picked', b, v);
     if (this.#patch.ring) return; // the whole ring is on its way, this bin with it
-    (this.#patch.bins ??= []).push(b.tick, v, b.packets, b.bytes);
-    if (this.#patch.bins.length > 4 * 24_000) this.#patch.bins.splice(0, 4 * 12_000);
+    push(this.#patch, 'bins', b, v);
   }
 
   /** The flows that the page wants from now on; what was pending is forgotten. */
   setWant(conditions) {
     this.want = conditions;
     delete this.#patch.flows;
+  }
+
+  /** The line or box whose bins are wanted apart, or null. */
+  setPick(pick) {
+    this.pick = pick;
+    delete this.#patch.picked;
   }
 
   /** Everything since the last call, or null if nothing happened. */
@@ -94,4 +101,11 @@ export class FeedState {
     }
     return p;
   }
+}
+
+// Four numbers a bin: cheaper to hand over than objects. Bounded, the oldest go.
+function push(patch, name, b, verdictIndex) {
+  const list = (patch[name] ??= []);
+  list.push(b.tick, verdictIndex, b.packets, b.bytes);
+  if (list.length > 4 * 24_000) list.splice(0, 4 * 12_000);
 }

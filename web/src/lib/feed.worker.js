@@ -48,6 +48,7 @@ self.onmessage = ({ data }) => {
     post();
   }
   if ('want' in data) state.setWant(data.want);
+  if ('pick' in data) state.setPick(data.pick);
   if (data.connect) connect();
 };
 

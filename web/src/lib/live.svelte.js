@@ -1,8 +1,9 @@
 // What the page shows, kept up to date by the feed. Large values are replaced,
 // never changed in place; edges change in place and carry a version.
-import { BinRing } from './bins.js';
+import { BinRing, isOf } from './bins.js';
 import { MAX_FLOWS } from './feed-state.js';
-import { serverQuery, matches } from './filter.js';
+import { matches, serverQuery } from './filter.js';
+import { VERDICTS } from './words.js';
 
 class Live {
   link = $state.raw({ state: 'opening' }); // opening, live, lost
@@ -25,7 +26,9 @@ class Live {
   edges = new Map();
   flows = []; // what the flows table wants, oldest first, bounded
   bins = new BinRing();
+  picked = $state.raw(null); // bins of what is picked alone, or null
   binsVersion = 0;
+  #pick = null;
   #skew = 0; // server clock minus page clock
   #want = null;
 
@@ -46,6 +49,7 @@ class Live {
     if (p.reset) {
       this.edges = new Map();
       this.bins = Object.assign(new BinRing(), p.ring);
+      if (this.picked) this.picked = new BinRing();
       this.flows = [];
       this.recorded = p.recorded;
       this.unheld = false;
@@ -59,7 +63,8 @@ class Live {
     if (p.skipped) this.skipped += p.skipped;
     if (p.unheld) this.unheld = true;
     this.#edges(p.edges);
-    this.#bins(p.bins);
+    fill(this.bins, p.bins);
+    if (this.picked) fill(this.picked, p.picked);
     if (p.flows) this.#flows(p.flows);
     if (p.reset || p.bins) this.binsVersion++;
   }
@@ -74,11 +79,6 @@ class Live {
     }
     this.edgesVersion++;
     if (fresh) this.pairsVersion++;
-  }
-
-  #bins(list) {
-    if (!list) return;
-    for (let i = 0; i < list.length; i += 4) this.bins.add(list[i], list[i + 1], list[i + 2], list[i + 3]);
   }
 
   #flows(list) {
@@ -117,10 +117,32 @@ class Live {
     }
   }
 
+  /** Keeps the bins of {node} or {from, to} apart from now on, and fetches what the server has of them; null for none. */
+  async setPick(pick) {
+    this.#pick = pick;
+    this.picked = pick && new BinRing();
+    worker.postMessage({ pick });
+    if (!pick) return;
+    const before = this.bins.newest; // later ones come by the stream
+    try {
+      const { bins } = await (await fetch('/api/v1/snapshot')).json();
+      if (this.#pick !== pick) return;
+      for (const b of bins) if (b.tick < before && isOf(pick, b)) this.picked.add(b.tick, VERDICTS.indexOf(b.verdict), b.packets, b.bytes);
+      this.binsVersion++;
+    } catch {
+      // The link's own state says that the server cannot be reached.
+    }
+  }
+
   /** Tries the server again at once. */
   retry() {
     worker.postMessage({ connect: true });
   }
+}
+
+// Adds bins as they travel, four numbers each.
+function fill(ring, list = []) {
+  for (let i = 0; i < list.length; i += 4) ring.add(list[i], list[i + 1], list[i + 2], list[i + 3]);
 }
 
 export const live = new Live();

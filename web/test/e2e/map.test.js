@@ -60,7 +60,7 @@ test('the latest verdicts name the rule and its place, and open the why', () =>
     await row.waitFor();
     assert.match(await row.innerText(), /dropped by default-deny\s+zones\.yaml:22/);
     await row.getByRole('button').click();
-    await p.getByRole('heading', { name: 'storefront → orders-db' }).waitFor();
+    await p.getByRole('heading', { name: 'storefront → orders-db', exact: true }).waitFor();
   }));
 
 test('an address reproduces the view', () =>
@@ -96,4 +96,23 @@ test('a line between zones lists its edges', () =>
   onPage('huge', '/map?from=zone%3Aedge&to=zone%3Aweb&verdict=forwarded', async (p) => {
     await p.getByRole('heading', { name: 'zone edge → zone web' }).waitFor();
     await until('edges', async () => (await p.getByRole('complementary').getByRole('listitem').count()) > 20);
+  }));
+
+test('the timeline shows what is picked, with the last minute of it', () =>
+  onPage('demo', '/map', async (p) => {
+    await p.locator('[data-node="orders"]').waitFor();
+    const inked = () => p.locator('.timeline canvas').nth(1).evaluate((c) => {
+      const px = c.getContext('2d').getImageData(0, 0, c.width * 0.9, c.height).data;
+      let n = 0;
+      for (let i = 3; i < px.length; i += 4) n += px[i] > 0;
+      return n;
+    });
+    const all = await until('a drawn minute', inked);
+    await p.goto(`${new URL(p.url()).origin}/map?from=storefront&to=orders-db&verdict=dropped`);
+    await p.getByRole('heading', { name: /Packets per 10 ms of storefront → orders-db/ }).waitFor();
+    const few = await until('a drawn line', async () => {
+      const n = await inked();
+      return n > 0 && n < all && n;
+    });
+    assert.ok(few < all);
   }));

@@ -103,3 +103,16 @@ test('a correction takes the place of what it corrects', () => {
   assert.deepEqual(p.latest.map((g) => [g.flow.verdict, g.n]), [['dropped', 1]]);
   assert.equal(state.edges.size, 0, 'an edge without conversations is gone');
 });
+
+test('the bins of what is picked come apart from all others', () => {
+  const state = new FeedState();
+  state.snapshot({ now: START });
+  state.take();
+  const bin = (from, to) => ({ tick: 7, from, to, verdict: 'dropped', packets: 2, bytes: 120 });
+  state.setPick({ from: 'a', to: 'b' });
+  state.batch({ now: START, bins: [bin('a', 'b'), bin('b', 'a'), bin('a', 'c')] });
+  assert.deepEqual(state.take().picked, [7, 3, 2, 120]);
+  state.setPick({ node: 'a' });
+  state.batch({ now: START, bins: [bin('a', 'b'), bin('b', 'a'), bin('c', 'b')] });
+  assert.equal(state.take().picked.length, 8);
+});
