@@ -74,8 +74,13 @@ func startAgent(p *place, x *estate, e *end) (*runningAgent, error) {
 		cancel()
 		return errors.Join(<-done, detach(path))
 	}
-	if _, err := a.next(20 * time.Second); err != nil {
-		return nil, errors.Join(err, a.stop())
+	select {
+	case <-a.applied:
+	case err := <-done:
+		done <- err
+		return nil, errors.Join(fmt.Errorf("the agent does not start; it says: %s", a.log()), a.stop())
+	case <-time.After(starting):
+		return nil, errors.Join(fmt.Errorf("the agent does not start; it says: %s", a.log()), a.stop())
 	}
 	return a, nil
 }
@@ -87,6 +92,10 @@ func detach(path string) error {
 	}
 	return agent.Detach(context.Background(), cfg)
 }
+
+// starting is how long an agent may take to begin: the kernel looks at its
+// programs for seconds, longer where it has other work.
+const starting = time.Minute
 
 // next waits for the next revision.
 func (a *runningAgent) next(within time.Duration) (applied, error) {

@@ -24,7 +24,7 @@ const (
 // estate is a policy directory and the configurations of both hosts' agents.
 type estate struct {
 	dir  string
-	wire string
+	wire string // the server's socket; empty means nobody is told
 }
 
 func serviceName(i int) string { return fmt.Sprintf("service-%03d", i) }
@@ -39,7 +39,7 @@ func newEstate(p *place, wire string) (*estate, error) {
 	}
 	var b strings.Builder
 	b.WriteString("apiVersion: firebreak.dev/v1alpha1\nkind: Estate\nmetadata: {name: bench}\nspec:\n  inventory:\n  - {file: inventory.yaml}\n  networks: [10.96.0.0/13]\n")
-	for _, zone := range []string{"services", "hosts"} {
+	for _, zone := range []string{"services", "unassigned"} {
 		sel := ""
 		if zone == "services" {
 			sel = "\n  select: tier=services"
@@ -112,11 +112,15 @@ func (x *estate) config(p *place, e *end) (string, error) {
 		}
 		groups = append(groups, group{path, serviceName(i) + "-1"})
 	}
-	text, err := json.Marshal(map[string]any{
+	cfg := map[string]any{
 		"name": e.host.Name(), "policy": filepath.Join(x.dir, "policy"), "cgroups": groups, "cgroupRoot": e.host.Cgroup(),
-		"namespaces": []string{e.host.NamespacePath()}, "zone": "hosts", "state": filepath.Join(x.dir, "state-"+e.host.Name()),
-		"pins": p.pins(e), "wire": x.wire,
-	})
+		"namespaces": []string{e.host.NamespacePath()}, "zone": "unassigned", "state": filepath.Join(x.dir, "state-"+e.host.Name()),
+		"pins": p.pins(e),
+	}
+	if x.wire != "" {
+		cfg["wire"] = x.wire
+	}
+	text, err := json.Marshal(cfg)
 	if err != nil {
 		return "", err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"time"
 
@@ -34,12 +33,10 @@ func (e eventRun) text() string {
 	return s
 }
 
-// tally counts events of conversations with a port.
+// tally counts events of conversations with the port that is flooded.
 type tally struct {
 	mu   sync.Mutex
-	seen int
 	lags []time.Duration
-	last time.Time
 }
 
 func (t *tally) take(_ int, batch []layout.Event) {
@@ -48,30 +45,34 @@ func (t *tally) take(_ int, batch []layout.Event) {
 	defer t.mu.Unlock()
 	for i := range batch {
 		if batch[i].DstPort == portFlood && batch[i].Verdict == flow.Forwarded {
-			t.seen++
 			t.lags = append(t.lags, time.Duration(now-int64(batch[i].Time)))
 		}
 	}
-	t.last = time.Now()
 }
 
 func (t *tally) count() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.seen
+	return len(t.lags)
 }
 
 // events measures whether all events arrive, and how soon, with 10,000 rules.
-func (r *results) events(ctx context.Context) error {
+func (r *results) events(ctx context.Context) (err error) {
 	if !r.set.wants(partEvents) {
 		return nil
 	}
+	t := &tally{}
+	en, err := r.place.enforce(large, t.take)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.place.release(en)) }()
 	for _, rate := range []int{calmRate, r.set.Rate} {
 		if ctx.Err() != nil {
 			return nil
 		}
 		r.set.say("events at %d connections/s", rate)
-		run, err := r.eventsAt(rate)
+		run, err := r.eventsAt(en, t, rate)
 		if err != nil {
 			return fmt.Errorf("events at %d connections/s: %w", rate, err)
 		}
@@ -80,14 +81,15 @@ func (r *results) events(ctx context.Context) error {
 	return nil
 }
 
-func (r *results) eventsAt(rate int) (run eventRun, err error) {
+func (r *results) eventsAt(en *enforcement, t *tally, rate int) (run eventRun, err error) {
 	long := 6 * r.set.RoundTime
-	t := &tally{lags: make([]time.Duration, 0, int(2*long.Seconds()*float64(rate))+1000)}
-	en, err := r.place.enforce(large, t.take)
+	t.mu.Lock()
+	t.lags = make([]time.Duration, 0, int(2*long.Seconds()*float64(rate))+1000)
+	t.mu.Unlock()
+	before, err := en.lost()
 	if err != nil {
 		return run, err
 	}
-	defer func() { err = errors.Join(err, r.place.release(en)) }()
 	a, err := r.place.caller.ask(order{Do: "flood", To: at(serverAddr, portFlood), For: long, Rate: rate})
 	if err != nil {
 		return run, err
@@ -99,14 +101,17 @@ func (r *results) eventsAt(rate int) (run eventRun, err error) {
 	for deadline := time.Now().Add(time.Second); t.count() < 2*a.Requests && time.Now().Before(deadline); {
 		time.Sleep(5 * time.Millisecond)
 	}
-	run = eventRun{Rate: rate, Reached: float64(a.Requests) / a.Elapsed.Seconds(), Connections: a.Requests, Seen: t.count()}
-	if run.Lost, err = en.lost(); err != nil {
+	lost, err := en.lost()
+	if err != nil {
 		return run, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	run.Lag = spreadOf(t.lags)
-	if missing := 2*a.Requests - run.Seen - int(min(run.Lost, math.MaxInt32)); missing > 0 {
+	run = eventRun{
+		Rate: rate, Reached: float64(a.Requests) / a.Elapsed.Seconds(), Connections: a.Requests,
+		Seen: len(t.lags), Lost: lost - before, Lag: spreadOf(t.lags),
+	}
+	if missing := 2*a.Requests - run.Seen - int(run.Lost); missing != 0 {
 		return run, fmt.Errorf("%d events are neither seen nor counted as lost", missing)
 	}
 	return run, nil

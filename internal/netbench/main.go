@@ -111,7 +111,7 @@ func measure(ctx context.Context, s settings) (r *results, err error) {
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
 	r = &results{Machine: thisMachine(), Settings: s.text(), place: p, set: s}
-	for _, part := range []func(context.Context) error{r.traffic, r.events, r.page, r.change} {
+	for _, part := range []func(context.Context) error{r.traffic, r.events, r.page, r.change, r.files} {
 		if err := part(ctx); err != nil {
 			return nil, err
 		}

@@ -24,6 +24,7 @@ type place struct {
 	caller         *child // the client's process
 	second         *child // another one, for what must go on meanwhile
 	servers        []*child
+	enforced       *enforcement // what switchTo has put in force; nil if it is not ours
 }
 
 // end is one of the two hosts.
@@ -128,7 +129,7 @@ func (p *place) people() error {
 
 // close ends every process and removes everything.
 func (p *place) close() error {
-	var errs []error
+	errs := []error{p.release(p.enforced)}
 	for _, c := range append(p.servers, p.caller, p.second) {
 		if c != nil {
 			errs = append(errs, c.stop())

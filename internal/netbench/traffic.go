@@ -85,19 +85,17 @@ func (r *results) traffic(ctx context.Context) error {
 		}
 		slices.Reverse(names)
 	}
-	return nil
+	return r.place.switchTo(variantNone)
 }
 
 // turn is a variant's turn at every measurement.
-func (r *results) turn(round int, name string, all []comparison) (err error) {
+func (r *results) turn(round int, name string, all []comparison) error {
 	if !slices.ContainsFunc(all, func(c comparison) bool { return slices.Contains(c.variants, name) }) {
 		return nil
 	}
-	off, err := r.place.switchTo(name)
-	if err != nil {
+	if err := r.place.switchTo(name); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, off()) }()
 	if err := r.place.prove(name, name != variantNone); err != nil {
 		return err
 	}
@@ -116,20 +114,25 @@ func (r *results) turn(round int, name string, all []comparison) (err error) {
 	return nil
 }
 
-// switchTo puts a variant in force; off takes it out again.
-func (p *place) switchTo(name string) (off func() error, err error) {
-	switch name {
-	case variantNone:
-		return func() error { return nil }, nil
-	case variantNFT:
-		return p.nftOff, p.nftOn(large)
+// switchTo puts a variant in force instead of the one before. From one size of
+// Firebreak to another only the policy changes: programs take seconds to load.
+func (p *place) switchTo(name string) error {
+	rules, ours := map[string]ruleset{variantSmall: small, variantLarge: large}[name]
+	if ours && p.enforced != nil {
+		return p.apply(p.enforced, rules)
 	}
-	rules := large
-	if name == variantSmall {
-		rules = small
+	err := errors.Join(p.release(p.enforced), p.nftOff())
+	p.enforced = nil
+	if err != nil {
+		return err
 	}
-	en, err := p.enforce(rules, nil)
-	return func() error { return p.release(en) }, err
+	switch {
+	case ours:
+		p.enforced, err = p.enforce(rules, nil)
+	case name == variantNFT:
+		err = p.nftOn(large)
+	}
+	return err
 }
 
 func (p *place) sample(o order) (s sample, err error) {
