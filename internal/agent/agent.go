@@ -74,7 +74,7 @@ func (r *Refused) Error() string {
 // if it cannot start, and then has changed nothing; what an earlier agent put
 // in force stays in force.
 func Run(ctx context.Context, o Options) error {
-	a := &agent{opts: o, sys: o.System, path: o.Config}
+	a := &agent{opts: o, sys: o.System, path: o.Config, endings: make(chan struct{}, 1)}
 	if a.sys == nil {
 		a.sys = thisMachine()
 	}
@@ -103,9 +103,11 @@ type agent struct {
 	server       string // what was last logged about it
 	attributor   attributor
 	lags         lags
+	endings      chan struct{} // the kernel refused a conversation in its midst: tell its process
 	current      *candidate
 	complaint    string // why the newest reading was refused, in full
 	watcher      *watcher
+	unguarded    string // why new interfaces could not be guarded
 	statusBroken string // why the status file could not be written
 
 	logMu sync.Mutex
@@ -305,8 +307,16 @@ func (a *agent) events(batch []layout.Event) {
 		return
 	}
 	flows := make([]flow.Flow, len(batch))
+	ended := false
 	for i := range batch {
 		flows[i] = a.attributor.flow(&batch[i])
+		ended = ended || batch[i].Reason == flow.Ended
+	}
+	if ended {
+		select {
+		case a.endings <- struct{}{}:
+		default: // somebody will look anyway
+		}
 	}
 	now := time.Now()
 	for i := range flows {

@@ -171,6 +171,8 @@ func (k *fakeKernel) Attach() error {
 	return nil
 }
 
+func (k *fakeKernel) Guard() error { return nil }
+
 func (k *fakeKernel) EndWithdrawn(context.Context) (int, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

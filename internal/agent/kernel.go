@@ -16,6 +16,9 @@ type Kernel interface {
 	Apply(*layout.Tables) (Applied, error)
 	// Attach makes the kernel enforce; it may be repeated.
 	Attach() error
+	// Guard does for interfaces that have appeared since what Attach did for
+	// the others.
+	Guard() error
 	// EndWithdrawn ends the conversations that the revision in force does not
 	// permit any more, and returns how many.
 	EndWithdrawn(context.Context) (int, error)

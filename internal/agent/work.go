@@ -54,7 +54,11 @@ func (a *agent) work(ctx context.Context) error {
 			a.reload(ctx)
 		case <-a.opts.Reload:
 			a.reload(ctx)
+		case <-a.endings:
+			a.endWithdrawn(ctx)
+			continue
 		case <-ticks.C:
+			a.guard()
 			a.noteServer()
 			if a.cgroupsChanged() {
 				a.reload(ctx)
@@ -62,6 +66,18 @@ func (a *agent) work(ctx context.Context) error {
 		}
 		a.report(ctx)
 	}
+}
+
+// guard looks after new interfaces. A failure is logged once.
+func (a *agent) guard() {
+	why := ""
+	if err := a.kernel.Guard(); err != nil {
+		why = err.Error()
+	}
+	if why != "" && why != a.unguarded {
+		a.logf("packet sockets may go around at a new interface: %s", why)
+	}
+	a.unguarded = why
 }
 
 // waitBriefly waits for the reader of events, but not for ever: if it waits in

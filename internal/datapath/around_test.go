@@ -452,3 +452,29 @@ func TestTimeWait(t *testing.T) {
 		t.Error("TIME_WAIT answered for a conversation that is not permitted")
 	}
 }
+
+// An interface that appears later is guarded too.
+func TestLaterInterfaces(t *testing.T) {
+	r := newRig(t)
+	d := r.open(r.web)
+	r.apply(d, r.tables(r.web, true))
+	if err := d.Attach(); err != nil {
+		t.Fatal(err)
+	}
+	r.ip("link", "add", "late0", "type", "veth", "peer", "name", "late1")
+	r.ip("link", "set", "late0", "up")
+	r.ip("link", "set", "late1", "up")
+	if err := d.Guard(); err != nil {
+		t.Fatal(err)
+	}
+	before, err := guardDrops(d.spaces[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := []byte{2, 0, 0, 0, 0, 9}
+	run(t, r.web, r.webCg, "frame", "late0", "1", hexOf(frameBytes(nobody, nobody, udpPacket(at(web4, 1), at(app4, 2)))))
+	after, err := guardDrops(d.spaces[0])
+	if err != nil || after != before+1 {
+		t.Errorf("the guard counted %d drops, then %d (%v)", before, after, err)
+	}
+}

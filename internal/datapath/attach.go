@@ -22,8 +22,7 @@ var hookPriorities = [2]int32{50, 51}
 const netfilterDefrag link.NetfilterAttachFlags = 1
 
 // Attach attaches the programs, or replaces those that an earlier process left
-// without a moment in which none is there. It is idempotent: called again it
-// also guards interfaces that have appeared. Call it after the first Apply.
+// without a moment in which none is there. It is idempotent. Call it after the first Apply.
 func (d *Datapath) Attach() error {
 	if d.Revision() == 0 {
 		return errors.New("attach: no revision has been applied yet")
@@ -37,6 +36,12 @@ func (d *Datapath) Attach() error {
 		}
 		d.attached = true
 	}
+	return d.Guard()
+}
+
+// Guard keeps packet sockets from going around at every interface that is
+// there now. Attach does so too; interfaces come later as well.
+func (d *Datapath) Guard() error {
 	for i := range d.spaces {
 		if err := d.spaces[i].guard(d.opts.Interfaces); err != nil {
 			return err

@@ -2,8 +2,8 @@
 // programs that enforce it, and reads back what they saw. Programs and maps
 // are pinned: they outlive the process, and the next one takes them over.
 //
-// A Datapath is safe for use by several goroutines, except that Apply, Attach
-// and Close must not overlap with themselves or each other.
+// A Datapath is safe for use by several goroutines, except that Apply, Attach,
+// Guard and Close must not overlap with themselves or each other.
 package datapath
 
 import (
