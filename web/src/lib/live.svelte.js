@@ -49,7 +49,6 @@ class Live {
     if (p.reset) {
       this.edges = new Map();
       this.bins = Object.assign(new BinRing(), p.ring);
-      if (this.picked) this.picked = new BinRing();
       this.flows = [];
       this.recorded = p.recorded;
       this.unheld = false;
@@ -67,6 +66,7 @@ class Live {
     if (this.picked) fill(this.picked, p.picked);
     if (p.flows) this.#flows(p.flows);
     if (p.reset || p.bins) this.binsVersion++;
+    if (p.reset && this.#pick) this.setPick(this.#pick); // what was kept of it belonged to another stream
   }
 
   #edges(list) {

@@ -12,7 +12,7 @@ const NARROW = [108, 36];
 const ROOMY = { height: 42, gap: 20 };
 const DENSE = { height: 26, gap: 14 };
 const CLOSED_HEIGHT = 64;
-const MOST_GAP = 168; // between boxes, however large the screen
+const MOST_GAP = 232; // between boxes, however large the screen
 
 /**
  * Lays out zones [{name, items: [name], closed}] in the given width and height.
