@@ -14,7 +14,7 @@ import (
 
 // parties finds what an endpoint on the command line means: workload:NAME,
 // service:NAME, zone:NAME, external:NAME, ip:ADDRESS, world, or the bare name
-// of something if only one thing has it. end is how a rule would say it; it is
+// of something if only one thing has it, or all that have it mean the same. end is how a rule would say it; it is
 // ByNothing for the world.
 func (l *loaded) parties(flag, text string) (end lang.Endpoint, found []semantics.Party, err error) {
 	if text == "world" {
@@ -113,8 +113,34 @@ func (l *loaded) bare(flag, name string) (lang.Endpoint, error) {
 		}
 		return lang.Endpoint{}, misusef("%s: nothing is called %q%s", flag, name, didYouMean("", name, append(all, "world")))
 	default:
+		if end, ok := l.alike(kinds, name); ok {
+			return end, nil
+		}
 		return lang.Endpoint{}, misusef("%s: %q is the name of more than one thing: write %s:%s", flag, name, strings.Join(kinds, ":"+name+" or "), name)
 	}
+}
+
+// alike finds that a name means the same workloads whichever kind of thing is
+// meant, as with a service that is named after its only workload. The service
+// is then what is meant: it knows its ports.
+func (l *loaded) alike(kinds []string, name string) (lang.Endpoint, bool) {
+	var first []string
+	for i, kind := range kinds {
+		var owners []string
+		for _, p := range l.eval.Parties(lang.Endpoint{Kind: endKinds[kind], Name: name}) {
+			owners = append(owners, p.Name())
+		}
+		slices.Sort(owners)
+		if len(owners) == 0 || (i > 0 && !slices.Equal(owners, first)) {
+			return lang.Endpoint{}, false
+		}
+		first = owners
+	}
+	kind := kinds[0]
+	if slices.Contains(kinds, "service") {
+		kind = "service"
+	}
+	return lang.Endpoint{Kind: endKinds[kind], Name: name}, true
 }
 
 // parsePort reads 5432/TCP, 8000-8080/TCP, icmp, other, or the name of a port.
