@@ -105,6 +105,7 @@ func TestEveryRuleCanFail(t *testing.T) {
 		"a hidden method":              {"internal/agent/a.go", "// D.\npackage agent\ntype t int\nfunc (t) Run() {}", ""},
 		"a constant without doc":       {"internal/agent/a.go", "// D.\npackage agent\nconst A = 1", "A has no doc comment"},
 		"a group with doc":             {"internal/agent/a.go", "// D.\npackage agent\n// The numbers.\nconst (\nA = 1\nB = 2\n)", ""},
+		"an interface that closes":     {"internal/agent/a.go", "// D.\npackage agent\ntype i interface { A(); B(); C(); D(); E(); Close() error }", ""},
 		"a test is exempt":             {"internal/lang/a_test.go", "package lang\nimport _ \"os\"", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -167,12 +167,23 @@ func noInit(p *Package) []Finding {
 // maxMethods is what an interface may ask of whoever implements it.
 const maxMethods = 5
 
-// smallInterfaces: an interface has at most five methods of its own.
+// smallInterfaces: an interface has at most five methods of its own. Close is
+// not counted: it asks for nothing but an end.
 func smallInterfaces(p *Package) []Finding {
 	var found []Finding
 	p.eachFile(func(n ast.Node) {
-		if i, ok := n.(*ast.InterfaceType); ok && i.Methods.NumFields() > maxMethods {
-			found = append(found, p.find(i.Pos(), "%s has an interface with %d methods; the most is %d", p.Path, i.Methods.NumFields(), maxMethods))
+		i, ok := n.(*ast.InterfaceType)
+		if !ok {
+			return
+		}
+		methods := i.Methods.NumFields()
+		for _, m := range i.Methods.List {
+			if len(m.Names) == 1 && m.Names[0].Name == "Close" {
+				methods--
+			}
+		}
+		if methods > maxMethods {
+			found = append(found, p.find(i.Pos(), "%s has an interface with %d methods; the most is %d", p.Path, methods, maxMethods))
 		}
 	})
 	return found
