@@ -20,6 +20,8 @@ type changeRun struct {
 	Judged      int // events checked
 	Mixed       int // with numbers of both editions, or refused
 	Example     string
+
+	first uint32 // the revision before all changes
 }
 
 func (c *changeRun) text() string {
@@ -33,22 +35,24 @@ func (c *changeRun) text() string {
 // change replaces a policy of 10,000 rules by one that says the same with
 // other numbers for everything, again and again, while connections are opened
 // and one goes on. Half of each would refuse, or have numbers of both.
-func (r *results) change(ctx context.Context) (err error) {
+func (r *results) change(ctx context.Context) error {
 	if !r.set.wants(partChange) {
 		return nil
 	}
 	r.set.say("changes with packets flowing")
 	c := &changeRun{}
 	var mu sync.Mutex
-	en, err := r.place.enforce(large, func(_ int, batch []layout.Event) {
+	if err := r.place.switchTo(variantLarge); err != nil {
+		return err
+	}
+	en := r.place.enforced
+	c.first = uint32(en.dps[0].Revision())
+	en.tell(func(batch []layout.Event) {
 		mu.Lock()
 		defer mu.Unlock()
 		c.check(batch)
 	})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.place.release(en)) }()
+	defer en.tell(nil)
 	long := 6 * r.set.RoundTime
 	var talk sync.WaitGroup
 	var errs [2]error
@@ -88,9 +92,9 @@ func (r *results) flips(ctx context.Context, en *enforcement, long time.Duration
 		}
 	}
 	end := time.Now().Add(long - 2*warmUp)
-	for n := 1; time.Now().Before(end) && ctx.Err() == nil; n++ {
+	for time.Now().Before(end) && ctx.Err() == nil {
 		for i, d := range en.dps {
-			a, err := d.Apply(tables[n%editions][i]) // as editionOf says
+			a, err := d.Apply(tables[editionAt(d.Revision()+1)][i])
 			if err != nil {
 				return fills, flips, err
 			}
@@ -100,13 +104,10 @@ func (r *results) flips(ctx context.Context, en *enforcement, long time.Duration
 	return fills, flips, nil
 }
 
-// editionOf is the ruleset that a revision is. There are three editions,
-// because the slot that a change fills holds what was in force two changes
-// ago: so every entry of it is replaced.
-func (r ruleset) editionOf(revision uint32) ruleset {
-	r.edition = (revision - 1) % editions
-	return r
-}
+// editionAt is the edition that a revision is made of while policies change.
+// There are three, because the slot that a change fills holds what was in force
+// two changes ago: so every entry of it is replaced.
+func editionAt[N uint32 | uint64](revision N) N { return revision % editions }
 
 const editions = 3
 
@@ -126,7 +127,11 @@ func (c *changeRun) check(batch []layout.Event) {
 			continue
 		}
 		c.Judged++
-		if !large.editionOf(e.Revision).made(e) {
+		rules := large
+		if e.Revision > c.first {
+			rules.edition = editionAt(e.Revision)
+		}
+		if !rules.made(e) {
 			c.Mixed++
 			c.Example = fmt.Sprintf("revision %d, local %d, peer %d, rule %d, %s", e.Revision, e.Local, e.Peer, e.Rule, e.Verdict)
 		}

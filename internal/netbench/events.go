@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -39,7 +38,7 @@ type tally struct {
 	lags []time.Duration
 }
 
-func (t *tally) take(_ int, batch []layout.Event) {
+func (t *tally) take(batch []layout.Event) {
 	now := monotonic()
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -57,22 +56,22 @@ func (t *tally) count() int {
 }
 
 // events measures whether all events arrive, and how soon, with 10,000 rules.
-func (r *results) events(ctx context.Context) (err error) {
+func (r *results) events(ctx context.Context) error {
 	if !r.set.wants(partEvents) {
 		return nil
 	}
 	t := &tally{}
-	en, err := r.place.enforce(large, t.take)
-	if err != nil {
+	if err := r.place.switchTo(variantLarge); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.place.release(en)) }()
+	r.place.enforced.tell(t.take)
+	defer r.place.enforced.tell(nil)
 	for _, rate := range []int{calmRate, r.set.Rate} {
 		if ctx.Err() != nil {
 			return nil
 		}
 		r.set.say("events at %d connections/s", rate)
-		run, err := r.eventsAt(en, t, rate)
+		run, err := r.eventsAt(r.place.enforced, t, rate)
 		if err != nil {
 			return fmt.Errorf("events at %d connections/s: %w", rate, err)
 		}

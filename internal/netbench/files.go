@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -22,24 +21,12 @@ func (f fileRun) text() string {
 
 // files changes a policy of 10,000 rules in files, and waits each time until a
 // host's agent has read, checked, rendered and applied it.
-func (r *results) files(ctx context.Context) (err error) {
+func (r *results) files(ctx context.Context, x *estate, a *runningAgent) error {
 	if !r.set.wants(partChange) {
 		return nil
 	}
 	r.set.say("changes from file to kernel")
-	x, err := newEstate(r.place, "")
-	if err != nil {
-		return err
-	}
-	a, err := startAgent(r.place, x, r.place.client)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, a.stop()) }()
-	if err := a.attached(5 * time.Second); err != nil {
-		return err
-	}
-	turns := max(3, min(r.set.Rounds, 9))
+	turns := min(r.set.Rounds, 9)
 	for _, what := range []struct {
 		name  string
 		write func(n int) error

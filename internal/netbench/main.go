@@ -25,13 +25,13 @@ type settings struct {
 	Rounds    int
 	RoundTime time.Duration
 	Only      map[string]bool // parts to measure; empty means all
-	Rate      int             // connections per second of the part events
+	Rate      int             // connections per second of the parts events and page
 	Prefix    string          // of the lab
 	Progress  io.Writer
 }
 
 // The parts of a run, in order.
-var parts = []string{partRound, partSteady, partConnect, partBulk, partEvents, partPage, partChange}
+var parts = []string{partRound, partSteady, partConnect, partBulk, partEvents, partChange, partPage}
 
 func main() {
 	if name := os.Getenv(roleEnv); name != "" {
@@ -111,7 +111,7 @@ func measure(ctx context.Context, s settings) (r *results, err error) {
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
 	r = &results{Machine: thisMachine(), Settings: s.text(), place: p, set: s}
-	for _, part := range []func(context.Context) error{r.traffic, r.events, r.page, r.change, r.files} {
+	for _, part := range []func(context.Context) error{r.traffic, r.events, r.change, r.agents} {
 		if err := part(ctx); err != nil {
 			return nil, err
 		}

@@ -38,13 +38,17 @@ func (p pageRun) text() string {
 	return s
 }
 
-// page measures with agents at both ends, from files, and a server: from the
-// kernel's event to a subscriber who has read it off the stream.
-func (r *results) page(ctx context.Context) (err error) {
-	if !r.set.wants(partPage) {
+// agents measures with agents at both ends, from files, and a server: from the
+// kernel's event to a subscriber who has read it off the stream, and from a
+// change of the files to the kernel.
+func (r *results) agents(ctx context.Context) (err error) {
+	if !r.set.wants(partPage) && !r.set.wants(partChange) {
 		return nil
 	}
 	r.set.say("agents and server start")
+	if err := r.place.switchTo(variantNone); err != nil {
+		return err
+	}
 	server, stop, err := startServer(filepath.Join(r.place.dir, "wire.sock"))
 	if err != nil {
 		return err
@@ -54,16 +58,27 @@ func (r *results) page(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, e := range r.place.ends() {
-		a, err := startAgent(r.place, x, e)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, a.stop()) }()
-		if err := a.attached(5 * time.Second); err != nil {
-			return err
-		}
+	a, err := startAgent(r.place, x, r.place.client)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, a.stop()) }()
+	if err := r.page(ctx, server, x); err != nil {
+		return err
+	}
+	return r.files(ctx, x, a)
+}
+
+// page measures the way of events with an agent at the server's end as well.
+func (r *results) page(ctx context.Context, server *httpapi.Server, x *estate) (err error) {
+	if !r.set.wants(partPage) {
+		return nil
+	}
+	a, err := startAgent(r.place, x, r.place.server)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.stop()) }()
 	for _, rate := range []int{calmRate, r.set.Rate} {
 		if ctx.Err() != nil {
 			return nil

@@ -78,7 +78,7 @@ func (r *results) markdown(w io.Writer) error {
 		r.roundTable(d, partRound)
 	}
 	if r.set.wants(partSteady) {
-		d.line("The same at a steady 10,000 requests a second:\n")
+		d.line("The same at a steady 10,000 requests a second. A request that waits for the answer to the one before counts from when it was due:\n")
 		r.roundTable(d, partSteady)
 	}
 	if r.set.wants(partConnect) {
@@ -155,8 +155,8 @@ func (r *results) changeTable(d *document) {
 	d.line("## Changing the policy\n\nGoals, for a policy of 10,000 rules: flip below 1 ms, whole change below 50 ms, no packet under half a policy.\n")
 	d.head("what", "measured")
 	if c := r.Change; c != nil {
-		d.row("filling the idle slot, every entry replaced, packets flowing", c.Fill.text())
-		d.row("flip", c.Flip.text())
+		d.row("filling the idle slot, every entry replaced, packets flowing, p50 / p99", c.Fill.text())
+		d.row("flip, p50 / p99", c.Flip.text())
 	}
 	for _, f := range r.Files {
 		d.row("whole change, file to kernel, "+f.What, f.text())

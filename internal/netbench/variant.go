@@ -12,10 +12,20 @@ import (
 	"firebreak/internal/datapath/layout"
 )
 
-// enforcement is what the present variant has in the kernel.
+// enforcement is what there is of Firebreak in the kernel.
 type enforcement struct {
-	dps  []*datapath.Datapath // client, server
+	dps  []*datapath.Datapath // client's, server's
 	stop func()               // ends the readers
+
+	mu   sync.Mutex
+	each func(batch []layout.Event) // gets every event; nil means nobody does
+}
+
+// tell makes f get the events from now on.
+func (en *enforcement) tell(f func([]layout.Event)) {
+	en.mu.Lock()
+	defer en.mu.Unlock()
+	en.each = f
 }
 
 var (
@@ -29,24 +39,27 @@ func (p *place) options(e *end) datapath.Options {
 
 // enforce opens both ends with a ruleset, and reads events and bins as an agent
 // does.
-func (p *place) enforce(r ruleset, each func(int, []layout.Event)) (*enforcement, error) {
-	en := &enforcement{stop: func() {}}
-	for _, e := range p.ends() {
-		d, err := datapath.Open(p.options(e))
-		if err != nil {
-			return nil, errors.Join(err, p.release(en))
-		}
-		en.dps = append(en.dps, d)
+func (p *place) enforce(r ruleset) (*enforcement, error) {
+	en := &enforcement{stop: func() {}, dps: make([]*datapath.Datapath, len(p.ends()))}
+	var all sync.WaitGroup
+	errs := make([]error, len(p.ends()))
+	for i, e := range p.ends() {
+		all.Go(func() { en.dps[i], errs[i] = datapath.Open(p.options(e)) })
 	}
-	if err := p.apply(en, r); err != nil {
-		return nil, errors.Join(err, p.release(en))
+	all.Wait()
+	err := errors.Join(errs...)
+	if err == nil {
+		err = p.apply(en, r)
 	}
 	for _, d := range en.dps {
-		if err := d.Attach(); err != nil {
-			return nil, errors.Join(err, p.release(en))
+		if err == nil {
+			err = d.Attach()
 		}
 	}
-	en.read(each)
+	if err != nil {
+		return nil, errors.Join(err, p.release(en))
+	}
+	en.read()
 	return en, nil
 }
 
@@ -66,14 +79,16 @@ func (p *place) apply(en *enforcement, r ruleset) error {
 // binEvery is how often an agent reads the bins.
 const binEvery = 100 * time.Millisecond
 
-func (en *enforcement) read(each func(end int, batch []layout.Event)) {
+func (en *enforcement) read() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
-	for i, d := range en.dps {
+	for _, d := range en.dps {
 		all.Go(func() {
 			_ = d.Events(ctx, func(batch []layout.Event) { // ends with ctx
-				if each != nil {
-					each(i, batch)
+				en.mu.Lock()
+				defer en.mu.Unlock()
+				if en.each != nil {
+					en.each(batch)
 				}
 			})
 		})
@@ -113,7 +128,9 @@ func (p *place) release(en *enforcement) error {
 	en.stop()
 	var errs []error
 	for i, d := range en.dps {
-		errs = append(errs, d.Close(), datapath.Detach(p.options(p.ends()[i])))
+		if d != nil {
+			errs = append(errs, d.Close(), datapath.Detach(p.options(p.ends()[i])))
+		}
 	}
 	return errors.Join(errs...)
 }
