@@ -87,7 +87,7 @@ bpf-check:
 
 page-check: web/node_modules/.package-lock.json
 	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
-	(cd web && npm run --silent build -- --outDir "$$tmp/dist" --emptyOutDir --logLevel warn); \
+	(cd web && npm run --silent build -- --outDir "$$tmp/dist" --emptyOutDir --logLevel error); \
 	diff -rq web/dist "$$tmp/dist" || { echo "web/dist does not match web/src: run make generate and commit"; exit 1; }; \
 	echo "web/dist matches its source"
 
