@@ -3,6 +3,7 @@
 import { BinRing, isOf } from './bins.js';
 import { MAX_FLOWS } from './feed-state.js';
 import { matches, serverQuery } from './filter.js';
+import { refusal } from './sse.js';
 import { VERDICTS } from './words.js';
 
 class Live {
@@ -22,6 +23,7 @@ class Live {
   edgesVersion = $state(0);
   pairsVersion = $state(0); // only when an edge is new
   flowsVersion = $state(0);
+  flowsError = $state(''); // why earlier flows are missing
   now = $state(Date.now()); // the server's clock, four times a second
   edges = new Map();
   flows = []; // what the flows table wants, oldest first, bounded
@@ -31,6 +33,7 @@ class Live {
   #pick = null;
   #skew = 0; // server clock minus page clock
   #want = null;
+  #keep = MAX_FLOWS;
 
   /** The server's time now, to the millisecond. */
   serverNow() {
@@ -87,33 +90,36 @@ class Live {
     const again = new Map(list.filter((f) => f.id <= newest).map((f) => [f.id, f]));
     if (again.size) this.flows = this.flows.map((f) => again.get(f.id) ?? f).filter((f) => matches(this.#want, f));
     this.flows.push(...list.filter((f) => !again.has(f.id) && matches(this.#want, f)));
-    if (this.flows.length > MAX_FLOWS) this.flows = this.flows.slice(-MAX_FLOWS);
+    if (this.flows.length > this.#keep) this.flows = this.flows.slice(-this.#keep);
     this.flowsVersion++;
   }
 
   /**
    * Asks for the flows that meet the conditions, first those the server still
-   * has, then those to come. null asks for none.
+   * has, then those to come, and keeps the newest of them. null asks for none.
    */
-  async want(conditions) {
+  async want(conditions, keep = MAX_FLOWS) {
     this.#want = conditions;
+    this.#keep = keep;
+    this.flowsError = '';
     this.flows = [];
     this.flowsVersion++;
     worker.postMessage({ want: conditions });
     if (!conditions) return;
     const { query, whole } = serverQuery(conditions);
-    query.set('limit', String(whole ? MAX_FLOWS : 10_000));
+    query.set('limit', String(whole ? keep : 10_000));
     try {
       const answer = await fetch(`/api/v1/flows?${query}`);
-      if (!answer.ok) return;
+      if (!answer.ok) throw new Error(await refusal(answer));
       const body = await answer.json();
-      const old = (body.flows ?? body).filter((f) => matches(conditions, f)).slice(0, MAX_FLOWS).reverse();
+      const old = (body.flows ?? body).filter((f) => matches(conditions, f)).slice(0, keep).reverse();
       if (this.#want !== conditions) return;
       const has = new Set(old.map((f) => f.id));
-      this.flows = [...old, ...this.flows.filter((f) => !has.has(f.id))].slice(-MAX_FLOWS);
+      this.flows = [...old, ...this.flows.filter((f) => !has.has(f.id))].slice(-keep);
       this.flowsVersion++;
-    } catch {
-      // The link's own state says that the server cannot be reached.
+    } catch (err) {
+      // That the server cannot be reached is said by the state of the link.
+      if (this.#want === conditions && !(err instanceof TypeError)) this.flowsError = err.message;
     }
   }
 

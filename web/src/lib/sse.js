@@ -2,6 +2,15 @@
 // keep-alive comments, and without them a dead connection looks like a quiet
 // network.
 
+/** Why the server refused, in its own words where it gives any. */
+export async function refusal(answer) {
+  try {
+    return (await answer.json()).error || `the server answered ${answer.status}`;
+  } catch {
+    return `the server answered ${answer.status}`;
+  }
+}
+
 /** Splits a stream of text into events. Feed it chunks of any size. */
 export class EventParser {
   #parts = []; // the unfinished line, in pieces: a snapshot may be megabytes long
@@ -55,7 +64,7 @@ export async function readEvents(url, { emit, opened, signal, silenceMs = 40_000
   try {
     heard();
     const answer = await fetch(url, { headers: { accept: 'text/event-stream' }, cache: 'no-store', signal: stop.signal });
-    if (!answer.ok || !answer.body) throw new Error(`the server answered ${answer.status}`);
+    if (!answer.ok || !answer.body) throw new Error(await refusal(answer));
     opened();
     const parser = new EventParser();
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();

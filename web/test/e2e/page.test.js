@@ -77,6 +77,16 @@ test('empty states name the command', () =>
     await p.getByText('No agent has connected yet').waitFor();
   }));
 
+test('what the server refuses is said, with what still holds', () =>
+  onPage('demo', '/map', async (p) => {
+    await p.locator('[data-node="orders"]').waitFor();
+    await p.route('**/api/v1/flows?*', (r) => r.fulfill({ status: 500, json: { error: 'out of luck' } }));
+    await p.keyboard.press('g');
+    await p.keyboard.press('f');
+    await p.getByText('Earlier flows cannot be listed: out of luck. New ones appear here.').waitFor();
+    await p.locator('.flow').first().waitFor();
+  }, { errors: false }));
+
 test('names from the network are text and never markup', () =>
   onPage('idle', '/map', async (p, mock) => {
     await p.locator('[data-node="orders"]').waitFor();
@@ -88,7 +98,7 @@ test('names from the network are text and never markup', () =>
       flows: [{ time: at, host: evil, direction: 0, src: '203.0.113.1', dst: '10.0.0.1', srcPort: 0, dstPort: 1, protocol: 6, from: evil, to: 'orders', verdict: 'dropped', rule, toCome: 'dropped', toComeRule: rule, reason: evil, revision: 1 }],
     });
     await p.getByRole('complementary').getByRole('listitem').filter({ hasText: evil }).getByRole('button').click();
-    await p.getByRole('heading', { name: evil }).waitFor();
+    await p.getByRole('heading', { name: evil, level: 1 }).waitFor();
     assert.equal(await p.locator('img').count(), 0);
     assert.equal(await p.title(), 'Map · Firebreak');
   }));
