@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	binEvery    = 100 * time.Millisecond // the kernel keeps 640 ms of bins
+	binEvery    = 100 * time.Millisecond // the kernel keeps 320 ms of bins
 	statusEvery = time.Second
 )
 

@@ -14,19 +14,27 @@ const (
 	edgeBytes = 2 * 8 * layout.BinsPerEdge
 )
 
+// counters are packets, then bytes, of every bin of one shard of an edge.
+type counters [2 * layout.BinsPerEdge]uint64
+
 // binReader turns the kernel's ever-growing counters into what each tick
-// added. A bin of the ring serves every 64th tick and is never reset, so that
+// added. A bin of the ring serves every 32nd tick and is never reset, so that
 // no packet can be lost between two readings; read too late, several rounds
 // count as the newest.
 type binReader struct {
-	keys []layout.EdgeKey // by edge number; 0 is unused
-	seen [][2 * layout.BinsPerEdge]uint64
-	tick uint64 // of the last reading
-	buf  [edgeBytes]byte
+	shards int
+	keys   []layout.EdgeKey // by edge number; 0 is unused
+	seen   []counters       // by edge number and shard
+	now    []counters       // of the edge being read, by shard
+	tick   uint64           // of the last reading
+	buf    []byte
 }
 
 // open takes today's counters as the starting point.
 func (b *binReader) open(d *Datapath) error {
+	b.shards = int(shards())
+	b.now = make([]counters, b.shards)
+	b.buf = make([]byte, b.shards*edgeBytes)
 	b.tick = monotonicNS() / tickNS
 	return b.grow(d)
 }
@@ -53,7 +61,7 @@ func (b *binReader) grow(d *Datapath) error {
 		return nil
 	}
 	b.keys = append(b.keys, make([]layout.EdgeKey, n-len(b.keys))...)
-	b.seen = append(b.seen, make([][2 * layout.BinsPerEdge]uint64, n-len(b.seen))...)
+	b.seen = append(b.seen, make([]counters, n*b.shards-len(b.seen))...)
 	var k edgeKey
 	var id uint32
 	it := d.objs.EdgeIds.Iterate()
@@ -65,29 +73,29 @@ func (b *binReader) grow(d *Datapath) error {
 	if err := it.Err(); err != nil {
 		return fmt.Errorf("read the edges: %w", err)
 	}
-	if !first {
-		return nil
-	}
-	for id := 1; id < n; id++ {
+	for id := 1; first && id < n; id++ {
 		if err := b.read(d, id); err != nil {
 			return err
 		}
-		for i := range b.seen[id] {
-			b.seen[id][i] = binary.NativeEndian.Uint64(b.buf[8*i:])
-		}
+		copy(b.seen[id*b.shards:], b.now)
 	}
 	return nil
 }
 
 func (b *binReader) read(d *Datapath, id int) error {
-	if _, err := d.edges.ReadAt(b.buf[:], int64(id)*edgeBytes); err != nil {
+	if _, err := d.edges.ReadAt(b.buf, int64(id*b.shards)*edgeBytes); err != nil {
 		return fmt.Errorf("read the counters of edge %d: %w", id, err)
+	}
+	for s := range b.now {
+		for i := range b.now[s] {
+			b.now[s][i] = binary.NativeEndian.Uint64(b.buf[s*edgeBytes+8*i:])
+		}
 	}
 	return nil
 }
 
 // Bins calls f with what every edge carried since the last call, in no order.
-// Called at least every 600 ms it gives each tick its own; later, what belongs
+// Called at least every 300 ms it gives each tick its own; later, what belongs
 // to older ticks is counted with newer ones, never lost. The current tick may
 // be told again with what it gained.
 func (d *Datapath) Bins(f func(layout.Bin)) error {
@@ -114,17 +122,17 @@ func (d *Datapath) Bins(f func(layout.Bin)) error {
 	return nil
 }
 
+// take tells what a tick added to an edge, over all shards.
 func (b *binReader) take(id int, tick uint64, f func(layout.Bin)) {
 	i := int(tick % layout.BinsPerEdge)
-	packets := binary.NativeEndian.Uint64(b.buf[8*i:])
-	bytes := binary.NativeEndian.Uint64(b.buf[8*(layout.BinsPerEdge+i):])
-	seen := &b.seen[id]
-	if packets == seen[i] && bytes == seen[layout.BinsPerEdge+i] {
-		return
+	bin := layout.Bin{Edge: b.keys[id], Tick: tick}
+	for s := range b.now {
+		now, seen := &b.now[s], &b.seen[id*b.shards+s]
+		bin.Packets += now[i] - seen[i]
+		bin.Bytes += now[layout.BinsPerEdge+i] - seen[layout.BinsPerEdge+i]
+		seen[i], seen[layout.BinsPerEdge+i] = now[i], now[layout.BinsPerEdge+i]
 	}
-	f(layout.Bin{
-		Edge: b.keys[id], Tick: tick,
-		Packets: packets - seen[i], Bytes: bytes - seen[layout.BinsPerEdge+i],
-	})
-	seen[i], seen[layout.BinsPerEdge+i] = packets, bytes
+	if bin.Packets > 0 || bin.Bytes > 0 {
+		f(bin)
+	}
 }

@@ -97,7 +97,8 @@ func (d *Datapath) open() error {
 	if d.control, err = unix.Mmap(d.objs.Control.FD(), 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
 		return fmt.Errorf("map the revision: %w", err)
 	}
-	d.revision = atomic.LoadUint64(d.word())
+	d.revision = atomic.LoadUint64(&d.word()[0])
+	atomic.StoreUint64(&d.word()[1], uint64(shards()))
 	if d.edges, err = d.objs.Edges.Memory(); err != nil {
 		return fmt.Errorf("map the edge counters: %w", err)
 	}
@@ -116,6 +117,7 @@ func (d *Datapath) load() error {
 	for _, m := range spec.Maps {
 		m.Pinning = ebpf.PinByName
 	}
+	spec.Maps["edges"].MaxEntries = layout.MaxEdges * shards()
 	if d.opts.Events > 0 {
 		spec.Maps["events"].MaxEntries = uint32(d.opts.Events)
 	}
@@ -148,9 +150,21 @@ func (d *Datapath) mapDir() string {
 
 func (d *Datapath) linkDir() string { return filepath.Join(d.opts.Pins, "links") }
 
-// word is the revision that packets read. It is written by one atomic store,
-// which a map update is not.
-func (d *Datapath) word() *uint64 { return (*uint64)(unsafe.Pointer(unsafe.SliceData(d.control))) }
+// word is struct control: the revision that packets read, and the number of
+// shards. It is written by atomic stores, which a map update is not.
+func (d *Datapath) word() *[2]uint64 {
+	return (*[2]uint64)(unsafe.Pointer(unsafe.SliceData(d.control)))
+}
+
+// shards is how many copies of the counters there are: one for each processor,
+// up to a limit that bounds their memory.
+func shards() uint32 {
+	n := uint32(1)
+	for n < layout.MaxShards && n < uint32(ebpf.MustPossibleCPU()) {
+		n *= 2
+	}
+	return n
+}
 
 // Revision is the one in force; 0 before the first Apply. It survives
 // restarts.

@@ -65,11 +65,11 @@ func ReadState(pins string) (Stats, error) {
 		defer opened.Close()
 		*into = opened
 	}
-	var revision uint64
-	if err := m.Control.Lookup(uint32(0), &revision); err != nil {
+	var control [2]uint64
+	if err := m.Control.Lookup(uint32(0), &control); err != nil {
 		return Stats{}, fmt.Errorf("read the revision: %w", err)
 	}
-	s, err := statsOf(&m, revision)
+	s, err := statsOf(&m, control[0])
 	if err == nil {
 		s.Programs = countLinks(filepath.Join(pins, "links"))
 	}

@@ -225,11 +225,12 @@ static __noinline bool error_belongs(struct bpf_dynptr *d, __u32 l4, __u64 netns
 	struct conn_key key;
 	__u32 inner_l4 = 0;
 	__u32 at = l4 + 8, rest;
-	__u8 hops, buf, *first = bpf_dynptr_slice(d, at, &buf, sizeof(buf));
-	if (!first)
+	__u8 hops;
+	struct v4 hbuf, *h = bpf_dynptr_slice(d, at, &hbuf, sizeof(hbuf));
+	if (!h)
 		return false;
-	int why = *first >> 4 == 4 ? parse_v4(d, at, &inner_l4, &rest, &in)
-				   : parse_v6(d, at, &inner_l4, &rest, &hops, &in);
+	int why = h->vihl >> 4 == 4 ? parse_v4(h, at, &inner_l4, &rest, &in)
+				    : parse_v6(d, at, &inner_l4, &rest, &hops, &in);
 	if (why)
 		return false;
 	struct icmp lbuf, *l = bpf_dynptr_slice(d, inner_l4, &lbuf, sizeof(lbuf));

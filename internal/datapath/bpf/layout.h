@@ -42,11 +42,12 @@
 #define MAX_CGROUPS 4096
 #define MAX_POLICY 262144
 #define MAX_EDGES 8192
-#define BINS 64
+#define BINS 32
 #define TICK_NS 10000000ULL
 
 struct control {
 	__u64 revision; /* 0: none yet. Bit 0 selects the slot of every map. */
+	__u64 shards;   /* of the counters of an edge; a power of two */
 };
 
 struct slot {
@@ -148,7 +149,8 @@ struct edge_key {
 	__u16 unused;
 };
 
-/* A ring of 10 ms bins that are never reset: a reader takes differences, so
+/* One shard of an edge's counters: processors that share a conversation would
+ * otherwise take the cache line from each other at every packet. A ring of 10 ms bins that are never reset: a reader takes differences, so
  * that nothing can be lost to a race between resetting and adding. */
 struct edge {
 	__u64 packets[BINS];

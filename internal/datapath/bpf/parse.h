@@ -107,9 +107,8 @@ static __always_inline int parse_l4(struct bpf_dynptr *d, __u32 off, __u32 rest,
 	return 0;
 }
 
-static __always_inline int parse_v4(struct bpf_dynptr *d, __u32 at, __u32 *l4, __u32 *rest, struct packet *p)
+static __always_inline int parse_v4(struct v4 *h, __u32 at, __u32 *l4, __u32 *rest, struct packet *p)
 {
-	struct v4 buf, *h = bpf_dynptr_slice(d, at, &buf, sizeof(buf));
 	if (!h || h->vihl >> 4 != 4 || (h->vihl & 15) < 5)
 		return REASON_MALFORMED;
 	__builtin_memcpy(p->src, h->src, 4);
@@ -186,27 +185,22 @@ static __always_inline bool is_link(struct bpf_dynptr *d, __u32 l4, __u8 hops, s
 	return ((i->type >= 130 && i->type <= 132) || i->type == 143) && hops == 1 && p->dst[0] == 0xff;
 }
 
-/* Reads the packet at offset `at`. Returns 0 or the reason for refusing; the
+/* Reads the packet from its first header on. Returns 0 or the reason for refusing; the
  * addresses are set wherever they could be read. */
-static __always_inline int parse_at(struct bpf_dynptr *d, __u32 at, __u8 version, __u32 *l4, struct packet *p)
+static __noinline int parse(struct bpf_dynptr *d, __u32 *l4, struct packet *p)
 {
 	__u8 hops = 0;
 	__u32 rest = 0;
-	int why = version == 4 ? parse_v4(d, at, l4, &rest, p) : parse_v6(d, at, l4, &rest, &hops, p);
+	struct v4 buf, *h = bpf_dynptr_slice(d, 0, &buf, sizeof(buf));
+	if (!h)
+		return REASON_MALFORMED;
+	int why = h->vihl >> 4 == 4 ? parse_v4(h, 0, l4, &rest, p) : parse_v6(d, 0, l4, &rest, &hops, p);
 	if (why)
 		return why;
 	why = parse_l4(d, *l4, rest, p);
 	if (!why && is_link(d, *l4, hops, p))
 		p->kind = KIND_LINK;
 	return why;
-}
-
-static __noinline int parse(struct bpf_dynptr *d, __u32 *l4, struct packet *p)
-{
-	__u8 buf, *first = bpf_dynptr_slice(d, 0, &buf, sizeof(buf));
-	if (!first)
-		return REASON_MALFORMED;
-	return parse_at(d, 0, *first >> 4, l4, p);
 }
 
 #endif

@@ -29,7 +29,12 @@ static __noinline __u32 edge_of(struct edge_key *key)
 
 static __always_inline void count_edge(__u32 id, __u64 now, __u32 len)
 {
-	struct edge *e = bpf_map_lookup_elem(&edges, &id);
+	__u32 zero = 0;
+	struct control *ctl = bpf_map_lookup_elem(&control, &zero);
+	if (!ctl)
+		return;
+	__u32 at = id * ctl->shards + (bpf_get_smp_processor_id() & (ctl->shards - 1));
+	struct edge *e = bpf_map_lookup_elem(&edges, &at);
 	if (!e)
 		return;
 	__u32 bin = (now / TICK_NS) % BINS;

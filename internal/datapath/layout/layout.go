@@ -11,7 +11,7 @@ import (
 )
 
 // Version names this layout. Pinned maps of another version are never reused.
-const Version = 1
+const Version = 2
 
 // Identity numbers below FirstIdentity are reserved.
 const (
@@ -133,7 +133,8 @@ const (
 	MaxPolicy    = 262144
 	MaxClasses   = 65535
 	MaxEdges     = 8192
-	BinsPerEdge  = 64 // a ring of 10 ms bins: 640 ms
+	BinsPerEdge  = 32 // a ring of 10 ms bins: 320 ms
+	MaxShards    = 16 // of an edge's counters, so that processors do not share them
 )
 
 // Event is what the kernel says about a conversation: once when it is first
