@@ -102,10 +102,19 @@ func (p *place) join() error {
 			return err
 		}
 	}
-	// More ports for the client, so that none comes back while its last
-	// conversation is being forgotten.
-	return p.client.host.Do(func() error {
-		return os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte("10000 65000"), 0)
+	return errors.Join(p.client.settle(), p.server.settle())
+}
+
+// settle sets what else differs from machine to machine: TCP without pacing,
+// and more ports, so that none comes back while its last conversation is being
+// forgotten.
+func (e *end) settle() error {
+	return e.host.Do(func() error {
+		const dir = "/proc/sys/net/ipv4/"
+		return errors.Join(
+			os.WriteFile(dir+"tcp_congestion_control", []byte("reno"), 0),
+			os.WriteFile(dir+"ip_local_port_range", []byte("10000 65000"), 0),
+		)
 	})
 }
 
