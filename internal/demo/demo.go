@@ -139,6 +139,7 @@ type Session struct {
 type Latency struct {
 	Permitted Percentiles `json:"permitted"` // enforced
 	Open      Percentiles `json:"open"`      // with nothing enforced
+	Attaching Percentiles `json:"attaching"` // under way while the agents came
 }
 
 // Percentiles are in microseconds; Failed counts requests without an answer.

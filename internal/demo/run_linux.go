@@ -32,6 +32,8 @@ type performance struct {
 	page   *page
 	tape   *recorder // nil unless it is recorded
 	report Report
+
+	attaching actor.Samples // of requests that were made while the agents came
 }
 
 // require says what this machine lacks, as an *Error with Missing set.
@@ -116,7 +118,7 @@ func (p *performance) open(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	s, err := p.stage.measured(ctx, actor.OrderCut)
+	s, _, err := p.stage.measured(ctx, actor.OrderCut)
 	if err != nil {
 		return err
 	}
@@ -133,7 +135,7 @@ func (p *performance) open(ctx context.Context) error {
 }
 
 // enforce starts the agents and runs the attacks again.
-func (p *performance) enforce(ctx context.Context) error {
+func (p *performance) enforce(ctx context.Context) (err error) {
 	begin := time.Now()
 	if err := p.stage.enforce(p.page.wire); err != nil {
 		return err
@@ -144,8 +146,8 @@ func (p *performance) enforce(ctx context.Context) error {
 	tier, release := p.page.watcher.tier()
 	p.report.Enforcement, p.report.Kernel, p.report.Release = "ebpf", tier, release
 	p.story.head("One agent per host enforces the policy in the kernel (%s, tier %s, after %.1f s)", release, tier, time.Since(begin).Seconds())
-	// What was under way while the agents came is neither here nor there.
-	if _, err := p.stage.measured(ctx, actor.OrderCut); err != nil {
+	// What was under way while the agents came is counted apart.
+	if p.attaching, _, err = p.stage.measured(ctx, actor.OrderCut); err != nil {
 		return err
 	}
 	if err := p.stage.order(ctx, attackerName, actor.OrderEnforce); err != nil {
@@ -241,11 +243,13 @@ func (p *performance) finish(ctx context.Context) error {
 	if err := p.stage.order(ctx, attackerName, actor.OrderStop); err != nil {
 		return err
 	}
-	s, err := p.stage.measured(ctx, actor.OrderStop)
+	s, late, err := p.stage.measured(ctx, actor.OrderStop)
 	if err != nil {
 		return err
 	}
-	p.report.Latency.Permitted = percentiles(s)
+	late.Micros = append(late.Micros, p.attaching.Micros...)
+	late.Failed += p.attaching.Failed
+	p.report.Latency.Permitted, p.report.Latency.Attaching = percentiles(s), percentiles(late)
 	p.page.fill(ctx, &p.report)
 	p.report.Attacks, p.report.Sessions = p.judged(), p.stage.ledger.sessions()
 	if n := p.stage.ledger.strays(); n > 0 {

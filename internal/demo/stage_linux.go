@@ -29,6 +29,7 @@ type stage struct {
 
 	mu      sync.Mutex
 	samples actor.Samples
+	late    actor.Samples
 	failure error
 	failed  chan struct{} // closed at the first failure
 }
@@ -163,6 +164,9 @@ func (s *stage) listen(t *troupe) {
 		case r.Samples != nil:
 			s.mu.Lock()
 			s.samples = *r.Samples
+			if r.Late != nil {
+				s.late = *r.Late
+			}
 			s.mu.Unlock()
 		default:
 			s.ledger.note(r)
@@ -210,15 +214,16 @@ func (s *stage) order(ctx context.Context, name, do string) error {
 	return s.await(ctx, t, do)
 }
 
-// measured returns what the shoppers measured since they were last asked. The
-// order is to go on (OrderCut) or to stop.
-func (s *stage) measured(ctx context.Context, order string) (actor.Samples, error) {
+// measured returns what the shoppers measured since they were last asked, and
+// apart from that of the requests that had begun before then. The order is to
+// go on (OrderCut) or to stop.
+func (s *stage) measured(ctx context.Context, order string) (now, late actor.Samples, err error) {
 	if err := s.order(ctx, "shoppers", order); err != nil {
-		return actor.Samples{}, err
+		return now, late, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.samples, nil
+	return s.samples, s.late, nil
 }
 
 // close ends every process of the stage and removes what it made.

@@ -3,12 +3,14 @@ package actor
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -96,18 +98,40 @@ func (c *caller) line(ctx context.Context, kind Kind, to netip.AddrPort, f Famil
 		return err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(callPatience)); err != nil {
+	tries, wait := 1, callPatience
+	if kind == UDP {
+		tries, wait = datagramTries, callPatience/datagramTries
+	}
+	for range tries {
+		err = exchange(conn, fmt.Sprintf("get %d", c.count.Add(1)), wait)
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", to, err)
+	}
+	return nil
+}
+
+// datagramTries is how often a datagram is sent before its sender gives up:
+// they get lost, and everybody who uses them asks again.
+const datagramTries = 5
+
+// exchange sends a line and reads its answer.
+func exchange(conn net.Conn, line string, wait time.Duration) error {
+	if err := conn.SetDeadline(time.Now().Add(wait)); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(conn, "get %d\n", c.count.Add(1)); err != nil {
+	if _, err := fmt.Fprintln(conn, line); err != nil {
 		return err
 	}
 	answer, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil {
-		return fmt.Errorf("%s: %w", to, err)
+		return err
 	}
 	if !strings.HasPrefix(answer, "OK ") {
-		return fmt.Errorf("%s: %s", to, strings.TrimSpace(answer))
+		return errors.New(strings.TrimSpace(answer))
 	}
 	return nil
 }

@@ -156,14 +156,15 @@ type Stage struct {
 	Time   time.Time
 }
 
-// Samples are what shoppers measured since they were last told to cut.
+// Samples are what shoppers measured of the requests that began since they were
+// last told to cut.
 type Samples struct {
 	Micros []int64 // per request that was answered, in µs
 	Failed int
 	Error  string // one of the failures
 }
 
-// Report is what an actor says. Exactly one field is set.
+// Report is what an actor says. Exactly one field is set, but for Late.
 type Report struct {
 	Ready   bool     `json:",omitempty"`
 	Error   string   `json:",omitempty"`
@@ -172,6 +173,7 @@ type Report struct {
 	Stage   *Stage   `json:",omitempty"`
 	Session *Session `json:",omitempty"`
 	Samples *Samples `json:",omitempty"`
+	Late    *Samples `json:",omitempty"` // with Samples: of requests that began before the cut before
 	Done    string   `json:",omitempty"` // the order that is done
 }
 

@@ -17,8 +17,10 @@ type shopper struct {
 	ended  chan struct{} // closed when no request will be made any more
 	busy   sync.WaitGroup
 
-	mu  sync.Mutex
-	now Samples
+	mu   sync.Mutex
+	now  Samples
+	late Samples // of requests that began before the last cut
+	cuts int
 }
 
 func newShopper(conn *Conn, c *Config) *shopper {
@@ -53,17 +55,28 @@ func (s *shopper) run(ctx context.Context) {
 
 func (s *shopper) shop(ctx context.Context, call Call, f Family) {
 	defer s.busy.Done()
+	s.mu.Lock()
+	cuts := s.cuts
+	s.mu.Unlock()
 	begin := time.Now()
 	err := s.caller.one(ctx, call, f)
 	took := time.Since(begin)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	to := &s.now
+	if cuts != s.cuts {
+		to = &s.late
+	}
+	to.add(took, err)
+}
+
+func (s *Samples) add(took time.Duration, err error) {
 	switch {
 	case err != nil:
-		s.now.Failed++
-		s.now.Error = err.Error()
-	case len(s.now.Micros) < maxSamples:
-		s.now.Micros = append(s.now.Micros, took.Microseconds())
+		s.Failed++
+		s.Error = err.Error()
+	case len(s.Micros) < maxSamples:
+		s.Micros = append(s.Micros, took.Microseconds())
 	}
 }
 
@@ -76,9 +89,10 @@ func (s *shopper) do(_ context.Context, order string) {
 		s.busy.Wait()
 	}
 	s.mu.Lock()
-	out := s.now
-	s.now = Samples{}
+	now, late := s.now, s.late
+	s.now, s.late = Samples{}, Samples{}
+	s.cuts++
 	s.mu.Unlock()
-	_ = s.conn.Send(Report{Samples: &out})
+	_ = s.conn.Send(Report{Samples: &now, Late: &late})
 	_ = s.conn.Send(Report{Done: order})
 }
