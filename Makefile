@@ -102,7 +102,7 @@ web/node_modules/.package-lock.json: web/package-lock.json
 	@touch $@
 
 go-test:
-	go test $(RACE) -timeout 9m -json ./... </dev/null | go run ./internal/house/tally $(if $(CI),-no-skips -may-skip '$(MAY_SKIP)')
+	go test $(RACE) $(if $(CI),-count=1) -timeout 9m -json ./... </dev/null | go run ./internal/house/tally $(if $(CI),-no-skips -may-skip '$(MAY_SKIP)')
 
 bench: web/node_modules/.package-lock.json ## every benchmark; root adds those between enforced namespaces
 	@hack/need go page
