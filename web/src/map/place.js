@@ -55,11 +55,18 @@ function columnsFor(zones, width, height, size) {
       need--;
     }
   }
-  const n = Math.min(fit, need);
+  const n = Math.min(fit, need, inRows(zones, need, fit, inner / height));
   const w = Math.min(208, Math.max(minW, Math.floor((inner - (n - 1) * minG * 1.6) / n)));
   const g = n > 1 ? Math.min(210, Math.floor((inner - n * w) / (n - 1))) : minG;
   const used = n * w + (n - 1) * g;
   return { n, w, g, edge: PAD + Math.max(0, Math.floor((inner - used) / 2)) };
+}
+
+// Many closed zones make a block of the screen's shape rather than one long row.
+function inRows(zones, need, fit, aspect) {
+  const closed = zones.filter((z) => z.closed).length;
+  if (need <= fit && closed < 7) return need;
+  return Math.max(Math.ceil(Math.sqrt(need * aspect * 0.75)), ...zones.map((z) => z.span));
 }
 
 function intoBands(zones, grid) {
@@ -85,7 +92,7 @@ function stretch(size, bands, height) {
   }
   const more = Math.max(0, Math.floor((height - used) / Math.max(1, gaps)));
   size.gap = Math.min(MOST_GAP, size.gap + more);
-  size.bandGap = Math.min(MOST_GAP / 2, size.bandGap + more);
+  size.bandGap = Math.min(MOST_GAP, size.bandGap + more);
 }
 
 function placeBand(band, top, size, out) {
