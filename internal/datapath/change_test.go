@@ -409,3 +409,48 @@ func TestBins(t *testing.T) {
 		}
 	}
 }
+
+// What the ring buffer cannot take is counted: told and lost add up.
+func TestLossIsCounted(t *testing.T) {
+	r := newRig(t)
+	o := r.options(r.web)
+	o.Events = os.Getpagesize()
+	d, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(d.Close(), Detach(o)); err != nil {
+			t.Error(err)
+		}
+	})
+	r.apply(d, r.tables(r.web, true))
+	if err := d.Attach(); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, r.web, r.webCg, "pour", "tcp", at(app4, 9000).String(), "1ms").ready()
+	for range 200 {
+		if got, ok := p.next(5 * time.Second); !ok || got.Err != "EPERM" {
+			t.Fatalf("a refused connect: %+v", got)
+		}
+	}
+	p.stop()
+	s, err := d.Stats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := s.Drops[flow.ByPolicy]
+	if s.Lost == 0 || s.Lost >= refused || refused < 200 {
+		t.Fatalf("%d lost of %d refused", s.Lost, refused)
+	}
+	w := watch(t, d)
+	told := func(layout.Event) bool { return true }
+	w.wait(t, "what was told", told)
+	deadline := time.Now().Add(3 * time.Second)
+	for uint64(w.count(told))+s.Lost < refused && time.Now().Before(deadline) {
+		<-w.more
+	}
+	if got := uint64(w.count(told)); got+s.Lost != refused {
+		t.Errorf("%d told and %d lost of %d", got, s.Lost, refused)
+	}
+}
