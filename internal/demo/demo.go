@@ -160,6 +160,8 @@ func (r *Report) Held() string {
 			return a.Name + " reached nothing even with nothing enforced: its door was not open"
 		case a.Reached > 0:
 			return a.Name + " reached its target while enforced"
+		case a.FirstDropMs < 0:
+			return a.Name + " was stopped, but no drop reached the page"
 		}
 	}
 	for _, s := range r.Sessions {

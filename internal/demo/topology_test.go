@@ -194,6 +194,7 @@ func TestHeldNamesWhatDidNot(t *testing.T) {
 	}
 	for want, spoil := range map[string]func(*Report){
 		"not open":           func(r *Report) { r.Attacks[0].ReachedOpen = 0 },
+		"no drop":            func(r *Report) { r.Attacks[0].FirstDropMs = -1 },
 		"while enforced":     func(r *Report) { r.Attacks[0].Reached = 1 },
 		"permitted requests": func(r *Report) { r.Latency.Permitted.Failed = 1 },
 		"events were lost":   func(r *Report) { r.Flows.Lost = 1 },
