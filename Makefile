@@ -108,7 +108,7 @@ bench: web/node_modules/.package-lock.json ## every benchmark; root adds those b
 	@hack/need go page
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 	cd web && node --test --test-reporter=spec $(PAGE_TIMED)
-	@if [ "$$(id -u)" = 0 ]; then go run ./internal/netbench $(ARGS); else echo "note: not root, so nothing was measured between namespaces" >&2; fi
+	@if [ "$$(id -u)" = 0 ]; then hack/need kernel; go run ./internal/netbench $(ARGS); else echo "note: not root, so nothing was measured between namespaces" >&2; fi
 
 fuzz: ## run every fuzz target for FUZZTIME
 	@hack/need go

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"firebreak/internal/demo/lab"
 )
@@ -156,24 +157,24 @@ func (p *place) ends() []*end                     { return []*end{p.client, p.se
 func at(a netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a, port) }
 
 // cpuUsed is what the processes of both hosts have used, softirq work in their
-// name included: the kernel adds it up exactly. The program's own is what
-// reads events.
-func (p *place) cpuUsed() (uint64, error) {
+// name included: the kernel adds it up exactly; and what this program has used,
+// which reads the events.
+func (p *place) cpuUsed() (hosts, reader time.Duration, err error) {
 	text, err := os.ReadFile(filepath.Join(p.lab.Cgroup(), "cpu.stat"))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
+	}
+	var self syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &self); err != nil {
+		return 0, 0, err
 	}
 	for line := range strings.Lines(string(text)) {
 		if v, ok := strings.CutPrefix(line, "usage_usec "); ok {
-			us, err := strconv.ParseUint(strings.TrimSpace(v), 10, 64)
-			var self syscall.Rusage
-			if err == nil {
-				err = syscall.Getrusage(syscall.RUSAGE_SELF, &self)
-			}
-			return us*1000 + uint64(self.Utime.Nano()+self.Stime.Nano()), err
+			us, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
+			return time.Duration(us) * time.Microsecond, time.Duration(self.Utime.Nano() + self.Stime.Nano()), err
 		}
 	}
-	return 0, errors.New("cpu.stat has no usage_usec")
+	return 0, 0, errors.New("cpu.stat has no usage_usec")
 }
 
 // command runs a program of the system with text as its input.

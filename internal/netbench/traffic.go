@@ -57,8 +57,9 @@ type sample struct {
 	Part, Variant string
 	Round         int
 	answer
-	CPU  time.Duration // of both hosts' processes and of the reader of events
-	Busy time.Duration // of all processors, whoever used them
+	CPU    time.Duration // of both hosts' processes and of the reader of events
+	Reader time.Duration // of that, the reader's
+	Busy   time.Duration // of all processors, whoever used them
 }
 
 // traffic lets the variants take turns, forwards and backwards.
@@ -136,7 +137,7 @@ func (p *place) switchTo(name string) error {
 }
 
 func (p *place) sample(o order) (s sample, err error) {
-	cpu, err := p.cpuUsed()
+	hosts, reader, err := p.cpuUsed()
 	if err != nil {
 		return s, err
 	}
@@ -146,11 +147,12 @@ func (p *place) sample(o order) (s sample, err error) {
 	}
 	took := time.Since(began)
 	s.Busy = time.Duration(runtime.NumCPU())*took - (idleTime() - idle)
-	after, err := p.cpuUsed()
+	hosts2, reader2, err := p.cpuUsed()
 	if err == nil && s.Requests == 0 {
 		err = errors.New("nothing was measured")
 	}
-	s.CPU = time.Duration(after - cpu)
+	s.Reader = reader2 - reader
+	s.CPU = hosts2 - hosts + s.Reader
 	// The warm-up is in the processor's time and not among the requests.
 	if o.Do == "round" {
 		share := float64(o.For) / float64(took)
