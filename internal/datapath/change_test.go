@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -346,6 +347,12 @@ func TestHolds(t *testing.T) {
 	r.enforce()
 	if _, err := Open(r.options(r.web)); err == nil || !strings.Contains(err.Error(), fmt.Sprint("process ", os.Getpid())) {
 		t.Errorf("a second agent: %v", err)
+	}
+	for _, cg := range []string{r.webCg, filepath.Dir(r.web.Cgroup())} {
+		o := Options{Pins: "/sys/fs/bpf/firebreak-test/other", Cgroup: cg, Namespaces: []string{r.lab.Router().NamespacePath()}}
+		if _, err := Open(o); err == nil || !strings.Contains(err.Error(), "overlaps") {
+			t.Errorf("a second agent at %s: %v", cg, err)
+		}
 	}
 	big := r.tables(r.web, true)
 	for i := range uint32(layout.MaxPolicy + 1) {

@@ -10,6 +10,7 @@ import (
 
 // The verifier accepts every program.
 func TestProgramsLoad(t *testing.T) {
+	needKernel(t)
 	if err := rlimit.RemoveMemlock(); err != nil {
 		t.Fatal(err)
 	}

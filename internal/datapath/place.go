@@ -146,25 +146,28 @@ func lockAll(o Options, spaces []namespace) ([]*os.File, error) {
 	if err := os.MkdirAll(lockDir, 0o700); err != nil {
 		return nil, fmt.Errorf("create %s: %w", lockDir, err)
 	}
-	names := map[string]string{}
 	pins, err := inode(o.Pins)
 	if err != nil {
 		return nil, err
 	}
-	names[fmt.Sprintf("pins-%d", pins)] = "the pins " + o.Pins
+	type holding struct{ name, what, path string }
+	all := []holding{{fmt.Sprintf("pins-%d", pins), "the pins " + o.Pins, o.Pins}}
 	if o.Cgroup != "" {
 		cg, err := inode(o.Cgroup)
 		if err != nil {
 			return nil, err
 		}
-		names[fmt.Sprintf("cgroup-%d", cg)] = "the cgroup " + o.Cgroup
+		if err := overlaps(o.Cgroup, cg); err != nil {
+			return nil, err
+		}
+		all = append(all, holding{fmt.Sprintf("%s%d", cgroupLock, cg), "the cgroup " + o.Cgroup, o.Cgroup})
 	}
 	for _, s := range spaces {
-		names[fmt.Sprintf("netns-%d", s.inode)] = "the network namespace " + s.path
+		all = append(all, holding{fmt.Sprintf("netns-%d", s.inode), "the network namespace " + s.path, s.path})
 	}
 	var locks []*os.File
-	for name, what := range names {
-		f, err := lock(filepath.Join(lockDir, name), what)
+	for _, h := range all {
+		f, err := lock(filepath.Join(lockDir, h.name), h.what, h.path)
 		if err != nil {
 			return locks, err
 		}
@@ -173,21 +176,58 @@ func lockAll(o Options, spaces []namespace) ([]*os.File, error) {
 	return locks, nil
 }
 
-func lock(path, what string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+// cgroupLock begins the names of the lock files of cgroups.
+const cgroupLock = "cgroup-"
+
+// overlaps refuses a cgroup above or below one that another agent holds: both
+// would judge the same sockets, each by its own tables.
+func overlaps(cgroup string, self uint64) error {
+	held, err := filepath.Glob(filepath.Join(lockDir, cgroupLock+"*"))
+	if err != nil {
+		return err
+	}
+	mine := filepath.Clean(cgroup) + "/"
+	for _, path := range held {
+		if path == filepath.Join(lockDir, fmt.Sprintf("%s%d", cgroupLock, self)) {
+			continue
+		}
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			continue // gone meanwhile
+		}
+		free := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil
+		pid, other := holder(f)
+		f.Close()
+		theirs := filepath.Clean(other) + "/"
+		if !free && other != "" && (strings.HasPrefix(mine, theirs) || strings.HasPrefix(theirs, mine)) {
+			return fmt.Errorf("another agent (process %s) holds the cgroup %s, which overlaps %s: give each its own subtree", pid, other, cgroup)
+		}
+	}
+	return nil
+}
+
+// holder reads who wrote a lock file, and of what.
+func holder(f *os.File) (pid, path string) {
+	b := make([]byte, 4096)
+	n, _ := f.ReadAt(b, 0)
+	pid, path, _ = strings.Cut(strings.TrimSpace(string(b[:n])), " ")
+	return pid, path
+}
+
+func lock(file, what, path string) (*os.File, error) {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", what, err)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		holder := make([]byte, 32)
-		n, _ := f.ReadAt(holder, 0)
+		pid, _ := holder(f)
 		f.Close()
-		return nil, fmt.Errorf("another agent (process %s) holds %s: stop it, or give this one another", strings.TrimSpace(string(holder[:n])), what)
+		return nil, fmt.Errorf("another agent (process %s) holds %s: stop it, or give this one another", pid, what)
 	}
 	if err := f.Truncate(0); err != nil {
 		return f, fmt.Errorf("lock %s: %w", what, err)
 	}
-	if _, err := fmt.Fprintf(f, "%d\n", os.Getpid()); err != nil {
+	if _, err := fmt.Fprintf(f, "%d %s\n", os.Getpid(), path); err != nil {
 		return f, fmt.Errorf("lock %s: %w", what, err)
 	}
 	return f, nil

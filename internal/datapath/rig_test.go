@@ -2,7 +2,6 @@ package datapath
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"os"
 	"sync"
@@ -226,21 +225,21 @@ func watch(t *testing.T, d *Datapath) *watcher {
 // wait waits for an event that f accepts.
 func (w *watcher) wait(t *testing.T, what string, f func(layout.Event) bool) layout.Event {
 	t.Helper()
-	deadline := time.After(3 * time.Second)
-	for {
+	deadline := time.After(10 * time.Second)
+	for looked := 0; ; {
 		w.mu.Lock()
-		for _, e := range w.events {
-			if f(e) {
+		for ; looked < len(w.events); looked++ {
+			if e := w.events[looked]; f(e) {
 				w.mu.Unlock()
 				return e
 			}
 		}
-		all := fmt.Sprintf("%+v", w.events)
+		last := w.events[max(0, looked-20):]
 		w.mu.Unlock()
 		select {
 		case <-w.more:
 		case <-deadline:
-			t.Fatalf("no event: %s; there are %s", what, all)
+			t.Fatalf("no event: %s; there are %d, the last %+v", what, looked, last)
 		}
 	}
 }
