@@ -34,6 +34,11 @@ func Detach(o Options) error {
 	if err == nil {
 		err = d.removeAll()
 	}
+	if err == nil {
+		for _, l := range locks {
+			err = errors.Join(err, os.Remove(l.Name()))
+		}
+	}
 	return errors.Join(err, d.Close())
 }
 

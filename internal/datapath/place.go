@@ -224,6 +224,11 @@ func lock(file, what, path string) (*os.File, error) {
 		f.Close()
 		return nil, fmt.Errorf("another agent (process %s) holds %s: stop it, or give this one another", pid, what)
 	}
+	// Whoever detaches removes his lock files: this may be one of those.
+	if there, err := inode(file); err != nil || there != inodeOf(f) {
+		f.Close()
+		return lock(file, what, path)
+	}
 	if err := f.Truncate(0); err != nil {
 		return f, fmt.Errorf("lock %s: %w", what, err)
 	}
@@ -231,6 +236,14 @@ func lock(file, what, path string) (*os.File, error) {
 		return f, fmt.Errorf("lock %s: %w", what, err)
 	}
 	return f, nil
+}
+
+func inodeOf(f *os.File) uint64 {
+	var st unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &st) != nil {
+		return 0
+	}
+	return st.Ino
 }
 
 func inode(path string) (uint64, error) {

@@ -179,7 +179,7 @@ int firebreak_ingress(struct __sk_buff *ctx)
 /* connect() gets its EPERM at once instead of a timeout. Only TCP: a datagram
  * socket's connect() sends nothing and is often a mere question about routes;
  * its send() gets the EPERM. */
-static __always_inline int refuse_connect(struct bpf_sock_addr *ctx, struct packet *p)
+static __always_inline int refuse_connect(struct bpf_sock_addr *ctx, struct bpf_sock *bs, struct packet *p)
 {
 	__u32 zero = 0;
 	struct control *ctl = bpf_map_lookup_elem(&control, &zero);
@@ -192,7 +192,7 @@ static __always_inline int refuse_connect(struct bpf_sock_addr *ctx, struct pack
 
 	if (!revision)
 		return DROP;
-	struct sock *sk = bpf_rdonly_cast(ctx->sk, bpf_core_type_id_kernel(struct sock));
+	struct sock *sk = bpf_rdonly_cast(bs, bpf_core_type_id_kernel(struct sock));
 	end_socket(&e, sk);
 	end_key(&e.key, p, true, bpf_get_netns_cookie(ctx));
 	identify(&e, NULL, NULL, slot, &c);
@@ -211,21 +211,23 @@ SEC("cgroup/connect4")
 int firebreak_connect4(struct bpf_sock_addr *ctx)
 {
 	struct packet p = { .family = FAMILY_V4, .proto = PROTO_TCP };
-	if (ctx->protocol != PROTO_TCP || (ctx->user_ip4 & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000))
+	struct bpf_sock *bs = ctx->sk;
+	if (!bs || ctx->protocol != PROTO_TCP || (ctx->user_ip4 & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000))
 		return PASS;
-	__u32 dst = ctx->user_ip4, src = ctx->sk ? ctx->sk->src_ip4 : 0;
+	__u32 dst = ctx->user_ip4, src = bs->src_ip4;
 	__builtin_memcpy(p.dst, &dst, 4);
 	__builtin_memcpy(p.src, &src, 4);
 	p.dport = bpf_ntohs(ctx->user_port);
-	p.sport = ctx->sk ? ctx->sk->src_port : 0;
-	return refuse_connect(ctx, &p);
+	p.sport = bs->src_port;
+	return refuse_connect(ctx, bs, &p);
 }
 
 SEC("cgroup/connect6")
 int firebreak_connect6(struct bpf_sock_addr *ctx)
 {
 	struct packet p = { .family = FAMILY_V6, .proto = PROTO_TCP };
-	if (ctx->protocol != PROTO_TCP)
+	struct bpf_sock *bs = ctx->sk;
+	if (!bs || ctx->protocol != PROTO_TCP)
 		return PASS;
 	__u32 dst[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
 	if (!dst[0] && !dst[1] && dst[2] == bpf_htonl(0xffff)) {
@@ -238,7 +240,10 @@ int firebreak_connect6(struct bpf_sock_addr *ctx)
 		if (!dst[0] && !dst[1] && !dst[2] && dst[3] == bpf_htonl(1))
 			return PASS;
 		__builtin_memcpy(p.dst, dst, 16);
+		__u32 src[4] = { bs->src_ip6[0], bs->src_ip6[1], bs->src_ip6[2], bs->src_ip6[3] };
+		__builtin_memcpy(p.src, src, 16);
 	}
+	p.sport = bs->src_port;
 	p.dport = bpf_ntohs(ctx->user_port);
-	return refuse_connect(ctx, &p);
+	return refuse_connect(ctx, bs, &p);
 }
