@@ -109,3 +109,17 @@ func (a *runningAgent) next(within time.Duration) (applied, error) {
 		return applied{}, fmt.Errorf("the agent has put nothing in force; it says: %s", a.log())
 	}
 }
+
+// settle waits until this program has next to nothing to do: agents read their
+// files once more after they have begun, and servers sort out what they were
+// told. What never settles is measured as it is.
+func settle() {
+	const step = 100 * time.Millisecond
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		before := ownTime()
+		time.Sleep(step)
+		if ownTime()-before < step/10 {
+			return
+		}
+	}
+}

@@ -37,6 +37,7 @@ func (r *results) files(ctx context.Context, x *estate, a *runningAgent) error {
 		run := fileRun{What: what.name}
 		var whole, fill, flip []time.Duration
 		for n := 1; n <= turns && ctx.Err() == nil; n++ {
+			settle()
 			began, p, err := a.change(func() error { return what.write(n) })
 			if err != nil {
 				return fmt.Errorf("%s: %w", what.name, err)

@@ -84,6 +84,7 @@ func (r *results) page(ctx context.Context, server *httpapi.Server, x *estate) (
 			return nil
 		}
 		r.set.say("kernel to page at %d connections/s", rate)
+		settle()
 		run, err := r.pageAt(server, rate)
 		if err != nil {
 			return fmt.Errorf("kernel to page at %d connections/s: %w", rate, err)

@@ -164,17 +164,22 @@ func (p *place) cpuUsed() (hosts, reader time.Duration, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	var self syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &self); err != nil {
-		return 0, 0, err
-	}
 	for line := range strings.Lines(string(text)) {
 		if v, ok := strings.CutPrefix(line, "usage_usec "); ok {
 			us, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
-			return time.Duration(us) * time.Microsecond, time.Duration(self.Utime.Nano() + self.Stime.Nano()), err
+			return time.Duration(us) * time.Microsecond, ownTime(), err
 		}
 	}
 	return 0, 0, errors.New("cpu.stat has no usage_usec")
+}
+
+// ownTime is what this program has used of processors.
+func ownTime() time.Duration {
+	var self syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &self) != nil {
+		return 0
+	}
+	return time.Duration(self.Utime.Nano() + self.Stime.Nano())
 }
 
 // command runs a program of the system with text as its input.
