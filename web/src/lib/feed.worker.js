@@ -26,18 +26,22 @@ function emit(event, data) {
 async function connect() {
   clearTimeout(retry);
   abort = new AbortController();
+  let opened = false;
   try {
     await readEvents('/api/v1/stream', {
       emit,
       signal: abort.signal,
       opened() {
+        opened = true;
         attempt = 0;
         self.postMessage({ link: { state: 'live' } });
       },
     });
   } catch (err) {
     const wait = Math.min(5000, 500 * 2 ** attempt++);
-    self.postMessage({ link: { state: 'lost', why: String(err?.message ?? err), wait } });
+    // Browsers word a broken network in ways of their own, all as TypeError.
+    const why = err instanceof TypeError ? (opened ? 'the connection broke' : 'it cannot be reached') : String(err?.message ?? err);
+    self.postMessage({ link: { state: 'lost', why, wait } });
     retry = setTimeout(connect, wait);
   }
 }

@@ -31,6 +31,11 @@ export function reasonText(reason) {
   return REASONS[reason] ?? reason;
 }
 
+/** The reason in a few words, for a row; empty when a rule decided. */
+export function reasonWord(reason) {
+  return !reason || reason === 'policy' ? '' : reason.replaceAll('-', ' ');
+}
+
 /** policy/rule, or the rule's name alone for defaults. */
 export function ruleName(rule) {
   if (!rule || !rule.rule) return '';

@@ -20,7 +20,7 @@ test('zones stand as compartments with their services, and verdicts differ in mo
     assert.notEqual(dashed[1], 'none');
     assert.notEqual(dotted[1], dashed[1]);
     assert.equal(await line(p, 'storefront>orders-db>dropped').locator('.stop').count(), 1);
-    await p.getByText(/6 paths dropped/).waitFor();
+    await p.getByText(/7 paths dropped/).waitFor();
   }));
 
 test('a quiet network says so', () =>
@@ -61,6 +61,13 @@ test('the latest verdicts name the rule and its place, and open the why', () =>
     assert.match(await row.innerText(), /dropped by default-deny\s+zones\.yaml:22/);
     await row.getByRole('button').click();
     await p.getByRole('heading', { name: 'storefront → orders-db', exact: true }).waitFor();
+  }));
+
+test('why names the reason where no rule spoke', () =>
+  onPage('demo', '/map?from=metrics&to=orders-db&verdict=dropped', async (p) => {
+    await p.getByText('The source address belongs to another workload.').waitFor();
+    await p.keyboard.press('Escape');
+    await p.getByText('spoofed source by default-deny').waitFor();
   }));
 
 test('an address reproduces the view', () =>

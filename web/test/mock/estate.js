@@ -70,6 +70,7 @@ export function demoEstate() {
     path('storefront', 'orders', 'TCP 6060', 'dropped', 'default-deny:app', 2, { attack: true }),
     path('storefront', 'payments', 'scan', 'dropped', 'default-deny:app', 5, { attack: true }),
     path('storefront', 'world', 'TCP 4444', 'dropped', 'default-deny:web', 1.5, { attack: true }),
+    path('metrics', 'orders-db', 'TCP 5432', 'dropped', 'default-deny:data', 0.4, { attack: true, reason: 'spoofed-source' }),
     path('storefront', 'cache', 'ICMP', 'dropped', 'default-deny:data', 1, { attack: true }),
   ];
   return { estate: 'shop', zones, services, rules, paths };

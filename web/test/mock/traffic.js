@@ -61,7 +61,7 @@ export class Traffic {
       verdict: p.verdict, rule,
       toCome: p.verdict === 'forwarded' || p.verdict === 'unjudged' ? p.verdict : 'dropped',
       toComeRule: p.toComeRule ? this.ruleOf(p.toComeRule) : rule,
-      id: ++this.ids, reason: 'policy', revision: 12,
+      id: ++this.ids, reason: p.reason ?? 'policy', revision: 12,
     };
     if (from && !from.loose) f.fromService = p.from;
     if (from) f.fromZone = from.zone;
