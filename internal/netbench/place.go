@@ -54,12 +54,9 @@ func newPlace(prefix string) (*place, error) {
 }
 
 func (p *place) build() error {
-	// What a killed predecessor pinned; the lab's lock is ours.
-	if err := os.RemoveAll(p.pinRoot()); err != nil {
-		return err
-	}
-	var err error
-	if p.dir, err = os.MkdirTemp("", "netbench-"); err != nil {
+	// First what a killed predecessor left; the lab's lock is ours.
+	p.dir = filepath.Join("/run/firebreak", p.lab.Prefix())
+	if err := errors.Join(os.RemoveAll(p.pinRoot()), os.RemoveAll(p.dir), os.Mkdir(p.dir, 0o700)); err != nil {
 		return err
 	}
 	mask, err := affinity()
@@ -155,6 +152,28 @@ func (p *place) pinRoot() string                  { return filepath.Join("/sys/f
 func (p *place) pins(e *end) string               { return filepath.Join(p.pinRoot(), e.host.Name()) }
 func (p *place) ends() []*end                     { return []*end{p.client, p.server} }
 func at(a netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a, port) }
+
+// locks are the files by which the datapath of an end keeps others out. They
+// outlive it, as what they stand for usually does; here it does not.
+func (p *place) locks(e *end) (files []string) {
+	for kind, path := range map[string]string{"cgroup": e.host.Cgroup(), "netns": e.host.NamespacePath(), "pins": p.pins(e)} {
+		if n, err := inode(path); err == nil {
+			files = append(files, fmt.Sprintf("/run/firebreak/locks/%s-%d", kind, n))
+		}
+	}
+	return files
+}
+
+// remove removes files that may not be there.
+func remove(files []string) error {
+	var errs []error
+	for _, f := range files {
+		if err := os.Remove(f); !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // cpuUsed is what the processes of both hosts have used, softirq work in their
 // name included: the kernel adds it up exactly; and what this program has used,

@@ -129,7 +129,9 @@ func (p *place) release(en *enforcement) error {
 	var errs []error
 	for i, d := range en.dps {
 		if d != nil {
-			errs = append(errs, d.Close(), datapath.Detach(p.options(p.ends()[i])))
+			e := p.ends()[i]
+			locks := p.locks(e)
+			errs = append(errs, d.Close(), datapath.Detach(p.options(e)), remove(locks))
 		}
 	}
 	return errors.Join(errs...)
