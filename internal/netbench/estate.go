@@ -9,28 +9,25 @@ import (
 	"strings"
 )
 
-// The estate of the parts page and change: as many services as there are
-// ports, each of one workload, and a rule from every service to every other
-// one: 10,000, all but those to itself. Every second service is on the
-// client's host, the others on the server's.
-const services = 100
-
 // The workloads that are really there.
 const (
 	clientService = 0
 	serverService = portFlood - firstPort
 )
 
-// estate is a policy directory and the configurations of both hosts' agents.
+// estate is a policy directory and the configurations of both hosts' agents:
+// services of one workload each, and a rule from every service to every one.
+// Every second service is on the client's host, the others on the server's.
 type estate struct {
-	dir  string
-	wire string // the server's socket; empty means nobody is told
+	dir      string
+	wire     string // the server's socket; empty means nobody is told
+	services int    // and as many ports; a hundred make 10,000 rules
 }
 
 func serviceName(i int) string { return fmt.Sprintf("service-%03d", i) }
 
-func newEstate(p *place, wire string) (*estate, error) {
-	x := &estate{dir: filepath.Join(p.dir, "estate"), wire: wire}
+func newEstate(p *place, wire string, services int) (*estate, error) {
+	x := &estate{dir: filepath.Join(p.dir, "estate"), wire: wire, services: services}
 	if err := os.RemoveAll(x.dir); err != nil {
 		return nil, err
 	}
@@ -73,11 +70,11 @@ func serviceAddress(i int) netip.Addr {
 // The ports of all are moved on by shift, that of one rule by first as well.
 func (x *estate) write(shift, first int) error {
 	var b strings.Builder
-	for from := range services {
+	for from := range x.services {
 		fmt.Fprintf(&b, "---\napiVersion: firebreak.dev/v1alpha1\nkind: Policy\nmetadata: {name: from-%s, owner: bench}\nspec:\n  tier: application\n  stage: enforce\n  rules:\n", serviceName(from))
-		for to := range services {
-			port := firstPort + (from+to+shift)%services
-			if from == clientService && to == services-1 {
+		for to := range x.services {
+			port := firstPort + (from+to+shift)%x.services
+			if from == clientService && to == x.services-1 {
 				port += first
 			}
 			fmt.Fprintf(&b, "  - name: to-%s\n    effect: allow\n    from: {service: %s}\n    to: {service: %s}\n    ports: [%d/TCP]\n    reason: measured\n",
@@ -102,7 +99,7 @@ func (x *estate) config(p *place, e *end) (string, error) {
 		own, first = serverService, 1
 	}
 	var groups []group
-	for i := first; i < services; i += 2 {
+	for i := first; i < x.services; i += 2 {
 		path := e.cgroup
 		if i != own {
 			var err error

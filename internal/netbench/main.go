@@ -26,6 +26,7 @@ type settings struct {
 	RoundTime time.Duration
 	Only      map[string]bool // parts to measure; empty means all
 	Rate      int             // connections per second of the parts events and page
+	Services  int             // of the parts page and change; their square is the number of rules
 	Prefix    string          // of the lab
 	Progress  io.Writer
 }
@@ -44,7 +45,7 @@ func main() {
 }
 
 func run() error {
-	s := settings{Prefix: "fbbench", Progress: io.Discard, Rate: 20_000}
+	s := settings{Prefix: "fbbench", Progress: io.Discard, Rate: 20_000, Services: 100}
 	flag.IntVar(&s.Rounds, "rounds", 11, "`number` of rounds; in each, every variant has its turn")
 	flag.DurationVar(&s.RoundTime, "round-time", 500*time.Millisecond, "how long a variant's turn at one measurement lasts")
 	only := flag.String("only", "", "measure only these, separated by commas: "+strings.Join(parts, ", "))

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 // must measure something, and leave nothing.
 func TestNetbench(t *testing.T) {
 	needKernel(t)
-	s := settings{Rounds: 1, RoundTime: 30 * time.Millisecond, Rate: 2000, Prefix: "fbbtest", Progress: io.Discard}
+	s := settings{Rounds: 1, RoundTime: 30 * time.Millisecond, Rate: 2000, Services: 20, Prefix: "fbbtest", Progress: io.Discard}
 	r, err := measure(context.Background(), s)
 	if err != nil {
 		t.Fatal(err)

@@ -54,7 +54,7 @@ func (r *results) agents(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	x, err := newEstate(r.place, server.WirePath())
+	x, err := newEstate(r.place, server.WirePath(), r.set.Services)
 	if err != nil {
 		return err
 	}
