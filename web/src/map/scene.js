@@ -23,6 +23,21 @@ export function compartments({ zones, services, rules }, outside, isClosed) {
   return [{ name: OUTSIDE, items: outside, closed: false }, ...list];
 }
 
+/**
+ * The services that get a box. A host's own processes (`host/…`, in no cgroup
+ * of a workload) are quiet on a good day: they get theirs once they talk.
+ */
+export function boxed(services, edges) {
+  const silent = new Set(services.filter((s) => s.loose && s.name.startsWith('host/')).map((s) => s.name));
+  if (silent.size) {
+    for (const e of edges) {
+      silent.delete(e.from);
+      silent.delete(e.to);
+    }
+  }
+  return silent.size ? services.filter((s) => !silent.has(s.name)) : services;
+}
+
 /** Whether a zone is closed: many services start closed, and the address bar says what was toggled. */
 export function closedBy(services, toggled) {
   const start = services.length > OPEN_AT_ONCE;

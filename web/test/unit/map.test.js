@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { allowedPairs, orderZones } from '../../src/map/order.js';
 import { place } from '../../src/map/place.js';
-import { closedBy, compartments, lines, MAX_LINES, outsideNames, REST } from '../../src/map/scene.js';
+import { boxed, closedBy, compartments, lines, MAX_LINES, outsideNames, REST } from '../../src/map/scene.js';
 import { wire } from '../../src/map/wire.js';
 import { demoEstate, madeEstate } from '../mock/estate.js';
 import { Traffic } from '../mock/traffic.js';
@@ -126,4 +126,13 @@ test('who turns up outside moves nothing else', () => {
     return JSON.stringify([...items.values()].filter((i) => i.zone !== '' || i.name === 'world'));
   };
   assert.equal(at(['world']), at(['world', 'unknown', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', REST]));
+});
+
+test('a host that does not talk has no box, and one that does has', () => {
+  const services = [{ name: 'api', zone: 'app' }, { name: 'host/app', zone: 'app', loose: true }, { name: 'job', zone: 'app', loose: true }];
+  const names = (edges) => boxed(services, edges).map((s) => s.name);
+  assert.deepEqual(names([]), ['api', 'job']);
+  assert.deepEqual(names([{ from: 'api', to: 'job' }]), ['api', 'job']);
+  assert.deepEqual(names([{ from: 'host/app', to: 'world' }]), ['api', 'host/app', 'job']);
+  assert.deepEqual(names([{ from: 'world', to: 'host/app' }]), ['api', 'host/app', 'job']);
 });
