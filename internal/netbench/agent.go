@@ -75,8 +75,7 @@ func startAgent(p *place, x *estate, e *end) (*runningAgent, error) {
 	go func() { done <- agent.Run(ctx, agent.Options{Config: path, Log: a, Reload: a.reload}) }()
 	a.stop = func() error {
 		cancel()
-		err, locks := <-done, p.locks(e)
-		return errors.Join(err, detach(path), remove(locks))
+		return errors.Join(<-done, detach(path))
 	}
 	select {
 	case <-a.attached:

@@ -153,28 +153,6 @@ func (p *place) pins(e *end) string               { return filepath.Join(p.pinRo
 func (p *place) ends() []*end                     { return []*end{p.client, p.server} }
 func at(a netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a, port) }
 
-// locks are the files by which the datapath of an end keeps others out. They
-// outlive it, as what they stand for usually does; here it does not.
-func (p *place) locks(e *end) (files []string) {
-	for kind, path := range map[string]string{"cgroup": e.host.Cgroup(), "netns": e.host.NamespacePath(), "pins": p.pins(e)} {
-		if n, err := inode(path); err == nil {
-			files = append(files, fmt.Sprintf("/run/firebreak/locks/%s-%d", kind, n))
-		}
-	}
-	return files
-}
-
-// remove removes files that may not be there.
-func remove(files []string) error {
-	var errs []error
-	for _, f := range files {
-		if err := os.Remove(f); !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // cpuUsed is what the processes of both hosts have used, softirq work in their
 // name included: the kernel adds it up exactly; and what this program has used,
 // which reads the events.

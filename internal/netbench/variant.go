@@ -40,14 +40,15 @@ func (p *place) options(e *end) datapath.Options {
 // enforce opens both ends with a ruleset, and reads events and bins as an agent
 // does.
 func (p *place) enforce(r ruleset) (*enforcement, error) {
-	en := &enforcement{stop: func() {}, dps: make([]*datapath.Datapath, len(p.ends()))}
-	var all sync.WaitGroup
-	errs := make([]error, len(p.ends()))
-	for i, e := range p.ends() {
-		all.Go(func() { en.dps[i], errs[i] = datapath.Open(p.options(e)) })
+	en := &enforcement{stop: func() {}}
+	var err error
+	for _, e := range p.ends() {
+		var d *datapath.Datapath
+		if d, err = datapath.Open(p.options(e)); err != nil {
+			break
+		}
+		en.dps = append(en.dps, d)
 	}
-	all.Wait()
-	err := errors.Join(errs...)
 	if err == nil {
 		err = p.apply(en, r)
 	}
@@ -128,11 +129,7 @@ func (p *place) release(en *enforcement) error {
 	en.stop()
 	var errs []error
 	for i, d := range en.dps {
-		if d != nil {
-			e := p.ends()[i]
-			locks := p.locks(e)
-			errs = append(errs, d.Close(), datapath.Detach(p.options(e)), remove(locks))
-		}
+		errs = append(errs, d.Close(), datapath.Detach(p.options(p.ends()[i])))
 	}
 	return errors.Join(errs...)
 }
