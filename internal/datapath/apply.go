@@ -101,7 +101,7 @@ func (d *Datapath) Apply(t *layout.Tables) (Applied, error) {
 	}
 	d.slots[slot] = im
 	filled := time.Now()
-	atomic.StoreUint64(&d.word()[0], next)
+	atomic.StoreUint64(&d.word().revision, next)
 	flipped := time.Now()
 	d.revision, d.tables = next, t
 	d.awaitGrace()

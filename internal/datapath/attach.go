@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -59,9 +60,7 @@ func (d *Datapath) attachPrograms() error {
 			return err
 		}
 	}
-	if err := d.tellHooked(); err != nil {
-		return err
-	}
+	d.tellHooked()
 	if err := d.attachCgroup(); err != nil {
 		return err
 	}
@@ -147,20 +146,16 @@ func (d *Datapath) attachNamespace(s namespace) error {
 }
 
 // tellHooked lets the socket programs know where netfilter's judge before
-// them. A namespace that is let go is struck off before its hooks go.
-func (d *Datapath) tellHooked() error {
-	have := map[uint64]uint32{}
-	if err := readMap(d.objs.Hooked, have, func(uint64) bool { return true }); err != nil {
-		return fmt.Errorf("read the hooked namespaces: %w", err)
+// them. The list is emptied first: a reader of a half-written one must not find
+// a namespace that has been let go.
+func (d *Datapath) tellHooked() {
+	list := d.word().hooked[:]
+	for i := range list {
+		atomic.StoreUint64(&list[i], 0)
 	}
-	want := map[uint64]uint32{}
-	for _, s := range d.spaces {
-		want[s.cookie] = 1
+	for i := range min(len(list), len(d.spaces)) {
+		atomic.StoreUint64(&list[i], d.spaces[i].cookie)
 	}
-	if _, err := syncMap(d.objs.Hooked, have, want); err != nil {
-		return fmt.Errorf("record the hooked namespaces: %w", err)
-	}
-	return nil
 }
 
 // replaceNetfilter attaches the successor first and lets the predecessor go

@@ -25,7 +25,6 @@ const (
 	bpfMapEdgeNext           = "edge_next"
 	bpfMapEdges              = "edges"
 	bpfMapEvents             = "events"
-	bpfMapHooked             = "hooked"
 	bpfMapPolicy             = "policy"
 	bpfMapRefusals           = "refusals"
 	bpfMapSlots              = "slots"
@@ -103,7 +102,6 @@ type bpfMapSpecs struct {
 	EdgeNext  *ebpf.MapSpec `ebpf:"edge_next"`
 	Edges     *ebpf.MapSpec `ebpf:"edges"`
 	Events    *ebpf.MapSpec `ebpf:"events"`
-	Hooked    *ebpf.MapSpec `ebpf:"hooked"`
 	Policy    *ebpf.MapSpec `ebpf:"policy"`
 	Refusals  *ebpf.MapSpec `ebpf:"refusals"`
 	Slots     *ebpf.MapSpec `ebpf:"slots"`
@@ -145,7 +143,6 @@ type bpfMaps struct {
 	EdgeNext  *ebpf.Map `ebpf:"edge_next"`
 	Edges     *ebpf.Map `ebpf:"edges"`
 	Events    *ebpf.Map `ebpf:"events"`
-	Hooked    *ebpf.Map `ebpf:"hooked"`
 	Policy    *ebpf.Map `ebpf:"policy"`
 	Refusals  *ebpf.Map `ebpf:"refusals"`
 	Slots     *ebpf.Map `ebpf:"slots"`
@@ -163,7 +160,6 @@ func (m *bpfMaps) Close() error {
 		m.EdgeNext,
 		m.Edges,
 		m.Events,
-		m.Hooked,
 		m.Policy,
 		m.Refusals,
 		m.Slots,

@@ -120,11 +120,11 @@ func TestNoRevisionFailsClosed(t *testing.T) {
 	r := newRig(t)
 	r.enforce()
 	start(t, r.app, r.appCg, "serve", "tcp", at(app4, 8080).String()).ready()
-	was := atomic.SwapUint64(&r.webDP.word()[0], 0)
+	was := atomic.SwapUint64(&r.webDP.word().revision, 0)
 	if got := run(t, r.web, r.webCg, "dial", "tcp", at(app4, 8080).String()); got != "EPERM" {
 		t.Errorf("without a revision: %s", got)
 	}
-	atomic.StoreUint64(&r.webDP.word()[0], was)
+	atomic.StoreUint64(&r.webDP.word().revision, was)
 	if got := run(t, r.web, r.webCg, "dial", "tcp", at(app4, 8080).String()); got != "ok" {
 		t.Errorf("with it: %s", got)
 	}

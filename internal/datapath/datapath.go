@@ -97,8 +97,8 @@ func (d *Datapath) open() error {
 	if d.control, err = unix.Mmap(d.objs.Control.FD(), 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
 		return fmt.Errorf("map the revision: %w", err)
 	}
-	d.revision = atomic.LoadUint64(&d.word()[0])
-	atomic.StoreUint64(&d.word()[1], uint64(shards()))
+	d.revision = atomic.LoadUint64(&d.word().revision)
+	atomic.StoreUint64(&d.word().shards, uint64(shards()))
 	if d.edges, err = d.objs.Edges.Memory(); err != nil {
 		return fmt.Errorf("map the edge counters: %w", err)
 	}
@@ -150,11 +150,9 @@ func (d *Datapath) mapDir() string {
 
 func (d *Datapath) linkDir() string { return filepath.Join(d.opts.Pins, "links") }
 
-// word is struct control: the revision that packets read, and the number of
-// shards. It is written by atomic stores, which a map update is not.
-func (d *Datapath) word() *[2]uint64 {
-	return (*[2]uint64)(unsafe.Pointer(unsafe.SliceData(d.control)))
-}
+// word is the mapped control map: what packets read. It is written by atomic
+// stores, which a map update is not.
+func (d *Datapath) word() *control { return (*control)(unsafe.Pointer(unsafe.SliceData(d.control))) }
 
 // shards is how many copies of the counters there are: one for each processor,
 // up to a limit that bounds their memory.

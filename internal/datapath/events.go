@@ -18,8 +18,8 @@ const eventBytes = 32 + 32 + 24 + 4 + 8
 
 // gather is how long events may wait for others after the reader has caught
 // up. The kernel wakes a reader only when it had caught up, so this also bounds
-// wake-ups, to 500 a second.
-const gather = 2 * time.Millisecond
+// wake-ups, to 250 a second: each costs what ten events do.
+const gather = 4 * time.Millisecond
 
 // maxBatch bounds the memory of a batch.
 const maxBatch = 4096

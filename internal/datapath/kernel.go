@@ -9,6 +9,12 @@ import (
 
 // The types of this file mirror bpf/layout.h.
 
+type control struct {
+	revision uint64
+	shards   uint64
+	hooked   [8]uint64
+}
+
 type slotConfig struct {
 	HostIdentity uint32
 	_            uint32

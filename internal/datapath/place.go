@@ -146,6 +146,16 @@ func lockAll(o Options, spaces []namespace) ([]*os.File, error) {
 	if err := os.MkdirAll(lockDir, 0o700); err != nil {
 		return nil, fmt.Errorf("create %s: %w", lockDir, err)
 	}
+	// One at a time: who looks at the others' locks must not be taken for a
+	// holder of them.
+	queue, err := os.OpenFile(filepath.Join(lockDir, "queue"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("queue for the locks: %w", err)
+	}
+	defer queue.Close()
+	if err := unix.Flock(int(queue.Fd()), unix.LOCK_EX); err != nil {
+		return nil, fmt.Errorf("queue for the locks: %w", err)
+	}
 	pins, err := inode(o.Pins)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package datapath
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -65,11 +66,11 @@ func ReadState(pins string) (Stats, error) {
 		defer opened.Close()
 		*into = opened
 	}
-	var control [2]uint64
-	if err := m.Control.Lookup(uint32(0), &control); err != nil {
+	word := make([]byte, m.Control.ValueSize())
+	if err := m.Control.Lookup(uint32(0), &word); err != nil {
 		return Stats{}, fmt.Errorf("read the revision: %w", err)
 	}
-	s, err := statsOf(&m, control[0])
+	s, err := statsOf(&m, binary.NativeEndian.Uint64(word))
 	if err == nil {
 		s.Programs = countLinks(filepath.Join(pins, "links"))
 	}

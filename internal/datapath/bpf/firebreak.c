@@ -128,7 +128,17 @@ int firebreak_forward(struct bpf_nf_ctx *ctx)
  * itself) these hooks are all there is. */
 static __always_inline bool judged(struct sock *sk, __u64 netns, bool outgoing)
 {
-	if (!bpf_map_lookup_elem(&hooked, &netns))
+	__u32 zero = 0;
+	struct control *ctl = bpf_map_lookup_elem(&control, &zero);
+	bool hooked = false;
+	if (!ctl)
+		return false;
+	for (int i = 0; i < HOOKED && !hooked; i++) {
+		if (!ctl->hooked[i])
+			return false;
+		hooked = ctl->hooked[i] == netns;
+	}
+	if (!hooked)
 		return false;
 	__u8 state = sk->__sk_common.skc_state;
 	return outgoing || (sk->sk_protocol == PROTO_TCP && state != TCP_STATE_LISTEN && state != TCP_STATE_NEW_SYN_RECV);

@@ -43,11 +43,15 @@
 #define MAX_POLICY 262144
 #define MAX_EDGES 8192
 #define BINS 32
+/* Namespaces of an agent that are known without a look-up; further ones have their
+ * packets judged twice. */
+#define HOOKED 8
 #define TICK_NS 10000000ULL
 
 struct control {
 	__u64 revision; /* 0: none yet. Bit 0 selects the slot of every map. */
 	__u64 shards;   /* of the counters of an edge; a power of two */
+	__u64 hooked[HOOKED]; /* cookies of the namespaces where netfilter's hooks stand; 0: none */
 };
 
 struct slot {

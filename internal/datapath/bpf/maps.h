@@ -12,14 +12,6 @@ struct {
 	__type(value, struct control);
 } control SEC(".maps");
 
-/* Cookies of the network namespaces in which the netfilter hooks stand. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u64);
-	__type(value, __u32);
-} hooked SEC(".maps");
-
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2);

@@ -11,7 +11,7 @@ import (
 )
 
 // Version names this layout. Pinned maps of another version are never reused.
-const Version = 2
+const Version = 3
 
 // Identity numbers below FirstIdentity are reserved.
 const (
