@@ -186,6 +186,14 @@ func TestSenderIsStopped(t *testing.T) {
 	if got := run(t, r.web, r.webCg, "raw", hexOf(spoofed), app6.String()); got != "EPERM" {
 		t.Errorf("spoofed: %s", got)
 	}
+	// A raw socket that is connected and speaks TCP is no conversation.
+	syn := func(port uint16) []byte { return tcpBytes(at(web4, 45000), at(app4, port), 7, 0, 0x02) }
+	if got := run(t, r.web, r.webCg, "rawtcp", app4.String(), hexOf(syn(8080))); got != "ok" {
+		t.Errorf("raw TCP, permitted: %s", got)
+	}
+	if got := run(t, r.web, r.webCg, "rawtcp", app4.String(), hexOf(syn(8080), syn(9000))); got != "EPERM" {
+		t.Errorf("raw TCP: %s", got)
+	}
 	// By way of somebody else: the destination address is not the destination.
 	loose := []byte{131, 7, 4, 10, 71, 1, 1, 0}
 	routed := hexOf(ipv4Bytes(web4, app4, 17, loose, 0, udpBytes(at(web4, 41002), at(app4, 8080), "fire")))

@@ -47,7 +47,7 @@ func helper(args []string) int {
 	verbs := map[string]func([]string) error{
 		"serve": serve, "dial": dial, "hold": hold, "udp": sendUDP, "ping": ping, "raw": sendRaw, "frame": sendFrame, "pour": pour,
 		"move": move, "hand": hand, "connect3": connect3,
-		"enforce": enforceUntilKilled, "bulk": bulk,
+		"enforce": enforceUntilKilled, "bulk": bulk, "rawtcp": rawTCP,
 	}
 	f, ok := verbs[args[0]]
 	if !ok {

@@ -142,3 +142,27 @@ func pour(args []string) error {
 	}
 	return fmt.Errorf("ended")
 }
+
+// rawtcp destination hexsegment[,…]: TCP segments through a connected raw
+// socket, which looks in many ways like a TCP socket in conversation.
+func rawTCP(args []string) error {
+	dst := netip.MustParseAddr(args[0])
+	s, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_TCP)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(s)
+	if err := unix.Connect(s, &unix.SockaddrInet4{Addr: dst.As4()}); err != nil {
+		return err
+	}
+	for _, h := range strings.Split(args[1], ",") {
+		segment, err := hex.DecodeString(h)
+		if err != nil {
+			return err
+		}
+		if _, err := unix.Write(s, segment); err != nil {
+			return err
+		}
+	}
+	return nil
+}
