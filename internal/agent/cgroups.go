@@ -1,10 +1,7 @@
 package agent
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,38 +17,6 @@ type cgroupTree struct {
 	root  string // where programs attach; empty if no cgroup is configured
 	paths []string
 	found []ebpf.Cgroup
-}
-
-// errNoCgroup2 says what to do where cgroup v2 is missing.
-var errNoCgroup2 = errors.New("cgroup v2 is not mounted; mount it with: mount -t cgroup2 none /sys/fs/cgroup/unified")
-
-// cgroupMount finds where cgroup v2 is mounted, from the text of mountinfo. Of
-// several mounts it takes the one that shows the most of the tree.
-func cgroupMount(mountinfo io.Reader) (string, error) {
-	best, bestRoot := "", ""
-	lines := bufio.NewScanner(mountinfo)
-	for lines.Scan() {
-		before, after, ok := strings.Cut(lines.Text(), " - ")
-		fields := strings.Fields(before)
-		if !ok || len(fields) < 5 || !strings.HasPrefix(after, "cgroup2 ") {
-			continue
-		}
-		if best == "" || len(fields[3]) < len(bestRoot) {
-			best, bestRoot = unescape(fields[4]), fields[3]
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return "", err
-	}
-	if best == "" {
-		return "", errNoCgroup2
-	}
-	return best, nil
-}
-
-// unescape undoes what mountinfo does to spaces and the like.
-func unescape(s string) string {
-	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }
 
 // findCgroups looks up every configured cgroup. A missing one is an error that

@@ -98,24 +98,6 @@ func TestConfigMistakes(t *testing.T) {
 	}
 }
 
-func TestCgroupMount(t *testing.T) {
-	hybrid := `31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
-32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu
-40 31 0:38 /docker/x /mnt/part\040of rw,relatime shared:1 - cgroup2 cgroup2 rw
-41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:1 - cgroup2 cgroup2 rw
-`
-	if got, err := cgroupMount(strings.NewReader(hybrid)); err != nil || got != "/sys/fs/cgroup/unified" {
-		t.Errorf("%q, %v", got, err)
-	}
-	part := strings.Join(strings.Split(hybrid, "\n")[:3], "\n")
-	if got, err := cgroupMount(strings.NewReader(part)); err != nil || got != "/mnt/part of" {
-		t.Errorf("%q, %v", got, err)
-	}
-	if _, err := cgroupMount(strings.NewReader(strings.Split(hybrid, "\n")[0])); err == nil || !strings.Contains(err.Error(), "mount -t cgroup2") {
-		t.Errorf("%v", err)
-	}
-}
-
 func TestFindCgroups(t *testing.T) {
 	p := newPlace(t)
 	mount := p.path("cg")

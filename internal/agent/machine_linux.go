@@ -2,11 +2,11 @@ package agent
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"firebreak/internal/cgroup"
 	"firebreak/internal/datapath"
 	"firebreak/internal/datapath/layout"
 	"firebreak/internal/diag"
@@ -55,17 +55,13 @@ func (k kernel) Apply(t *layout.Tables) (Applied, error) {
 }
 
 func cgroupsHere(cfg *Config) (*cgroupTree, diag.List) {
-	var diags diag.List
-	f, err := os.Open("/proc/self/mountinfo")
-	if err == nil {
-		defer f.Close()
-		var mount string
-		if mount, err = cgroupMount(f); err == nil {
-			return findCgroups(cfg, mount)
-		}
+	mount, err := cgroup.Mount()
+	if err != nil {
+		var diags diag.List
+		diags.Errorf(diag.Pos{}, "no-cgroup2", "%v", err)
+		return &cgroupTree{}, diags
 	}
-	diags.Errorf(diag.Pos{}, "no-cgroup2", "%v", err)
-	return &cgroupTree{}, diags
+	return findCgroups(cfg, mount)
 }
 
 // clockOffset is what to add to the kernel's time to get Unix time.

@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/features"
 	"golang.org/x/sys/unix"
+
+	"firebreak/internal/cgroup"
 )
 
 // ErrUnsupported is wrapped by every error of Probe.
@@ -30,7 +31,7 @@ func Probe() (kernel, tier string, err error) {
 	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
 		return missing("the kernel has no BTF (/sys/kernel/btf/vmlinux): use a kernel built with CONFIG_DEBUG_INFO_BTF=y")
 	}
-	if _, err := CgroupMount(); err != nil {
+	if _, err := cgroup.Mount(); err != nil {
 		return missing("%v", err)
 	}
 	if err := features.HaveProgramType(ebpf.Netfilter); err != nil {
@@ -43,20 +44,4 @@ func Probe() (kernel, tier string, err error) {
 		return missing("kernel %s has no BPF ring buffer: use Linux 6.6 or newer", kernel)
 	}
 	return kernel, "full", nil
-}
-
-// CgroupMount is where the cgroup v2 hierarchy is mounted, be it beside v1.
-func CgroupMount() (string, error) {
-	b, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return "", fmt.Errorf("read the mounts: %w", err)
-	}
-	for _, line := range strings.Split(string(b), "\n") {
-		before, after, ok := strings.Cut(line, " - ")
-		fields := strings.Fields(before)
-		if ok && len(fields) > 4 && strings.HasPrefix(after, "cgroup2 ") {
-			return fields[4], nil
-		}
-	}
-	return "", errors.New("no cgroup v2 is mounted: run `mount -t cgroup2 none /sys/fs/cgroup/unified`")
 }

@@ -46,6 +46,7 @@ var mayImport = []struct {
 	{"internal/flow", nil},
 	{"internal/diag", nil},
 	{"internal/wire", nil},
+	{"internal/cgroup", nil},
 	{"internal/datapath/layout", nil},
 	{"internal/lang/...", []string{"internal/lang/..."}},
 	{"internal/inventory", nil},

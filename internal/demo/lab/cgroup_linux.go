@@ -1,57 +1,31 @@
 package lab
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"firebreak/internal/cgroup"
 )
 
 // attribute marks the root cgroup of a lab.
 const attribute = "trusted.firebreak-lab"
 
-// CgroupMount returns where the cgroup v2 hierarchy is mounted: of several
-// mounts the one that shows the most of it. An *Error says what to do where
-// there is none.
-func CgroupMount() (string, error) {
-	f, err := os.Open("/proc/self/mountinfo")
-	if err != nil {
-		return "", err
+// cgroupMount is where the cgroup v2 hierarchy is mounted. An *Error says what
+// to do where there is none.
+func cgroupMount() (string, error) {
+	mount, err := cgroup.Mount()
+	if errors.Is(err, cgroup.ErrNone) {
+		what, do, _ := strings.Cut(err.Error(), "; ")
+		return "", &Error{What: what, Do: do}
 	}
-	defer f.Close()
-	best, bestRoot := "", ""
-	for s := bufio.NewScanner(f); s.Scan(); {
-		before, after, ok := strings.Cut(s.Text(), " - ")
-		fields := strings.Fields(before)
-		if !ok || !strings.HasPrefix(after, "cgroup2 ") || len(fields) < 6 || !writable(fields[5]) {
-			continue
-		}
-		if best == "" || len(fields[3]) < len(bestRoot) {
-			best, bestRoot = unescape(fields[4]), fields[3]
-		}
-	}
-	if best != "" {
-		return best, nil
-	}
-	return "", &Error{What: "no writable cgroup v2 hierarchy is mounted",
-		Do: "mount one with `mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified`"}
-}
-
-// writable reads a mount's options.
-func writable(options string) bool {
-	return slices.Contains(strings.Split(options, ","), "rw")
-}
-
-// unescape undoes mountinfo's octal escapes of blanks.
-func unescape(s string) string {
-	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
+	return mount, err
 }
 
 func makeRootGroup(dir string) error {

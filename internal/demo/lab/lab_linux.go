@@ -58,7 +58,7 @@ func (l *Lab) begin() error {
 	if l.swept, err = sweep(l.prefix); err != nil {
 		return err
 	}
-	mount, err := CgroupMount()
+	mount, err := cgroupMount()
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func Require() error {
 	if os.Geteuid() != 0 {
 		return &Error{What: "network namespaces need root", Do: "run it with sudo"}
 	}
-	_, err := CgroupMount()
+	_, err := cgroupMount()
 	return err
 }
 
@@ -257,7 +257,7 @@ func Clean(prefix string) (removed []string, err error) {
 // sweep removes everything marked with prefix: processes first, so that
 // nothing holds what comes after.
 func sweep(prefix string) (removed []string, err error) {
-	mount, err := CgroupMount()
+	mount, err := cgroupMount()
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/vishvananda/netns"
 
+	"firebreak/internal/cgroup"
 	"firebreak/internal/demo/lab"
 )
 
@@ -98,7 +99,7 @@ func newLab(t *testing.T, prefix string) *lab.Lab {
 // assertGone fails if anything with the prefix is left on the machine.
 func assertGone(t *testing.T, prefix string) {
 	t.Helper()
-	mount, err := lab.CgroupMount()
+	mount, err := cgroup.Mount()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +317,7 @@ func TestAForeignNamespaceIsRefusedAndLeftAlone(t *testing.T) {
 
 func TestAForeignCgroupIsRefusedAndLeftAlone(t *testing.T) {
 	requireRoot(t)
-	mount, err := lab.CgroupMount()
+	mount, err := cgroup.Mount()
 	if err != nil {
 		t.Fatal(err)
 	}
