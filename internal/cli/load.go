@@ -22,11 +22,12 @@ const codeUnreadable = "unreadable-file"
 // all; a verb then ends as with misuse.
 var unreadableCodes = []string{"unreadable", codeUnreadable, "bad-source", "unknown-source"}
 
-// hidingCodes are of findings that stand for whole documents that were not
-// taken in: what speaks of them would seem to speak of nothing.
-var hidingCodes = append([]string{
-	"yaml-syntax", "too-large", "too-many-diagnostics", "unknown-kind", "bad-api-version", "missing-field", "bad-name",
-}, unreadableCodes...)
+// lostCodes are of findings that stand for text that was not taken in. What it
+// would have named or served is unknown, so that nothing is said to be missing.
+var lostCodes = append([]string{"yaml-syntax", "too-large", "too-many-diagnostics"}, unreadableCodes...)
+
+// missingCodes say that something is not there.
+var missingCodes = []string{"unknown-reference", "selector-matches-nothing"}
 
 // loaded is everything that verbs ask about.
 type loaded struct {
@@ -60,18 +61,18 @@ func read(dir string, sources []string) (*loaded, error) {
 }
 
 // lookFurther adds what resolving finds in a policy that is already known to be
-// wrong, as far as one fault does not hide another.
+// wrong, as far as one fault does not make up another.
 func (l *loaded) lookFurther() {
-	if l.has(hidingCodes) {
-		return
-	}
+	lost := l.has(lostCodes)
 	_, more := policy.Resolve(l.tree, l.inv)
 	for _, d := range more {
 		d.Pos = l.pos(d.Pos)
-		if !slices.Contains(l.diags, d) {
-			l.diags = append(l.diags, d)
+		if slices.Contains(l.diags, d) || lost && slices.Contains(missingCodes, d.Code) {
+			continue
 		}
+		l.diags = append(l.diags, d)
 	}
+	l.diags = load.Unrepeated(l.diags)
 }
 
 func (l *loaded) has(codes []string) bool {

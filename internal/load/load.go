@@ -45,14 +45,24 @@ func Dir(dir string, sources []string, extra ...inventory.Workload) (*Loaded, di
 		}
 	}
 	diags.Sort()
-	return l, slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return saidAsError(diags, d) })
+	return l, Unrepeated(diags)
 }
 
-// saidAsError finds what the text alone warns of and what turns out to be an
-// error once the inventory is known.
-func saidAsError(diags diag.List, d diag.Diagnostic) bool {
-	return d.Severity != diag.Error && slices.ContainsFunc(diags, func(e diag.Diagnostic) bool {
-		return e.Severity == diag.Error && e.Code == d.Code && e.Pos == d.Pos
+// Unrepeated leaves out what the text alone warns of where it turns out to be
+// an error once the inventory is known. It may reuse diags.
+func Unrepeated(diags diag.List) diag.List {
+	type place struct {
+		code string
+		pos  diag.Pos
+	}
+	wrong := map[place]bool{}
+	for _, d := range diags {
+		if d.Severity == diag.Error {
+			wrong[place{d.Code, d.Pos}] = true
+		}
+	}
+	return slices.DeleteFunc(diags, func(d diag.Diagnostic) bool {
+		return d.Severity != diag.Error && wrong[place{d.Code, d.Pos}]
 	})
 }
 
