@@ -114,7 +114,7 @@ fuzz: ## run every fuzz target for FUZZTIME
 	@hack/need go
 	go test -run '^TestFuzzTargets$$' ./internal/house
 	@for f in $(FUZZ); do \
-	  echo "== $$f"; go test -run '^$$' -fuzz "^$${f#*:}\$$" -fuzztime $(FUZZTIME) "./$${f%:*}"; \
+	  echo "== $$f"; go test -run '^$$' -fuzz "^$${f#*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "./$${f%:*}"; \
 	done
 
 clean: ## remove what make built

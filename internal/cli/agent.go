@@ -21,7 +21,10 @@ import (
 func NewAgent() *cobra.Command {
 	config := new(string)
 	cmd := &cobra.Command{
-		Use:   "agent --config FILE",
+		Use: "agent --config FILE",
+		Example: "  sudo firebreak agent --config /etc/firebreak/agent.yaml\n" +
+			"  firebreak agent status --config /etc/firebreak/agent.yaml --format json\n" +
+			"  sudo firebreak agent detach --config /etc/firebreak/agent.yaml",
 		Short: "Enforce a policy on this host, and tell the server what happens",
 		Long: `Enforce a policy on this host with eBPF, and tell the server what happens.
 
@@ -86,9 +89,10 @@ func runAgent(ctx context.Context, config string, log io.Writer) error {
 func newAgentStatus(config *string) *cobra.Command {
 	var format func() (string, error)
 	cmd := &cobra.Command{
-		Use:   "status --config FILE",
-		Short: "Say what is in force on this host, whether or not the agent runs",
-		Args:  cobra.NoArgs,
+		Use:     "status --config FILE",
+		Example: "  sudo firebreak agent status --config agent.yaml --format json",
+		Short:   "Say what is in force on this host, whether or not the agent runs",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			chosen, err := format()
 			if err != nil {
@@ -163,9 +167,10 @@ func writeAgentStatus(w io.Writer, r *agent.StatusReport) error {
 
 func newAgentDetach(config *string) *cobra.Command {
 	return &cobra.Command{
-		Use:   "detach --config FILE",
-		Short: "End enforcement: remove everything the agent has put into the kernel",
-		Args:  cobra.NoArgs,
+		Use:     "detach --config FILE",
+		Example: "  sudo firebreak agent detach --config agent.yaml",
+		Short:   "End enforcement: remove everything the agent has put into the kernel",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := agentConfig(*config)
 			if err != nil {

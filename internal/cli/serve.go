@@ -19,8 +19,9 @@ import (
 func NewServe() *cobra.Command {
 	o := httpapi.Options{}
 	cmd := &cobra.Command{
-		Use:   "serve",
-		Short: "Show live what the agents see, on a page and as JSON",
+		Use:     "serve",
+		Example: "  firebreak serve\n  firebreak serve --listen 127.0.0.1:0 --wire /tmp/wire.sock",
+		Short:   "Show live what the agents see, on a page and as JSON",
 		Long: `Show live what the agents see, on a page and as JSON.
 
 Agents connect to the unix socket, which only its owner may open. People open
