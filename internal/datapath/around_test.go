@@ -486,3 +486,77 @@ func TestLaterInterfaces(t *testing.T) {
 		t.Errorf("the guard counted %d drops, then %d (%v)", before, after, err)
 	}
 }
+
+// What is exempt from policy is not a way out: an error goes to the sender of
+// the packet that it is about, and upkeep of the link is the kernel's business.
+func TestForgedUpkeep(t *testing.T) {
+	r := newRig(t)
+	icmp4 := start(t, r.app, r.appCg, "serve", "ip4:1", app4.String()).ready()
+	icmp6 := start(t, r.app, r.appCg, "serve", "ip6:58", app6.String()).ready()
+	// About a conversation that is permitted, of web with itself in the role of
+	// the far end: quoted are its addresses, the destination is another's.
+	quoted := ipv4Bytes(spare4, web4, 17, nil, 0, udpBytes(at(spare4, 8080), at(web4, 43000), "fire"))
+	failure := append([]byte{3, 3, 0, 0, 0, 0, 0, 0}, quoted...)
+	sum := sum16(failure)
+	failure[2], failure[3] = byte(sum>>8), byte(sum)
+	forged4 := hexOf(ipv4Bytes(web4, app4, 1, nil, 0, failure))
+	solicit := append([]byte{135, 0, 0, 0, 0, 0, 0, 0}, app6.AsSlice()...)
+	pseudo := append(append(web6.AsSlice(), app6.AsSlice()...), 0, 0, 0, byte(len(solicit)), 0, 0, 0, 58)
+	sum = sum16(pseudo, solicit)
+	solicit[2], solicit[3] = byte(sum>>8), byte(sum)
+	nd := ipv6Bytes(web6, app6, 58, solicit)
+	nd[7] = 255
+	forged6 := hexOf(nd)
+	for _, c := range []struct {
+		packet string
+		dst    netip.Addr
+		at     *process
+	}{{forged4, app4, icmp4}, {forged6, app6, icmp6}} {
+		if got := run(t, r.web, r.webCg, "raw", c.packet, c.dst.String()); got != "ok" {
+			t.Fatalf("open: %s", got)
+		}
+		if c.dst.Is4() {
+			if _, arrived := c.at.next(time.Second); !arrived {
+				t.Fatal("open: the forged error did not arrive: the test shows nothing")
+			}
+		}
+	}
+	d := r.open(r.web)
+	tables := r.tables(r.web, true)
+	allow := layout.PolicyValue{InForceRule: ruleAllow, ToComeRule: ruleAllow, AllowInForce: true, AllowToCome: true}
+	tables.Policy[layout.PolicyKey{Local: idWeb, Peer: layout.UnknownPeer, Direction: flow.Ingress}] = allow
+	tables.Policy[layout.PolicyKey{Local: idWebHost, Direction: flow.Egress}] = allow
+	r.apply(d, tables)
+	if err := d.Attach(); err != nil {
+		t.Fatal(err)
+	}
+	// The conversation that will be quoted: from an unknown address, permitted.
+	if passes, err := d.Try(udpPacket(at(spare4, 8080), at(web4, 43000))); err != nil || !passes {
+		t.Fatalf("the conversation to quote: %v, %v", passes, err)
+	}
+	d.copyConversations(t)
+	for _, c := range []struct {
+		packet string
+		dst    netip.Addr
+	}{{forged4, app4}, {forged6, app6}} {
+		if got := run(t, r.web, r.webCg, "raw", c.packet, c.dst.String()); got != "EPERM" {
+			t.Errorf("forged upkeep to %v: %s", c.dst, got)
+		}
+	}
+}
+
+// copyConversations gives every conversation that was only tried, in the
+// test's own namespace, to the datapath's namespace.
+func (d *Datapath) copyConversations(t *testing.T) {
+	t.Helper()
+	all := map[connKey]conn{}
+	if err := readMap(d.objs.Conns, all, func(connKey) bool { return true }); err != nil || len(all) == 0 {
+		t.Fatalf("%d conversations, %v", len(all), err)
+	}
+	for k, c := range all {
+		k.NetNS = d.spaces[0].cookie
+		if err := d.objs.Conns.Put(&k, &c); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

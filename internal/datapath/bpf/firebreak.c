@@ -59,10 +59,10 @@ static __always_inline int filter_local(struct bpf_nf_ctx *ctx, bool outgoing)
 	if (is_loopback(&p))
 		return NF_ACCEPT;
 	end_key(&e.key, &p, outgoing, netns);
-	if (exempt(&d, l4, &p, &e))
-		return NF_ACCEPT;
 	if (outgoing)
 		end_socket(&e, ctx->state->sk);
+	if (exempt(&d, l4, &p, &e))
+		return NF_ACCEPT;
 	return ask(&p, &e) == PASS ? NF_ACCEPT : NF_DROP;
 }
 
@@ -104,9 +104,8 @@ int firebreak_forward(struct bpf_nf_ctx *ctx)
 	int why = parse(&d, &l4, &p);
 	if (why)
 		return unreadable(&p, netns, true, why, HOOK_FORWARD) == PASS ? NF_ACCEPT : NF_DROP;
-	if (p.kind == KIND_LINK)
-		return NF_ACCEPT;
-	if (p.kind == KIND_ERROR && (error_belongs(&d, l4, netns, false) || error_belongs(&d, l4, netns, true)))
+	/* The link's upkeep is never forwarded: what looks like it is judged. */
+	if (p.kind == KIND_ERROR && (error_belongs(&d, l4, &p, netns, false) || error_belongs(&d, l4, &p, netns, true)))
 		return NF_ACCEPT;
 	for (int i = 0; i < 2; i++) {
 		bool outgoing = i == 0;
@@ -168,9 +167,9 @@ static __always_inline int filter_socket(struct __sk_buff *ctx, bool outgoing)
 	if (is_loopback(&p))
 		return PASS;
 	end_key(&e.key, &p, outgoing, netns);
+	end_socket(&e, sk);
 	if (exempt(&d, l4, &p, &e))
 		return PASS;
-	end_socket(&e, sk);
 	return ask(&p, &e);
 }
 

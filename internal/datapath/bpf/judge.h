@@ -213,13 +213,13 @@ static __noinline int judge_slow(struct packet *p, struct end *e, struct conn *k
 		tell(p, &e->key, &c, reason, e->hook);
 	if (c.verdict != VERDICT_DROPPED)
 		return PASS;
-	count_stat(STAT_REASON + REASON_ENDED);
+	count_stat(STAT_REASON + reason);
 	return p->reset ? PASS : DROP;
 }
 
 /* An ICMP error passes if the conversation it is about is permitted at this
  * end; the tuple it quotes is that of the offending packet. */
-static __noinline bool error_belongs(struct bpf_dynptr *d, __u32 l4, __u64 netns, bool outgoing)
+static __noinline bool error_belongs(struct bpf_dynptr *d, __u32 l4, struct packet *p, __u64 netns, bool outgoing)
 {
 	struct packet in = {};
 	struct conn_key key;
@@ -232,6 +232,10 @@ static __noinline bool error_belongs(struct bpf_dynptr *d, __u32 l4, __u64 netns
 	int why = h->vihl >> 4 == 4 ? parse_v4(h, at, &inner_l4, &rest, &in)
 				    : parse_v6(d, at, &inner_l4, &rest, &hops, &in);
 	if (why)
+		return false;
+	/* An error goes to whoever sent what it quotes (RFC 1122, RFC 4443): anywhere
+	 * else it would be a way out for whoever can forge one. */
+	if (in.family != p->family || __builtin_memcmp(in.src, p->dst, 16))
 		return false;
 	struct icmp lbuf, *l = bpf_dynptr_slice(d, inner_l4, &lbuf, sizeof(lbuf));
 	if (!l)
@@ -294,11 +298,14 @@ static __always_inline int ask(struct packet *p, struct end *e)
 	return verdict & 1;
 }
 
-/* What needs no policy: the link's upkeep, and errors about conversations that
- * are permitted at this end. */
+/* What needs no policy: errors about conversations that are permitted at this
+ * end, and the link's upkeep. On the way in the hop limit shows that upkeep is
+ * the link's own; on the way out only the kernel makes it, never a process. */
 static __always_inline bool exempt(struct bpf_dynptr *d, __u32 l4, struct packet *p, struct end *e)
 {
-	return p->kind == KIND_LINK || (p->kind == KIND_ERROR && error_belongs(d, l4, e->key.netns, e->outgoing));
+	if (p->kind == KIND_LINK)
+		return !e->outgoing || !e->cgroup;
+	return p->kind == KIND_ERROR && error_belongs(d, l4, p, e->key.netns, e->outgoing);
 }
 
 #endif
