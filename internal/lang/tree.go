@@ -6,8 +6,10 @@ package lang
 
 import (
 	"net/netip"
+	"time"
 
 	"firebreak/internal/diag"
+	"firebreak/internal/flow"
 	"firebreak/internal/label"
 	"firebreak/internal/netset"
 )
@@ -30,12 +32,14 @@ const Unassigned = "unassigned"
 // an end that is ByNothing, an effect of Deny. Documents without a name are
 // left out.
 type Dir struct {
-	Estate    *Estate // nil only where the directory has none, which is an error
-	Zones     []*Zone
-	Services  []*Service
-	Externals []*External // also those that a cidr in a rule stands for; see Endpoint.CIDR
-	Policies  []*Policy
-	Cases     []*Case
+	Estate     *Estate // nil only where the directory has none, which is an error
+	Zones      []*Zone
+	Services   []*Service
+	Externals  []*External // also those that a cidr in a rule stands for; see Endpoint.CIDR
+	Policies   []*Policy
+	Guardrails []*Guardrail
+	Exceptions []*Exception
+	Cases      []*Case
 	// Incomplete is true if there were documents that could not be read, or
 	// had no name: then a name that is not found may have stood in one of them.
 	Incomplete bool
@@ -161,10 +165,11 @@ type ServicePort struct {
 	Pos      diag.Pos
 }
 
-// External is a named peer outside the estate.
+// External is a named peer outside the estate. It has CIDRs, FQDNs or both.
 type External struct {
 	Meta
-	CIDRs  []CIDR // never empty
+	CIDRs  []CIDR
+	FQDNs  []Word // lower case, without final dot; "*." in front stands for one label or more
 	Reason string
 }
 
@@ -189,8 +194,12 @@ type Rule struct {
 	From     Endpoint
 	To       Endpoint
 	Ports    []Port
+	HTTP     []HTTP  // the requests it speaks of, any of these; nil where not given: whatever is said
+	MTLS     bool    // require: mtls; of an Allow only
+	When     *Window // nil where not given: always
 	Reason   string
 	Owner    string
+	Template string // the rule template that it was made from; empty if it was written out
 	Pos      diag.Pos
 	NamePos  diag.Pos
 }
@@ -253,11 +262,16 @@ type Case struct {
 
 // Expectation is one line of a Case: what the policy to come, or the one in
 // force, must say. It holds if it holds for every workload of From, every one
-// of To and all of the traffic. Port is nil where not given: all traffic.
+// of To and all of the traffic. Port is nil where not given: all traffic. HTTP
+// is nil where not given: every request, and what is no HTTP at all. At is
+// zero where not given: whenever the question is asked.
 type Expectation struct {
 	From    Endpoint
 	To      Endpoint
 	Port    *Port
+	HTTP    *flow.Request
+	At      time.Time
+	NoMTLS  bool   // mtls: false; the peer proves nothing. Otherwise it has proven its principal
 	Effect  Effect // Allow or Deny
 	InForce bool   // its own, else its Case's, else false
 	Pos     diag.Pos

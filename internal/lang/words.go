@@ -7,6 +7,7 @@ var (
 	stages         = []string{"observe", "alert", "enforce"}
 	endpointFields = []string{"service", "zone", "external", "select", "principal", "any", "workload", "ip"}
 	sensitivities  = []string{"public", "internal", "confidential", "restricted"}
+	guardrailKinds = []string{"never", "only", "must"}
 	authorities    = []string{"attested", "controller", "tag"}
 )
 

@@ -6,22 +6,33 @@ package policy
 
 import (
 	"net/netip"
+	"slices"
+	"time"
 
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
 	"firebreak/internal/inventory"
+	"firebreak/internal/lang"
 	"firebreak/internal/netset"
 )
 
 // Tier is the order in which rules decide; lower decides first.
 type Tier uint8
 
-// The tiers.
+// The tiers. Guardrails only deny, Exceptions only allow; both are final.
 const (
-	Platform Tier = iota
+	Guardrails Tier = iota
+	Platform
+	Exceptions
 	Application
 	Baseline
 )
+
+// String returns the word for people: "guardrail", "platform", "exception",
+// "application" or "baseline".
+func (t Tier) String() string {
+	return [...]string{"guardrail", "platform", "exception", "application", "baseline"}[t]
+}
 
 // Effect is what a rule says.
 type Effect uint8
@@ -64,10 +75,13 @@ type Service struct {
 	Pos       diag.Pos
 }
 
-// External is a named peer outside the estate.
+// External is a named peer outside the estate. What its FQDNs lead to is not
+// known here: no address matches by them, and whoever enforces must follow
+// the names.
 type External struct {
 	Name   string
 	CIDRs  []netip.Prefix // masked, sorted
+	FQDNs  []string       // sorted; see lang.External
 	Owner  string
 	Reason string
 	Pos    diag.Pos
@@ -88,11 +102,70 @@ type Identity struct {
 // its index is in Identities, an external address if one of the Externals
 // (indices into Policy.Externals) contains it, and, if Any, everything but
 // built-ins: every identity, every external address, every unknown one. When
-// Any is set the other fields are empty.
+// Any is set the other fields are empty. With Not it matches everything but
+// built-ins that Identities and Externals do not name; Any and Not are never
+// both set.
 type Peers struct {
 	Any        bool
+	Not        bool
 	Identities []int // ascending
 	Externals  []int // ascending
+}
+
+// Identity reports whether the end matches the identity of that index.
+func (p *Peers) Identity(id int) bool {
+	if p.Any {
+		return true
+	}
+	_, named := slices.BinarySearch(p.Identities, id)
+	return named != p.Not
+}
+
+// Address reports whether the end matches what no workload owns and is not
+// built in: an address in all of these Externals (indices, may be empty), be
+// it unknown, external or of the rest of the world. For what is known by an
+// FQDN only, externals is the one External that has the name.
+func (p *Peers) Address(externals []int) bool {
+	if p.Any {
+		return true
+	}
+	named := slices.ContainsFunc(externals, func(x int) bool {
+		_, found := slices.BinarySearch(p.Externals, x)
+		return found
+	})
+	return named != p.Not
+}
+
+// HTTP, Header and Window are what the language says about requests and time.
+type (
+	HTTP   = lang.HTTP
+	Header = lang.Header
+	Window = lang.Window
+)
+
+// Condition is what a rule demands beside ends and ports, all of it at once.
+type Condition struct {
+	HTTP    []HTTP    // any of these; nil: whatever is said
+	MTLS    bool      // the peer must have proven its principal
+	When    *Window   // nil: always
+	Expires time.Time // from this instant on the rule is absent; zero: never
+}
+
+// Guardrail is a property to prove. Rule is the index into Policy.Rules of the
+// deny that a never or only stands for, -1 for a must, which demands Have of
+// every allow rule (of the platform, application and baseline tiers) that
+// speaks of something from From to To.
+type Guardrail struct {
+	Name     string
+	Owner    string
+	Kind     string // "never", "only" or "must"
+	Stage    Stage
+	Controls []string
+	Rule     int
+	From, To Peers    // of a must
+	Have     []string // of a must: "owner", "reason", "mtls", "ports", "http", "when"
+	Pos      diag.Pos
+	Text     string // for people: "never from select env!=prod to zone data"
 }
 
 // Grant is the traffic of a rule towards some destinations: named ports
@@ -104,7 +177,9 @@ type Grant struct {
 	Traffic netset.Traffic
 }
 
-// Rule is a resolved rule. The union of the Grants' To is the rule's To, less
+// Rule is a resolved rule, also one that stands for a guardrail (Ref is its
+// name and "never" or "only") or an exception (its name and "exception"). The
+// union of the Grants' To is the rule's To, less
 // the destinations that have no port of any of the names that the rule gives.
 // FromText, ToText and PortsText say what was written, for people.
 type Rule struct {
@@ -115,6 +190,7 @@ type Rule struct {
 	Stage    Stage
 	From, To Peers
 	Grants   []Grant
+	Cond     *Condition // nil: none; rules with equal conditions may share one
 	Reason   string
 	Owner    string
 	Pos      diag.Pos
@@ -134,8 +210,9 @@ type Policy struct {
 	Services   []Service
 	Externals  []External
 	Identities []Identity
-	Rules      []Rule  // by tier, priority, then place in the text
-	IdentityOf []int   // by index into Inventory.Workloads
-	ZoneOf     []int   // by index into Inventory.Workloads
-	ServicesOf [][]int // by index into Inventory.Workloads; ascending
+	Guardrails []Guardrail // in the order of the text
+	Rules      []Rule      // by tier, priority, then place in the text
+	IdentityOf []int       // by index into Inventory.Workloads
+	ZoneOf     []int       // by index into Inventory.Workloads
+	ServicesOf [][]int     // by index into Inventory.Workloads; ascending
 }

@@ -9,6 +9,9 @@ import (
 	"firebreak/internal/netset"
 )
 
+// tierOf translates the tiers that a Policy can be in.
+var tierOf = [...]Tier{lang.Platform: Platform, lang.Application: Application, lang.Baseline: Baseline}
+
 func compareRules(a, b Rule) int {
 	return cmp.Or(cmp.Compare(a.Tier, b.Tier), cmp.Compare(a.Priority, b.Priority))
 }
@@ -18,7 +21,7 @@ func compareRules(a, b Rule) int {
 func (r *resolver) rule(pol *lang.Policy, rule *lang.Rule) {
 	out := Rule{
 		Ref:       flow.Rule{Policy: pol.Name, Rule: rule.Name, File: rule.Pos.File, Line: rule.Pos.Line},
-		Tier:      Tier(pol.Tier),
+		Tier:      tierOf[pol.Tier],
 		Priority:  pol.Priority,
 		Effect:    Effect(rule.Effect),
 		Stage:     Stage(rule.Stage),

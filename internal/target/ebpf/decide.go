@@ -36,13 +36,12 @@ func (r *renderer) decide(items []item, class int, zone int) decision {
 // first walks down the tiers with the rules that have at least that stage and
 // returns the first that decides.
 func (r *renderer) first(items []item, class int, atLeast policy.Stage, byDefault bool) (bool, int32) {
-	i := r.tierEnd(items, 0, policy.Platform)
-	if rule := r.platform(items[:i], class, atLeast); rule >= 0 && r.p.Rules[rule].Effect != policy.Pass {
-		return r.p.Rules[rule].Effect == policy.Allow, rule
-	}
-	for _, tier := range [...]policy.Tier{policy.Application, policy.Baseline} {
-		end := r.tierEnd(items, i, tier)
-		if rule := r.denyBeatsAllow(items[i:end], class, atLeast); rule >= 0 {
+	for i, tier := 0, policy.Guardrails; tier <= policy.Baseline; tier++ {
+		end, within := r.tierEnd(items, i, tier), r.denyBeatsAllow
+		if tier == policy.Platform {
+			within = r.platform
+		}
+		if rule := within(items[i:end], class, atLeast); rule >= 0 && r.p.Rules[rule].Effect != policy.Pass {
 			return r.p.Rules[rule].Effect == policy.Allow, rule
 		}
 		i = end

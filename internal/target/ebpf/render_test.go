@@ -119,10 +119,13 @@ func slow(p *policy.Policy, local int, d flow.Direction, far int, externals []in
 		}
 		return policy.Rule{}, false
 	}
+	if r, ok := find(func(r policy.Rule) bool { return r.Tier == policy.Guardrails }); ok {
+		return says{false, r.Ref}
+	}
 	if r, ok := find(func(r policy.Rule) bool { return r.Tier == policy.Platform }); ok && r.Effect != policy.Pass {
 		return says{r.Effect == policy.Allow, r.Ref}
 	}
-	for _, tier := range []policy.Tier{policy.Application, policy.Baseline} {
+	for _, tier := range []policy.Tier{policy.Exceptions, policy.Application, policy.Baseline} {
 		for _, e := range []policy.Effect{policy.Deny, policy.Allow} {
 			if r, ok := find(func(r policy.Rule) bool { return r.Tier == tier && r.Effect == e }); ok {
 				return says{e == policy.Allow, r.Ref}
@@ -247,7 +250,7 @@ func drawPolicy(t *rapid.T) *policy.Policy {
 	for i := range rapid.IntRange(0, 9).Draw(t, "rules") {
 		r := policy.Rule{
 			Ref:    flow.Rule{Policy: "p", Rule: fmt.Sprint("r", i), File: "rules.yaml", Line: i + 1},
-			Tier:   policy.Tier(rapid.IntRange(0, 2).Draw(t, "tier")),
+			Tier:   policy.Tier(rapid.IntRange(0, 4).Draw(t, "tier")),
 			Effect: policy.Effect(rapid.IntRange(0, 1).Draw(t, "effect")),
 			Stage:  policy.Stage(rapid.IntRange(0, 2).Draw(t, "rulestage")),
 			From:   drawPeers(t, idents, len(p.Externals)),
@@ -255,6 +258,12 @@ func drawPolicy(t *rapid.T) *policy.Policy {
 		if r.Tier == policy.Platform {
 			r.Priority = i // ties are refused before a policy is resolved
 			r.Effect = policy.Effect(rapid.IntRange(0, 2).Draw(t, "platformeffect"))
+		}
+		switch r.Tier {
+		case policy.Guardrails:
+			r.Effect = policy.Deny
+		case policy.Exceptions:
+			r.Effect = policy.Allow
 		}
 		for range rapid.IntRange(1, 2).Draw(t, "grants") {
 			r.Grants = append(r.Grants, policy.Grant{To: drawPeers(t, idents, len(p.Externals)), Traffic: drawTraffic(t)})
