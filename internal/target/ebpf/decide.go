@@ -4,9 +4,10 @@ import (
 	"firebreak/internal/policy"
 )
 
-// item says that a rule speaks of a pair of ends, for the traffic in set. Lists
-// of items are in the order of Policy.Rules: by tier, priority, place.
-type item struct{ rule, set int32 }
+// item says that a rule, by one of its grants, speaks of a pair of ends, for
+// the traffic in set. Lists of items are in the order of Policy.Rules: by tier,
+// priority, place; then by grant.
+type item struct{ rule, grant, set int32 }
 
 // Instead of a rule, a decision may name the zone's default.
 const (

@@ -16,32 +16,44 @@ type verdicts struct {
 }
 
 // side is what the rules that touch one identity here say in one direction,
-// sorted out by far end.
+// sorted out by far end. All lists are sorted.
 type side struct {
 	ident     int
-	any       []item
-	byIdent   map[int][]item // without those of any
-	byExt     map[int][]item // without those of any
-	byDefault verdicts       // what any says alone
+	any       []item // what speaks of a far end that no rule names
+	byIdent   map[int]named
+	byExt     map[int]named
+	byDefault verdicts // what any says alone
 	known     map[string]verdicts
 }
 
+// named is how what speaks of a far end that rules name differs from any: with
+// what names it, and without what speaks of everything but it.
+type named struct{ with, without []item }
+
 func (r *renderer) side(ident int, d flow.Direction) *side {
-	s := &side{ident: ident, byIdent: map[int][]item{}, byExt: map[int][]item{}, known: map[string]verdicts{}}
+	s := &side{ident: ident, byIdent: map[int]named{}, byExt: map[int]named{}, known: map[string]verdicts{}}
 	for _, t := range r.touches[r.slot[ident]][d] {
-		if t.far.Any {
+		if t.far.Any || t.far.Not {
 			s.any = append(s.any, t.item)
-			continue
 		}
 		for _, id := range t.far.Identities {
-			s.byIdent[id] = append(s.byIdent[id], t.item)
+			s.byIdent[id] = s.byIdent[id].and(t)
 		}
 		for _, x := range t.far.Externals {
-			s.byExt[x] = append(s.byExt[x], t.item)
+			s.byExt[x] = s.byExt[x].and(t)
 		}
 	}
 	s.byDefault = r.evaluate(s, s.any, nil)
 	return s
+}
+
+func (n named) and(t touch) named {
+	if t.far.Not {
+		n.without = append(n.without, t.item)
+	} else {
+		n.with = append(n.with, t.item)
+	}
+	return n
 }
 
 // toIdentity returns what the end says about a far identity.
@@ -51,29 +63,57 @@ func (r *renderer) toIdentity(s *side, ident int) verdicts {
 
 // toExternals returns what the end says about an address in those Externals.
 func (r *renderer) toExternals(s *side, set []int) verdicts {
-	var own []item
+	if len(set) == 1 {
+		return r.remembered(s, s.byExt[set[0]])
+	}
+	var own named
 	for _, x := range set {
-		own = mergeItems(own, s.byExt[x])
+		own.with = mergeItems(own.with, s.byExt[x].with)
+		own.without = mergeItems(own.without, s.byExt[x].without)
 	}
 	return r.remembered(s, own)
 }
 
 // remembered evaluates a list of items once, however many peers have it.
-func (r *renderer) remembered(s *side, own []item) verdicts {
-	if len(own) == 0 {
+func (r *renderer) remembered(s *side, own named) verdicts {
+	if len(own.with) == 0 && len(own.without) == 0 {
 		return s.byDefault
 	}
-	key := make([]byte, 0, 8*len(own))
-	for _, it := range own {
-		key = binary.NativeEndian.AppendUint32(key, uint32(it.rule))
-		key = binary.NativeEndian.AppendUint32(key, uint32(it.set))
+	key := make([]byte, 0, 8*(len(own.with)+len(own.without)+1))
+	for _, it := range own.with {
+		key = appendItem(key, it)
+	}
+	key = appendItem(key, item{rule: -1, grant: -1})
+	for _, it := range own.without {
+		key = appendItem(key, it)
 	}
 	if v, ok := s.known[string(key)]; ok {
 		return v
 	}
-	v := r.evaluate(s, mergeItems(s.any, own), s.byDefault.classes)
+	v := r.evaluate(s, mergeItems(lessItems(s.any, own.without), own.with), s.byDefault.classes)
 	s.known[string(key)] = v
 	return v
+}
+
+func appendItem(key []byte, it item) []byte {
+	key = binary.NativeEndian.AppendUint32(key, uint32(it.rule))
+	return binary.NativeEndian.AppendUint32(key, uint32(it.grant))
+}
+
+// lessItems returns a without those of b, all of which a has.
+func lessItems(a, b []item) []item {
+	if len(b) == 0 {
+		return a
+	}
+	out := make([]item, 0, len(a))
+	for _, it := range a {
+		if len(b) > 0 && it == b[0] {
+			b = b[1:]
+			continue
+		}
+		out = append(out, it)
+	}
+	return out
 }
 
 // mergeItems merges two lists in the order of rules and drops what is twice.
@@ -98,7 +138,7 @@ func mergeItems(a, b []item) []item {
 	return out
 }
 
-func less(a, b item) bool { return a.rule < b.rule || a.rule == b.rule && a.set < b.set }
+func less(a, b item) bool { return a.rule < b.rule || a.rule == b.rule && a.grant < b.grant }
 
 // evaluate decides the base class, every class in which an item's traffic
 // differs from it, and the extra ones.

@@ -169,7 +169,7 @@ func (r *renderer) collect() {
 			if len(from) == 0 && len(to) == 0 || grant.Traffic.IsEmpty() {
 				continue
 			}
-			it := item{int32(i), int32(r.classes.set(grant.Traffic))}
+			it := item{int32(i), int32(g), int32(r.classes.set(grant.Traffic))}
 			for _, id := range from {
 				r.touch(id, flow.Egress, touch{it, &grant.To})
 			}
@@ -190,12 +190,12 @@ func matching(p *policy.Peers, here []int) []int {
 	if p.Any {
 		return here
 	}
-	if len(p.Identities) == 0 {
+	if len(p.Identities) == 0 && !p.Not {
 		return nil
 	}
 	var out []int
 	for _, id := range here {
-		if _, ok := slices.BinarySearch(p.Identities, id); ok {
+		if p.Identity(id) {
 			out = append(out, id)
 		}
 	}

@@ -92,8 +92,10 @@ type says struct {
 // Externals and one port, tier by tier, as the language defines it.
 func slow(p *policy.Policy, local int, d flow.Direction, far int, externals []int, proto netset.Protocol, port uint16, inForce bool) says {
 	matches := func(e policy.Peers, ident int, exts []int) bool {
-		return e.Any || ident >= 0 && slices.Contains(e.Identities, ident) ||
-			slices.ContainsFunc(exts, func(x int) bool { return slices.Contains(e.Externals, x) })
+		if ident >= 0 {
+			return e.Identity(ident)
+		}
+		return e.Address(exts)
 	}
 	var speaking []policy.Rule
 	for _, r := range p.Rules {
@@ -199,7 +201,7 @@ func drawPeers(t *rapid.T, identities, externals int) policy.Peers {
 	if rapid.IntRange(0, 4).Draw(t, "any") == 0 {
 		return policy.Peers{Any: true}
 	}
-	var p policy.Peers
+	p := policy.Peers{Not: rapid.IntRange(0, 2).Draw(t, "not") == 0}
 	for i := range identities {
 		if rapid.IntRange(0, 2).Draw(t, "in") == 0 {
 			p.Identities = append(p.Identities, i)
