@@ -5,7 +5,9 @@
 package inventory
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 
 	"firebreak/internal/diag"
 	"firebreak/internal/netset"
@@ -26,6 +28,27 @@ type Workload struct {
 	// agent sets it, for the host's own processes.
 	Zone   string
 	Source diag.Pos // where it was read
+}
+
+// Principals lists every name that the workload has been given as a principal,
+// sorted, each once: Principal, the labels spiffe/id and aws/role, and its
+// Kubernetes service account as "system:serviceaccount:NAMESPACE:NAME" (the
+// namespace is the label k8s/namespace, or Namespace where there is none).
+func (w *Workload) Principals() []string {
+	var out []string
+	account, namespace := w.Labels["k8s/serviceaccount"], cmp.Or(w.Labels["k8s/namespace"], w.Namespace)
+	if account != "" && namespace != "" {
+		account = "system:serviceaccount:" + namespace + ":" + account
+	} else {
+		account = ""
+	}
+	for _, name := range []string{w.Principal, w.Labels["spiffe/id"], w.Labels["aws/role"], account} {
+		if name != "" {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // Port is something a workload serves.

@@ -52,24 +52,34 @@ func (r *resolver) checkAddress(w *inventory.Workload, a netip.Addr) {
 	}
 }
 
-// checkRule finds what is unwise in one rule.
-func (r *resolver) checkRule(rule *lang.Rule, out *Rule) {
-	ends := []lang.Endpoint{rule.From, rule.To}
-	peers := []Peers{out.From, out.To}
-	for i, e := range ends {
-		switch {
-		case e.CIDR && r.enforces(peers[1-i]):
-			r.diags.Errorf(e.ValuePos, "cidr-in-rule", "rule %s names an address range where a zone enforces", rule.Name).
-				WithHelp("name workloads by their labels; what is outside the estate is an External with an owner and a reason")
-		case e.Kind == lang.BySelect && len(peers[i].Identities) == 0:
-			r.nothing(e.Pos, "rule "+rule.Name, e.Selector)
-		case e.Kind == lang.ByPrincipal && len(peers[i].Identities) == 0:
-			r.diags.Warnf(e.Pos, "selector-matches-nothing", "rule %s: no workload has the principal %s", rule.Name, e.Name)
+// checkEnds finds what is unwise in the ends of a rule, guardrail or exception.
+func (r *resolver) checkEnds(s spoken, from, to Peers) {
+	for _, e := range s.from.list {
+		r.checkEnd(s, e, to)
+	}
+	for _, e := range s.to.list {
+		r.checkEnd(s, e, from)
+	}
+}
+
+func (r *resolver) checkEnd(s spoken, e lang.Endpoint, other Peers) {
+	if e.CIDR && r.enforces(other) {
+		r.diags.Errorf(e.ValuePos, "cidr-in-rule", "%s names an address range where a zone enforces", s.what).
+			WithHelp("name workloads by their labels; what is outside the estate is an External with an owner and a reason")
+	}
+	if e.Kind != lang.BySelect && e.Kind != lang.ByPrincipal {
+		return
+	}
+	if len(r.endpoint(e).Identities) == 0 {
+		if e.Kind == lang.BySelect {
+			r.nothing(e.Pos, s.what, e.Selector)
+		} else {
+			r.diags.Warnf(e.Pos, "selector-matches-nothing", "%s: no workload has the principal %s", s.what, e.Name)
 		}
-		if e.Kind == lang.BySelect && rule.Effect == lang.Allow && e.Selector.MatchesAbsence() {
-			r.diags.Warnf(e.Pos, "selector-matches-absence", "the selector %q also allows workloads that lack the label", e.Selector).
-				WithHelp("to demand that the label be there, begin the selector with %q", strings.Join(absentKeys(e.Selector), ",")+",")
-		}
+	}
+	if s.allows && e.Selector.MatchesAbsence() {
+		r.diags.Warnf(e.Pos, "selector-matches-absence", "the selector %q also allows workloads that lack the label", e.Selector).
+			WithHelp("to demand that the label be there, begin the selector with %q", strings.Join(absentKeys(e.Selector), ",")+",")
 	}
 }
 
@@ -88,26 +98,36 @@ func (r *resolver) enforces(p Peers) bool {
 	if p.Any {
 		return slices.ContainsFunc(r.p.Zones, func(z Zone) bool { return z.Stage == Enforce })
 	}
-	return slices.ContainsFunc(p.Identities, func(id int) bool {
+	return slices.ContainsFunc(r.identitiesOf(p), func(id int) bool {
 		return r.p.Zones[r.p.Identities[id].Zone].Stage == Enforce
 	})
 }
 
-// checkNamed judges a port name by how many of the destinations know it.
-func (r *resolver) checkNamed(rule *lang.Rule, p lang.Port, found, of int) {
-	switch {
-	case rule.To.Kind == lang.ByExternal:
+// checkNamed judges a port name by how many of the destinations know it. Where
+// the destinations are everything but something, only a name that nothing
+// knows is wrong.
+func (r *resolver) checkNamed(s spoken, p lang.Port, found, of int) {
+	if slices.ContainsFunc(s.to.list, func(e lang.Endpoint) bool { return e.Kind == lang.ByExternal }) && !s.to.not {
 		r.diags.Errorf(p.Pos, "bad-port", "an External has no named ports: %q", p.Name).WithHelp("write a number, as in 443/TCP")
-	case found == 0 && (of > 0 || rule.To.Kind == lang.ByService):
-		if rule.To.Kind == lang.ByService && r.declares(rule.To.Name, p.Name) {
+		return
+	}
+	service := s.to.service()
+	any := s.to.not || len(s.to.list) == 1 && s.to.list[0].Kind == lang.ByAny
+	switch {
+	case found == 0 && (of > 0 || service != ""):
+		if service != "" && r.declares(service, p.Name) {
 			return // the service is empty, and has been reported
 		}
-		d := r.diags.Errorf(p.Pos, "unknown-reference", "no destination of rule %s has a port named %q", rule.Name, p.Name)
-		if near := diag.Nearest(p.Name, r.portNames()); near != "" {
+		names := r.portNames()
+		if s.to.not && slices.Contains(names, p.Name) {
+			return
+		}
+		d := r.diags.Errorf(p.Pos, "unknown-reference", "no destination of %s has a port named %q", s.what, p.Name)
+		if near := diag.Nearest(p.Name, names); near != "" {
 			d.WithHelp("did you mean %q?", near)
 		}
-	case found < of && rule.To.Kind != lang.ByAny:
-		r.diags.Warnf(p.Pos, "port-not-everywhere", "%d of %d identities that rule %s reaches have no port named %q: there it says nothing", of-found, of, rule.Name, p.Name)
+	case found < of && !any:
+		r.diags.Warnf(p.Pos, "port-not-everywhere", "%d of %d identities that %s reaches have no port named %q: there it says nothing", of-found, of, s.what, p.Name)
 	}
 }
 
@@ -154,6 +174,24 @@ func (r *resolver) checkCases() {
 			}
 			if x.Port != nil && x.Port.Name != "" && !slices.Contains(r.portNames(), x.Port.Name) {
 				r.unknown(x.Port.Pos, "port", x.Port.Name, r.portNames())
+			}
+		}
+	}
+}
+
+// checkFrontends finds frontends that stand before what is not there.
+func (r *resolver) checkFrontends() {
+	var workloads names
+	for _, w := range r.p.Inventory.Workloads {
+		workloads.add(w.Name)
+	}
+	for _, f := range r.p.Inventory.Frontends {
+		if f.ToService != "" && r.serviceNames.find(f.ToService) < 0 {
+			r.unknown(f.Source, "service", f.ToService, r.serviceNames.list)
+		}
+		for _, name := range f.Workloads {
+			if workloads.find(name) < 0 {
+				r.unknown(f.Source, "workload", name, workloads.list)
 			}
 		}
 	}

@@ -40,19 +40,17 @@ func (r *resolver) relevant() relevant {
 			add(s.Selector)
 		}
 	}
-	for _, pol := range r.dir.Policies {
-		for _, rule := range pol.Rules {
-			for _, e := range []lang.Endpoint{rule.From, rule.To} {
-				add(e.Selector)
-				out.principal = out.principal || e.Kind == lang.ByPrincipal
-			}
-			for _, p := range rule.Ports {
-				if p.Name != "" {
-					ports[p.Name] = true
-				}
+	mentions(r.dir, func(ends []lang.Endpoint, named []lang.Port) {
+		for _, e := range ends {
+			add(e.Selector)
+			out.principal = out.principal || e.Kind == lang.ByPrincipal
+		}
+		for _, p := range named {
+			if p.Name != "" {
+				ports[p.Name] = true
 			}
 		}
-	}
+	})
 	out.labels, out.ports = slices.Sorted(maps.Keys(keys)), slices.Sorted(maps.Keys(ports))
 	return out
 }
@@ -79,8 +77,10 @@ func (rel relevant) key(w *inventory.Workload) string {
 			}
 		}
 	}
-	if rel.principal && w.Principal != "" {
-		word("principal:", strconv.Quote(w.Principal))
+	if rel.principal {
+		for _, name := range w.Principals() {
+			word("principal:", strconv.Quote(name))
+		}
 	}
 	if w.Zone != "" {
 		word("assigned:", strconv.Quote(w.Zone))

@@ -18,20 +18,17 @@ func Resolve(d *lang.Dir, inv *inventory.Snapshot) (*Policy, diag.List) {
 	if inv == nil {
 		inv = &inventory.Snapshot{}
 	}
-	r := &resolver{dir: d, p: &Policy{Inventory: inv}, overlaps: map[[2]int]bool{}}
+	r := &resolver{dir: d, p: &Policy{Inventory: inv}, overlaps: map[[2]int]bool{}, conditions: map[string]*Condition{}}
 	r.estate()
 	r.zones()
 	r.services()
 	r.externals()
 	r.checkInventory()
 	r.identities()
-	for _, pol := range d.Policies {
-		for _, rule := range pol.Rules {
-			r.rule(pol, rule)
-		}
-	}
-	slices.SortStableFunc(r.p.Rules, compareRules)
+	r.rules()
 	r.checkTies()
+	r.checkGuardrails()
+	r.checkFrontends()
 	r.checkCases()
 	r.diags.Sort()
 	if r.diags.HasErrors() {
@@ -53,7 +50,8 @@ type resolver struct {
 	groups         []*group       // by identity
 	inZone         [][]int        // identities by zone
 	inService      [][]int        // identities by service
-	prefixes       []PrefixPeer
+	outside        [][]int        // see outsiders
+	conditions     map[string]*Condition
 	overlaps       map[[2]int]bool // pairs of zones that have been reported
 }
 
@@ -109,10 +107,15 @@ func (r *resolver) externals() {
 			out.CIDRs = append(out.CIDRs, c.Prefix.Masked())
 		}
 		out.CIDRs = sortedPrefixes(out.CIDRs)
+		for _, f := range e.FQDNs {
+			out.FQDNs = append(out.FQDNs, f.Text)
+		}
+		slices.Sort(out.FQDNs)
+		out.FQDNs = slices.Compact(out.FQDNs)
 		r.p.Externals = append(r.p.Externals, out)
 		r.externalNames.add(e.Name)
 	}
-	r.prefixes = r.p.Prefixes()
+	r.outside = outsiders(r.p, r.p.Prefixes())
 }
 
 func inside(p netip.Prefix, of []netip.Prefix) bool {

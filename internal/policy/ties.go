@@ -16,15 +16,19 @@ func (r *resolver) checkTies() {
 			if a.Tier != Platform || b.Tier != Platform || a.Priority != b.Priority {
 				break // rules are sorted by both
 			}
-			if a.Effect == b.Effect || !r.overlap(a.From, b.From) {
+			if !r.disagree(a, b) {
 				continue
 			}
-			if t := r.commonTraffic(a, b); !t.IsEmpty() {
-				r.diags.Errorf(b.Pos, "priority-tie", "rule %s and rule %s have priority %d and disagree about %s", a.Ref, b.Ref, a.Priority, t).
-					WithHelp("give one of their policies another priority")
-			}
+			r.diags.Errorf(b.Pos, "priority-tie", "rule %s and rule %s have priority %d and disagree about %s", a.Ref, b.Ref, a.Priority, r.commonTraffic(a, b)).
+				WithHelp("give one of their policies another priority")
 		}
 	}
+}
+
+// disagree reports whether two rules say different things about something that
+// both speak of. Conditions keep rules apart only where that is obvious.
+func (r *resolver) disagree(a, b *Rule) bool {
+	return a.Effect != b.Effect && r.overlap(a.From, b.From) && !r.commonTraffic(a, b).IsEmpty() && !apart(a.Cond, b.Cond)
 }
 
 // commonTraffic is what both rules speak about at some common destination.
@@ -42,21 +46,9 @@ func (r *resolver) commonTraffic(a, b *Rule) netset.Traffic {
 
 // overlap reports whether some peer is meant by both.
 func (r *resolver) overlap(a, b Peers) bool {
-	switch {
-	case a.Any:
-		return b.Any || len(b.Identities) > 0 || len(b.Externals) > 0
-	case b.Any:
-		return r.overlap(b, a)
+	if len(b.Identities) < len(a.Identities) && !b.Any && !b.Not || a.Any || a.Not {
+		a, b = b, a
 	}
-	common := func(id int) bool {
-		_, found := slices.BinarySearch(b.Identities, id)
-		return found
-	}
-	return slices.ContainsFunc(a.Identities, common) || slices.ContainsFunc(r.prefixes, func(p PrefixPeer) bool {
-		return intersects(p.Externals, a.Externals) && intersects(p.Externals, b.Externals)
-	})
-}
-
-func intersects(a, b []int) bool {
-	return slices.ContainsFunc(a, func(x int) bool { return slices.Contains(b, x) })
+	return slices.ContainsFunc(r.identitiesOf(a), b.Identity) ||
+		slices.ContainsFunc(r.outside, func(x []int) bool { return a.Address(x) && b.Address(x) })
 }

@@ -1,0 +1,125 @@
+package policy
+
+import (
+	"slices"
+
+	"firebreak/internal/lang"
+	"firebreak/internal/netset"
+)
+
+// checkGuardrails finds guardrails that cannot both be meant, and exceptions
+// that would go through one.
+func (r *resolver) checkGuardrails() {
+	reported := map[[2]int]bool{} // pairs of guardrails
+	for i, g := range r.dir.Guardrails {
+		if g.Kind == lang.Only {
+			r.checkOnly(i, g, reported)
+		}
+	}
+	for i := range r.p.Rules {
+		x := &r.p.Rules[i]
+		if x.Tier != Exceptions {
+			continue
+		}
+		for _, g := range r.p.Guardrails {
+			if g.Rule >= 0 && r.disagree(&r.p.Rules[g.Rule], x) {
+				r.diags.Errorf(x.Pos, "exception-pierces-guardrail", "exception %s would let through what guardrail %s (%s) forbids", x.Ref.Policy, g.Name, g.Pos).
+					WithHelp("no exception lifts a guardrail (%s): narrow one of the two", g.Text)
+			}
+		}
+	}
+}
+
+// checkOnly reports another guardrail that wholly forbids what an only leaves
+// open for one of the peers on its list.
+func (r *resolver) checkOnly(i int, g *lang.Guardrail, reported map[[2]int]bool) {
+	list := g.From
+	if g.GuardsFrom {
+		list = g.To
+	}
+	for _, e := range list {
+		s := spoken{from: one(e), to: ends{list: g.To}, ports: g.Ports}
+		if g.GuardsFrom {
+			s.from, s.to = ends{list: g.From}, one(e)
+		}
+		open := r.quietly(func() Rule {
+			to := r.peers(s.to)
+			return Rule{From: r.peers(s.from), Grants: r.grants(s, to), Cond: r.condition(Condition{HTTP: g.HTTP})}
+		})
+		for j, h := range r.p.Guardrails {
+			pair := [2]int{min(i, j), max(i, j)}
+			if j == i || h.Rule < 0 || reported[pair] || !r.forbids(&r.p.Rules[h.Rule], &open) {
+				continue
+			}
+			reported[pair] = true
+			r.diags.Errorf(e.Pos, "contradictory-guardrails", "guardrail %s leaves a way for %s, and guardrail %s (%s) forbids all of it", g.Name, endText(e), h.Name, h.Pos).
+				WithHelp("%s: take %s off the list, or narrow the other guardrail", h.Text, endText(e))
+		}
+	}
+}
+
+// quietly does what has been done before, and reported on.
+func (r *resolver) quietly(do func() Rule) Rule {
+	said := r.diags
+	r.diags = nil
+	out := do()
+	r.diags = said
+	return out
+}
+
+// forbids reports whether the deny covers all that is open, and that is not
+// nothing.
+func (r *resolver) forbids(deny, open *Rule) bool {
+	if deny.Cond != nil && deny.Cond != open.Cond || !r.within(open.From, deny.From) {
+		return false
+	}
+	for _, g := range open.Grants {
+		denied := netset.None()
+		for _, d := range deny.Grants {
+			if r.within(g.To, d.To) {
+				denied = denied.Union(d.Traffic)
+			}
+		}
+		if !g.Traffic.Subtract(denied).IsEmpty() {
+			return false
+		}
+	}
+	return len(open.Grants) > 0
+}
+
+// within reports whether all that a matches is matched by b, and a matches
+// something.
+func (r *resolver) within(a, b Peers) bool {
+	some := false
+	for _, id := range r.identitiesOf(a) {
+		if some = true; !b.Identity(id) {
+			return false
+		}
+	}
+	for _, x := range r.outside {
+		if a.Address(x) {
+			if some = true; !b.Address(x) {
+				return false
+			}
+		}
+	}
+	return some
+}
+
+// outsiders are the sets of Externals that something which is no workload can
+// be in: an address, or what has a name only.
+func outsiders(p *Policy, table []PrefixPeer) [][]int {
+	var out [][]int
+	for _, x := range table {
+		if x.Builtin == "" {
+			out = append(out, x.Externals)
+		}
+	}
+	for i, x := range p.Externals {
+		if x.FQDNs != nil {
+			out = append(out, []int{i})
+		}
+	}
+	slices.SortFunc(out, slices.Compare)
+	return slices.CompactFunc(out, slices.Equal)
+}
