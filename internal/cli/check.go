@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -78,7 +79,7 @@ func newCheckReport(l *loaded) *checkReport {
 	if l.p == nil {
 		return r
 	}
-	for _, o := range l.eval.Cases() {
+	for _, o := range l.eval.Cases(time.Now()) {
 		r.cases = append(r.cases, caseLine{Outcome: o, Pos: l.pos(o.Pos), Rule: l.rule(o.Rule)})
 	}
 	return r

@@ -52,7 +52,7 @@ func address(flag, s string) (lang.Endpoint, error) {
 func (l *loaded) world() []semantics.Party {
 	var out []semantics.Party
 	for _, s := range l.eval.Spans() {
-		if len(s.Party.Owners) == 0 && s.Party.Builtin == "" && !s.Party.Unknown {
+		if s.Party.IsPlace() && !s.Party.Unknown {
 			out = append(out, s.Party)
 		}
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"io"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -152,7 +153,7 @@ func (l *loaded) explain(f explainFlags) (*explanation, error) {
 // askedTraffic is what --port means at the destination. What is asked must be
 // wholly permitted or wholly refused, so that one rule can be named.
 func (l *loaded) askedTraffic(port string, end lang.Endpoint, from, to semantics.Party, inForce bool) (netset.Traffic, error) {
-	permitted := l.eval.Summarize(from, to, inForce).Permitted
+	permitted := l.eval.Summarize(from, to, inForce, flow.Circumstances{At: time.Now(), MTLS: true}).Permitted
 	if port == "" {
 		return netset.None(), misusef("--port is missing; from %s to %s the policy permits: %s", from.Name(), to.Name(), permitted)
 	}
@@ -172,7 +173,7 @@ func (l *loaded) askedTraffic(port string, end lang.Endpoint, from, to semantics
 
 func (l *loaded) pair(from, to semantics.Party, asked netset.Traffic, inForce bool) pair {
 	proto, port := semantics.First(asked)
-	d := l.eval.Decide(from, to, proto, port)
+	d := l.eval.Decide(from, to, proto, port, flow.Circumstances{At: time.Now(), MTLS: true})
 	d.InForceRule, d.ToComeRule = l.rule(d.InForceRule), l.rule(d.ToComeRule)
 	for i := range d.Ends {
 		for _, j := range []*semantics.Judgement{&d.Ends[i].InForce, &d.Ends[i].ToCome} {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -47,7 +48,7 @@ external:NAME, ip:ADDRESS, world, or a bare NAME if only one thing has it.`,
 		if err != nil {
 			return err
 		}
-		r := &reach{l: l, spans: l.eval.Spans(), inForce: *inForce, sums: map[[2]string]semantics.Summary{}}
+		r := &reach{l: l, spans: l.eval.Spans(), inForce: *inForce, in: flow.Circumstances{At: time.Now(), MTLS: true}, sums: map[[2]string]semantics.Summary{}}
 		if r.from, err = r.nodes("--from", *from); err != nil {
 			return err
 		}
@@ -68,6 +69,7 @@ type reach struct {
 	spans    []semantics.Span
 	from, to []node
 	inForce  bool
+	in       flow.Circumstances              // what is no HTTP, at this time
 	sums     map[[2]string]semantics.Summary // by classes of nodes
 }
 
@@ -138,7 +140,7 @@ func (r *reach) summary(ask *semantics.Evaluator, a, b node) semantics.Summary {
 	}
 	s, known := r.sums[key]
 	if !known {
-		s = ask.Summarize(a.party, b.party, r.inForce)
+		s = ask.Summarize(a.party, b.party, r.inForce, r.in)
 		s.Allowing = r.l.rules(s.Allowing)
 		r.sums[key] = s
 	}
@@ -248,7 +250,7 @@ func (r *reach) adjacent(a, b node) bool {
 }
 
 // isPlace reports whether an address is neither a workload's nor built in.
-func isPlace(p semantics.Party) bool { return len(p.Owners) == 0 && p.Builtin == "" }
+func isPlace(p semantics.Party) bool { return p.IsPlace() }
 
 func union(a, b []flow.Rule) []flow.Rule {
 	out := slices.Clone(a)

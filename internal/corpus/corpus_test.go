@@ -25,7 +25,7 @@ func TestSemanticsJudgesTheCorpus(t *testing.T) {
 			}
 			e := semantics.New(c.Dir, c.Inv)
 			for _, f := range c.Flows {
-				d := e.Decide(e.Address(f.From), e.Address(f.To), f.Protocol, f.Port)
+				d := e.Decide(e.Address(f.From), e.Address(f.To), f.Protocol, f.Port, flow.Circumstances{})
 				if d.InForce != f.InForce || d.ToCome != f.ToCome || !names(d.InForceRule, f.InForceRule) || !names(d.ToComeRule, f.ToComeRule) {
 					t.Errorf("flows:%d: %s → %s %s %d is %s by %s and %s by %s; want %s by %s and %s by %s", f.Line, f.From, f.To, f.Protocol, f.Port,
 						d.InForce, d.InForceRule, d.ToCome, d.ToComeRule, f.InForce, f.InForceRule, f.ToCome, f.ToComeRule)

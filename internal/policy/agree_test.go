@@ -189,8 +189,8 @@ func TestResolvedPolicyAgreesWithTheText(t *testing.T) {
 			proto := netset.Protocol(rapid.IntRange(0, int(netset.NumProtocols)-1).Draw(t, "proto"))
 			port := rapid.SampledFrom([]uint16{0, 49, 50, 53, 80, 81, 100, 101, 8080, 65535}).Draw(t, "port")
 			from, to := endOf(p, table, a), endOf(p, table, b)
-			want := e.Decide(e.Address(a), e.Address(b), proto, port)
-			summary := e.Summarize(e.Address(a), e.Address(b), false)
+			want := e.Decide(e.Address(a), e.Address(b), proto, port, flow.Circumstances{})
+			summary := e.Summarize(e.Address(a), e.Address(b), false, flow.Circumstances{})
 			if got := summary.Permitted.Contains(proto, port); got != (want.ToCome == flow.Forwarded) {
 				t.Fatalf("%s → %s %s %d: the summary says %v, the decision %v\n%s", a, b, proto, port, got, want.ToCome, text)
 			}
@@ -223,7 +223,7 @@ func TestResolvedPolicyNamesTheSameRule(t *testing.T) {
 			for j, b := range inv.Workloads {
 				from, _ := e.Workload(a.Name)
 				to, _ := e.Workload(b.Name)
-				got := e.Decide(from, to, netset.TCP, 80)
+				got := e.Decide(from, to, netset.TCP, 80, flow.Circumstances{})
 				for k, id := range []int{i, j} {
 					for _, inForce := range []bool{false, true} {
 						permits, rule := tiny(p, p.IdentityOf[i], p.IdentityOf[j], policy.PrefixPeer{}, policy.PrefixPeer{}, p.ZoneOf[id], netset.TCP, 80, inForce)

@@ -2,6 +2,7 @@ package semantics
 
 import (
 	"cmp"
+	"time"
 
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
@@ -21,19 +22,23 @@ type Outcome struct {
 	// is one, else the first. Empty for "unknown".
 	From, To string
 	Traffic  netset.Traffic
-	Rule     flow.Rule
-	Why      string // for "unknown"
+	// Circumstances of that conversation. HTTP is nil for what is no HTTP, and
+	// where it makes no difference.
+	Circumstances flow.Circumstances
+	Rule          flow.Rule
+	Why           string // for "unknown"
 }
 
 // OK reports whether the line holds.
 func (o Outcome) OK() bool { return o.Got == o.Want }
 
-// Cases judges every line of every Case, in the order of the text.
-func (e *Evaluator) Cases() []Outcome {
+// Cases judges every line of every Case, in the order of the text. A line that
+// names no time is judged at the one given.
+func (e *Evaluator) Cases(at time.Time) []Outcome {
 	var out []Outcome
 	for _, c := range e.dir.Cases {
 		for i, x := range c.Expect {
-			o := e.expect(x)
+			o := e.expect(x, at)
 			o.Case, o.Index, o.Pos = c.Name, i, x.Pos
 			out = append(out, o)
 		}
@@ -41,9 +46,10 @@ func (e *Evaluator) Cases() []Outcome {
 	return out
 }
 
-// expect judges one line: it holds if it holds for every pair of parties and
-// all of the traffic.
-func (e *Evaluator) expect(x *lang.Expectation) Outcome {
+// expect judges one line: it holds if it holds for every pair of parties, all
+// of the traffic, and, where the line names no request, every request and what
+// is no HTTP at all.
+func (e *Evaluator) expect(x *lang.Expectation, at time.Time) Outcome {
 	out := Outcome{Want: x.Effect.String(), Got: "unknown"}
 	froms, tos := e.Parties(x.From), e.Parties(x.To)
 	if len(froms) == 0 || len(tos) == 0 {
@@ -55,7 +61,7 @@ func (e *Evaluator) expect(x *lang.Expectation) Outcome {
 			if from.is(to) && len(froms)*len(tos) > 1 {
 				continue
 			}
-			o := e.expectPair(x, from, to)
+			o := e.expectPair(x, from, to, at)
 			if o.Got != out.Want {
 				o.Want = out.Want
 				return o
@@ -77,26 +83,57 @@ func emptyEnd(x *lang.Expectation, from bool) string {
 	return end.Kind.String() + " " + cmp.Or(end.Name, end.Selector.String())
 }
 
-func (e *Evaluator) expectPair(x *lang.Expectation, from, to Party) Outcome {
+func (e *Evaluator) expectPair(x *lang.Expectation, from, to Party, at time.Time) Outcome {
 	out := Outcome{Got: "unknown", From: from.Name(), To: to.Name()}
 	asked := e.Asked(x.Port, x.To, to)
-	s := e.Summarize(from, to, x.InForce)
-	permitted := s.Permitted.Intersect(asked)
-	refused := asked.Subtract(s.Permitted)
-	switch {
-	case asked.IsEmpty():
+	if asked.IsEmpty() {
 		out.Why = to.Name() + " has no port named " + x.Port.Name
 		return out
+	}
+	c := flow.Circumstances{At: at, HTTP: x.HTTP, MTLS: !x.NoMTLS}
+	if !x.At.IsZero() {
+		c.At = x.At
+	}
+	requests := []*flow.Request{x.HTTP}
+	if x.HTTP == nil {
+		requests = append(requests, e.Requests(from, to, asked)...)
+	}
+	for _, r := range requests {
+		c.HTTP = r
+		if o := e.expectIn(x, from, to, asked, c); out.Got == "unknown" || o.Got != x.Effect.String() {
+			out = o
+		}
+		if out.Got != x.Effect.String() {
+			break
+		}
+	}
+	return out
+}
+
+// expectIn judges a line for one pair in one set of circumstances.
+func (e *Evaluator) expectIn(x *lang.Expectation, from, to Party, asked netset.Traffic, c flow.Circumstances) Outcome {
+	out := Outcome{Got: "unknown", From: from.Name(), To: to.Name(), Circumstances: c}
+	s := e.Summarize(from, to, x.InForce, c)
+	permitted, unknown := s.Permitted.Intersect(asked), s.Unknown.Intersect(asked)
+	refused := asked.Subtract(s.Permitted).Subtract(s.Unknown)
+	switch {
 	case !s.Managed:
 		out.Why = "neither end is a workload"
 		return out
-	case refused.IsEmpty(), x.Effect == lang.Deny && !permitted.IsEmpty():
+	case x.Effect == lang.Deny && !permitted.IsEmpty():
+		out.Got, out.Traffic = "allow", permitted
+	case x.Effect == lang.Allow && !refused.IsEmpty():
+		out.Got, out.Traffic = "deny", refused
+	case !unknown.IsEmpty():
+		out.Traffic, out.Why = unknown, s.Why
+		return out
+	case refused.IsEmpty():
 		out.Got, out.Traffic = "allow", permitted
 	default:
 		out.Got, out.Traffic = "deny", refused
 	}
 	proto, port := First(out.Traffic)
-	d := e.Decide(from, to, proto, port)
+	d := e.Decide(from, to, proto, port, c)
 	out.Rule = d.ToComeRule
 	if x.InForce {
 		out.Rule = d.InForceRule
@@ -116,7 +153,7 @@ func (e *Evaluator) Asked(p *lang.Port, end lang.Endpoint, to Party) netset.Traf
 	}
 	sum := netset.None()
 	for _, w := range to.Owners {
-		sum = sum.Union(e.named(p.Name, end, w))
+		sum = sum.Union(e.named(p.Name, one(end), w))
 	}
 	return sum
 }
@@ -131,9 +168,10 @@ func First(t netset.Traffic) (netset.Protocol, uint16) {
 	return 0, 0
 }
 
-// Parties lists what an endpoint means: each workload, and one address of each
-// run of addresses that the policy cannot tell apart. What is built in is not
-// among them unless it is asked for by its address.
+// Parties lists what an endpoint means: each workload, one address of each run
+// of addresses that the policy cannot tell apart, and each External that has
+// FQDNs, as known by name. What is built in and the addresses of frontends are
+// not among them unless they are asked for by address.
 func (e *Evaluator) Parties(end lang.Endpoint) []Party {
 	if end.Kind == lang.ByIP {
 		return []Party{e.Address(end.IP)}
@@ -145,11 +183,17 @@ func (e *Evaluator) Parties(end lang.Endpoint) []Party {
 			out = append(out, p)
 		}
 	}
-	if end.Kind == lang.ByAny || end.Kind == lang.ByExternal {
-		for _, s := range e.Spans() {
-			if s.Party.Builtin == "" && len(s.Party.Owners) == 0 && e.matches(end, s.Party) {
-				out = append(out, s.Party)
-			}
+	if end.Kind != lang.ByAny && end.Kind != lang.ByExternal {
+		return out
+	}
+	for _, s := range e.Spans() {
+		if s.Party.IsPlace() && e.matches(end, s.Party) {
+			out = append(out, s.Party)
+		}
+	}
+	for _, x := range e.dir.Externals {
+		if p := (Party{Externals: []string{x.Name}}); len(x.FQDNs) > 0 && e.matches(end, p) {
+			out = append(out, p)
 		}
 	}
 	return out

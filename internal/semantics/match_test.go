@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"firebreak/internal/flow"
 	"firebreak/internal/inventory"
@@ -103,10 +104,10 @@ func TestWhatAnEndOfARuleMeans(t *testing.T) {
 			if answers[i] == "y" {
 				want = flow.Forwarded
 			}
-			if got := from.Decide(party(t, from, name), party(t, from, "db"), netset.TCP, 7); got.ToCome != want || got.InForce != want {
+			if got := from.Decide(party(t, from, name), party(t, from, "db"), netset.TCP, 7, flow.Circumstances{}); got.ToCome != want || got.InForce != want {
 				t.Errorf("from %s: %s → db is %v, want %v", row.end, name, got.ToCome, want)
 			}
-			if got := to.Decide(party(t, to, "db"), party(t, to, name), netset.TCP, 7); got.ToCome != want || got.InForce != want {
+			if got := to.Decide(party(t, to, "db"), party(t, to, name), netset.TCP, 7, flow.Circumstances{}); got.ToCome != want || got.InForce != want {
 				t.Errorf("to %s: db → %s is %v, want %v", row.end, name, got.ToCome, want)
 			}
 		}
@@ -129,7 +130,7 @@ func TestWhatPortsMean(t *testing.T) {
 			ports = ", " + ports
 		}
 		e := evaluator(t, policyHead+"  - {name: r, effect: allow, from: {any: true}, to: {"+c.to+"}, reason: x"+ports+"}\n")
-		if got := e.Summarize(party(t, e, "web"), party(t, e, c.at), false).Permitted.String(); got != c.want {
+		if got := e.Summarize(party(t, e, "web"), party(t, e, c.at), false, flow.Circumstances{}).Permitted.String(); got != c.want {
 			t.Errorf("to %s, %s at %s: %s, want %s", c.to, c.ports, c.at, got, c.want)
 		}
 	}
@@ -139,14 +140,14 @@ func TestBothEndsMustLetItPass(t *testing.T) {
 	open := strings.Replace(estate, "spec: {select: tier=data, stage: enforce}", "spec: {select: tier=data, stage: enforce, default: allow}", 1)
 	d, _ := lang.Parse(fstest.MapFS{"p.yaml": {Data: []byte(open)}})
 	e := semantics.New(d, inhabitants)
-	got := e.Decide(party(t, e, "web"), party(t, e, "db"), netset.TCP, 1)
+	got := e.Decide(party(t, e, "web"), party(t, e, "db"), netset.TCP, 1, flow.Circumstances{})
 	if got.ToCome != flow.Dropped || len(got.Ends) != 2 || got.Ends[0].ToCome.Permits || !got.Ends[1].ToCome.Permits {
 		t.Errorf("web denies, data allows: %+v", got)
 	}
-	if got := e.Decide(party(t, e, "8.8.8.8"), party(t, e, "db"), netset.TCP, 1); got.ToCome != flow.Forwarded || len(got.Ends) != 1 {
+	if got := e.Decide(party(t, e, "8.8.8.8"), party(t, e, "db"), netset.TCP, 1, flow.Circumstances{}); got.ToCome != flow.Forwarded || len(got.Ends) != 1 {
 		t.Errorf("only data is asked: %+v", got)
 	}
-	if got := e.Decide(party(t, e, "8.8.8.8"), party(t, e, "10.9.9.9"), netset.TCP, 1); got.ToCome != flow.Unjudged || got.InForce != flow.Unjudged {
+	if got := e.Decide(party(t, e, "8.8.8.8"), party(t, e, "10.9.9.9"), netset.TCP, 1, flow.Circumstances{}); got.ToCome != flow.Unjudged || got.InForce != flow.Unjudged {
 		t.Errorf("nobody is asked: %+v", got)
 	}
 }
@@ -156,7 +157,7 @@ func TestEveryOwnerOfAnAddressMustBePermitted(t *testing.T) {
 	rule := policyHead + "  - {name: r, effect: allow, from: {FROM}, to: {service: db}, reason: x}\n"
 	for from, want := range map[string]bool{"zone: web": false, "zone: unassigned": false, "any: true": true, "select: tier!=data": true} {
 		e := evaluator(t, strings.Replace(rule, "FROM", from, 1))
-		ends := e.Decide(party(t, e, "10.0.0.9"), party(t, e, "db"), netset.TCP, 1).Ends
+		ends := e.Decide(party(t, e, "10.0.0.9"), party(t, e, "db"), netset.TCP, 1, flow.Circumstances{}).Ends
 		if db := ends[len(ends)-1]; db.Workload != "db" || db.InForce.Permits != want || db.ToCome.Permits != want {
 			t.Errorf("from %s: %+v", from, db)
 		}
@@ -166,7 +167,7 @@ func TestEveryOwnerOfAnAddressMustBePermitted(t *testing.T) {
 func TestBuiltinsAreNeverJudged(t *testing.T) {
 	e := evaluator(t, policyHead+"  - {name: r, effect: deny, from: {any: true}, to: {any: true}, reason: x}\n")
 	for address, name := range map[string]string{"127.0.0.9": "loopback", "::1": "loopback", "169.254.169.254": "metadata", "fd00:ec2::253": "resolver"} {
-		got := e.Decide(party(t, e, "db"), party(t, e, address), netset.TCP, 80)
+		got := e.Decide(party(t, e, "db"), party(t, e, address), netset.TCP, 80, flow.Circumstances{})
 		if got.InForce != flow.Forwarded || got.InForceRule != (flow.Rule{Policy: "builtin", Rule: name}) {
 			t.Errorf("%s: %+v", address, got)
 		}
@@ -228,7 +229,7 @@ spec:
 		"allow allow p/soon", "deny deny default-deny", "deny unknown", "deny unknown", "deny allow p/out", "allow allow p/out",
 		"deny deny default-deny", "deny deny default-deny",
 	}
-	outcomes := evaluator(t, text).Cases()
+	outcomes := evaluator(t, text).Cases(time.Time{})
 	if len(outcomes) != len(want) {
 		t.Fatalf("%d outcomes, want %d", len(outcomes), len(want))
 	}

@@ -212,7 +212,7 @@ func ask(t testing.TB, lines []line, want rulesWanted, kinds [2]string, sabotage
 	e := semantics.New(d, &inventory.Snapshot{Workloads: ab})
 	from, _ := e.Workload("a")
 	to, _ := e.Workload("b")
-	got := e.Decide(from, to, netset.TCP, 1)
+	got := e.Decide(from, to, netset.TCP, 1, flow.Circumstances{})
 	inForce, toCome, inForceRule, toComeRule := expected(lines, want, kinds)
 	if got.InForce == inForce && got.ToCome == toCome && name(got.InForceRule) == inForceRule && name(got.ToComeRule) == toComeRule {
 		return ""

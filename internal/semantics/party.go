@@ -16,8 +16,13 @@ type Party struct {
 	Owners []*inventory.Workload
 	// Addr is the address that was asked for; invalid for a workload.
 	Addr netip.Addr
+	// Frontend is set for the address of a frontend, which no workload owns, and
+	// for a frontend without an address. What goes to a port that it serves goes
+	// on to its workloads; otherwise the rest says what the address is.
+	Frontend *inventory.Frontend
 	// Of an address without owners, at most one of these is set; none of them
-	// is the rest of the world.
+	// is the rest of the world. An External without an address is the thing
+	// that is known by its FQDNs.
 	Builtin   string   // "loopback", "metadata" or "resolver"
 	Unknown   bool     // inside the estate's networks
 	Externals []string // the names of the Externals that contain it
@@ -37,6 +42,10 @@ func (p Party) alternatives() []Party {
 }
 
 func (p Party) isExternal(name string) bool { return slices.Contains(p.Externals, name) }
+
+// IsPlace reports whether the party is a plain address, or a name, outside the
+// inventory: nobody's workload, no frontend, not built in.
+func (p Party) IsPlace() bool { return len(p.Owners) == 0 && p.Frontend == nil && p.Builtin == "" }
 
 // builtins are what design and kernel agree never to judge.
 var builtins = [...]struct{ prefix, name string }{
@@ -59,8 +68,28 @@ func (e *Evaluator) Workload(name string) (Party, bool) {
 	return Party{}, false
 }
 
+// Frontend returns the frontend of that name as a party: its first address, or
+// itself where it has none; false if there is no such frontend.
+func (e *Evaluator) Frontend(name string) (Party, bool) {
+	for i := range e.inv.Frontends {
+		f := &e.inv.Frontends[i]
+		if f.Name != name {
+			continue
+		}
+		p := Party{Unknown: true}
+		if len(f.Addresses) > 0 {
+			p = e.Address(f.Addresses[0])
+			p.Owners, p.Builtin = nil, ""
+		}
+		p.Frontend = f
+		return p, true
+	}
+	return Party{}, false
+}
+
 // Address returns what an address is: its owners, else a built-in, else
-// unknown if the estate's networks contain it, else whatever Externals do.
+// unknown if the estate's networks contain it, else whatever Externals do. It
+// is a frontend's if it has neither owners nor is built in.
 func (e *Evaluator) Address(a netip.Addr) Party {
 	p := Party{Addr: a.Unmap(), Owners: e.owners[a.Unmap()]}
 	if p.Owners != nil {
@@ -72,6 +101,7 @@ func (e *Evaluator) Address(a netip.Addr) Party {
 			return p
 		}
 	}
+	p.Frontend = e.frontendAt(p.Addr)
 	if e.dir.Estate != nil {
 		for _, n := range e.dir.Estate.Networks {
 			if n.Prefix.Contains(p.Addr) {
@@ -88,6 +118,15 @@ func (e *Evaluator) Address(a netip.Addr) Party {
 		}
 	}
 	return p
+}
+
+func (e *Evaluator) frontendAt(a netip.Addr) *inventory.Frontend {
+	for i := range e.inv.Frontends {
+		if f := &e.inv.Frontends[i]; slices.Contains(f.Addresses, a) {
+			return f
+		}
+	}
+	return nil
 }
 
 // Span is a run of addresses of one family, both ends included, that the
@@ -125,6 +164,11 @@ func (e *Evaluator) Spans() []Span {
 			cut(netip.PrefixFrom(a, a.BitLen()))
 		}
 	}
+	for _, f := range e.inv.Frontends {
+		for _, a := range f.Addresses {
+			cut(netip.PrefixFrom(a, a.BitLen()))
+		}
+	}
 	slices.SortFunc(starts, netip.Addr.Compare)
 	starts = slices.Compact(starts)
 	out := make([]Span, len(starts))
@@ -154,6 +198,10 @@ func (p Party) Name() string {
 	switch {
 	case !p.Addr.IsValid() && len(p.Owners) == 1:
 		return p.Owners[0].Name
+	case !p.Addr.IsValid() && p.Frontend != nil:
+		return "frontend " + p.Frontend.Name
+	case !p.Addr.IsValid() && p.Externals != nil:
+		return strings.Join(p.Externals, ", ") + " (by name)"
 	case !p.Addr.IsValid():
 		return "world"
 	}
@@ -163,6 +211,8 @@ func (p Party) Name() string {
 	}
 	switch {
 	case names != nil:
+	case p.Frontend != nil:
+		names = []string{"frontend " + p.Frontend.Name}
 	case p.Builtin != "":
 		names = []string{p.Builtin}
 	case p.Unknown:

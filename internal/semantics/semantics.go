@@ -4,19 +4,26 @@
 // nothing. Whatever is faster is judged by it and shares no code with it.
 //
 // A conversation runs from an initiator to a responder, over one port of one
-// protocol. Each of the two ends that is a workload is managed; each managed
-// end decides, and the conversation passes if all of them let it. An end is
-// decided by the first of these that speaks:
+// protocol, at one time, carries one HTTP request or none, and its peer has
+// proven its principal or has not. Each of the two ends that is a workload is
+// managed; each managed end decides, and the conversation passes if all of them
+// let it. An end is decided by the first of these that speaks:
 //
-//  1. the platform tier's rules, by priority: allow and deny are final, pass
+//  1. the guardrails: a deny;
+//  2. the platform tier's rules, by priority: allow and deny are final, pass
 //     goes on behind the tier;
-//  2. the application tier: a deny, else an allow;
-//  3. the baseline tier: a deny, else an allow;
-//  4. the default of the zone that the workload is in.
+//  3. the exceptions that have not expired: an allow;
+//  4. the application tier: a deny, else an allow;
+//  5. the baseline tier: a deny, else an allow;
+//  6. the default of the zone that the workload is in.
 //
 // Two policies come of one text. The one to come is all of it. The one in
-// force has only the rules whose stage is enforce; in it, a zone whose stage is
-// not enforce lets pass what no rule decides.
+// force has only the guardrails and rules whose stage is enforce, and every
+// exception; in it, a zone whose stage is not enforce lets pass what no rule
+// decides.
+//
+// What a policy says of a single conversation is exact. What is said of many
+// at once (Cases without a request, Guardrails) rests on examples: see Requests.
 package semantics
 
 import (
@@ -35,6 +42,8 @@ type Evaluator struct {
 	inv      *inventory.Snapshot
 	owners   map[netip.Addr][]*inventory.Workload
 	services map[string]*lang.Service
+	clauses  []clause // what is asked; From and Summarize leave out what cannot matter
+	all      []clause
 }
 
 // New makes an evaluator of a policy that parses and resolves without errors;
@@ -54,6 +63,8 @@ func New(dir *lang.Dir, inv *inventory.Snapshot) *Evaluator {
 			e.owners[a] = append(e.owners[a], w)
 		}
 	}
+	e.all = clauses(dir)
+	e.clauses = e.all
 	return e
 }
 
@@ -64,6 +75,12 @@ type Decision struct {
 	ToCome      flow.Verdict // Forwarded or Dropped; Unjudged where no end is managed
 	ToComeRule  flow.Rule
 	Ends        []End // the managed ends: the initiator's, then the responder's
+	// Segments are the parts of a path through a frontend, in order; nil for a
+	// conversation that goes through none. The ends are then those of all parts.
+	Segments []Segment
+	// Why says why a verdict is Unjudged although an end is managed: a frontend
+	// hides who begins. Empty otherwise.
+	Why string
 }
 
 // End is what one managed end says.
@@ -85,28 +102,48 @@ type Judgement struct {
 // Step is a tier that was asked. Effect is "allow", "deny" or "pass", or empty
 // if the tier said nothing; Rules are all of the tier that say Effect.
 type Step struct {
-	Tier   string // "platform", "application", "baseline" or "default"
+	Tier   string // "guardrail", "platform", "exception", "application", "baseline" or "default"
 	Effect string
 	Rules  []flow.Rule
+	Near   []Near // what would have spoken in this tier, but for a condition
+}
+
+// Near is a rule of which both ends and the port fit, but not the rest.
+type Near struct {
+	Rule   flow.Rule
+	Effect string
+	Why    string // "outside the window 06:00-22:00"
 }
 
 // Decide judges the conversation from one party to another. The port is
 // ignored for protocols without ports. What is built in is always forwarded.
-func (e *Evaluator) Decide(from, to Party, proto netset.Protocol, port uint16) Decision {
+func (e *Evaluator) Decide(from, to Party, proto netset.Protocol, port uint16, c flow.Circumstances) Decision {
 	for _, p := range []Party{from, to} {
 		if p.Builtin != "" {
 			rule := flow.Rule{Policy: "builtin", Rule: p.Builtin}
 			return Decision{InForce: flow.Forwarded, InForceRule: rule, ToCome: flow.Forwarded, ToComeRule: rule}
 		}
 	}
-	var ends []End
-	for _, w := range from.Owners {
-		ends = append(ends, e.end(flow.Egress, w, from, to, proto, port))
+	if to.Frontend != nil {
+		if behind := e.behind(to.Frontend, proto, port); len(behind) > 0 {
+			return e.through(from, to, behind, proto, port, c)
+		}
 	}
-	for _, w := range to.Owners {
-		ends = append(ends, e.end(flow.Ingress, w, from, to, proto, port))
+	q := conversation{from: from, to: to, proto: proto, port: port, Circumstances: c}
+	return combine(append(e.ends(flow.Egress, q), e.ends(flow.Ingress, q)...))
+}
+
+// ends judges at each workload that is the initiator, or the responder.
+func (e *Evaluator) ends(d flow.Direction, q conversation) []End {
+	owners := q.from.Owners
+	if d == flow.Ingress {
+		owners = q.to.Owners
 	}
-	return combine(ends)
+	var out []End
+	for _, w := range owners {
+		out = append(out, e.end(d, w, q))
+	}
+	return out
 }
 
 // combine lets the conversation pass if every end does.
@@ -153,19 +190,19 @@ func speaker(ends []End, which func(End) Judgement) Judgement {
 
 // end judges at one workload. The far party's address may have several owners:
 // then all of them must be permitted.
-func (e *Evaluator) end(d flow.Direction, local *inventory.Workload, from, to Party, proto netset.Protocol, port uint16) End {
+func (e *Evaluator) end(d flow.Direction, local *inventory.Workload, q conversation) End {
 	zone := e.zone(local)
 	out := End{Direction: d, Workload: local.Name, Zone: zone.Name}
-	far := to
+	far := q.to
 	if d == flow.Ingress {
-		far = from
+		far = q.from
 	}
 	for i, candidate := range far.alternatives() {
-		c := conversation{from: Party{Owners: []*inventory.Workload{local}}, to: candidate, proto: proto, port: port}
+		q.from, q.to = Party{Owners: []*inventory.Workload{local}}, candidate
 		if d == flow.Ingress {
-			c.from, c.to = candidate, Party{Owners: []*inventory.Workload{local}}
+			q.from, q.to = q.to, q.from
 		}
-		inForce, toCome := e.judge(c, zone, true), e.judge(c, zone, false)
+		inForce, toCome := e.judge(q, zone, true), e.judge(q, zone, false)
 		if i == 0 || out.InForce.Permits && !inForce.Permits {
 			out.InForce = inForce
 		}
@@ -176,19 +213,20 @@ func (e *Evaluator) end(d flow.Direction, local *inventory.Workload, from, to Pa
 	return out
 }
 
-// conversation is the question that rules are asked. Each party is one
-// workload or one address.
+// conversation is the question that rules are asked. Where rules are asked,
+// each party is one workload or one address.
 type conversation struct {
 	from, to Party
 	proto    netset.Protocol
 	port     uint16
+	flow.Circumstances
 }
 
 // judge walks down the tiers.
-func (e *Evaluator) judge(c conversation, zone lang.Zone, inForce bool) Judgement {
+func (e *Evaluator) judge(q conversation, zone lang.Zone, inForce bool) Judgement {
 	var steps []Step
-	for _, tier := range []func(conversation, bool) Step{e.platform, e.application, e.baseline} {
-		s := tier(c, inForce)
+	for _, t := range []tier{guardrails, platform, exceptions, application, baseline} {
+		s := e.ask(t, q, inForce)
 		steps = append(steps, s)
 		if s.Effect == "allow" || s.Effect == "deny" {
 			return Judgement{Permits: s.Effect == "allow", Rule: s.Rules[0], Steps: steps}

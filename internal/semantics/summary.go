@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"firebreak/internal/flow"
-	"firebreak/internal/lang"
 	"firebreak/internal/netset"
 )
 
@@ -12,15 +11,17 @@ import (
 type Summary struct {
 	Permitted netset.Traffic // empty where no end is managed
 	Managed   bool           // false where no end is: nothing is known then
+	Unknown   netset.Traffic // of which nothing is known although an end is managed
+	Why       string         // for Unknown
 	Allowing  []flow.Rule    // the rules that decide about Permitted, by first port
 	Refusing  []flow.Rule    // the rules that decide about the rest, likewise
 }
 
-// Summarize judges every port of every protocol, under the policy in force or
-// the one to come. Within a run of ports that no rule begins or ends in, all
+// Summarize judges every port of every protocol in the same circumstances,
+// under the policy in force or the one to come. Within a run of ports that no rule begins or ends in, all
 // are alike, so that one of each run is asked for.
-func (e *Evaluator) Summarize(from, to Party, inForce bool) Summary {
-	e = e.From(from).to(to)
+func (e *Evaluator) Summarize(from, to Party, inForce bool, c flow.Circumstances) Summary {
+	e = e.From(from).To(to)
 	var s Summary
 	for proto := range netset.NumProtocols {
 		starts := e.starts(to, proto)
@@ -29,7 +30,7 @@ func (e *Evaluator) Summarize(from, to Party, inForce bool) Summary {
 			if i+1 < len(starts) {
 				hi = starts[i+1] - 1
 			}
-			s.add(e.Decide(from, to, proto, lo), inForce, netset.Of(proto, lo, hi))
+			s.add(e.Decide(from, to, proto, lo, c), inForce, netset.Of(proto, lo, hi))
 		}
 	}
 	return s
@@ -40,10 +41,12 @@ func (s *Summary) add(d Decision, inForce bool, t netset.Traffic) {
 	if inForce {
 		verdict, rule = d.InForce, d.InForceRule
 	}
-	switch verdict {
-	case flow.Unjudged:
+	switch {
+	case verdict == flow.Unjudged && d.Why == "":
 		return
-	case flow.Dropped:
+	case verdict == flow.Unjudged:
+		s.Unknown, s.Why = s.Unknown.Union(t), d.Why
+	case verdict == flow.Dropped:
 		s.Refusing = addRule(s.Refusing, rule)
 	default:
 		s.Permitted = s.Permitted.Union(t)
@@ -59,68 +62,58 @@ func addRule(rules []flow.Rule, r flow.Rule) []flow.Rule {
 	return append(rules, r)
 }
 
-// From leaves out the rules that do not mean p as the initiator, which cannot
-// speak about anything that p begins. Whoever asks much about one party asks
-// what this returns.
+// From leaves out what does not mean p as the initiator, which cannot speak
+// about anything that p begins. Whoever asks much about one party asks what
+// this returns.
 func (e *Evaluator) From(p Party) *Evaluator {
-	return e.only(func(r *lang.Rule) bool { return e.meansAny(r.From, p) })
+	return e.keep(func(k clause) bool { return e.meansAny(k.from, p.alternatives()) })
 }
 
-// SpeaksTo reports whether any rule means p as the responder. If none of From's
-// does, defaults decide whatever may pass.
-func (e *Evaluator) SpeaksTo(p Party) bool {
-	for _, policy := range e.dir.Policies {
-		for _, r := range policy.Rules {
-			if e.meansAny(r.To, p) {
-				return true
-			}
-		}
-	}
-	return false
+// SpeaksTo reports whether anything means p as the responder. If nothing of
+// From's does, defaults decide whatever may pass.
+func (e *Evaluator) SpeaksTo(p Party) bool { return len(e.To(p).clauses) > 0 }
+
+// To is From for p as the responder.
+func (e *Evaluator) To(p Party) *Evaluator {
+	responders := e.responders(p)
+	return e.keep(func(k clause) bool { return e.meansAny(k.to, responders) })
 }
 
-func (e *Evaluator) to(p Party) *Evaluator {
-	return e.only(func(r *lang.Rule) bool { return e.meansAny(r.To, p) })
-}
-
-func (e *Evaluator) only(keep func(*lang.Rule) bool) *Evaluator {
-	dir := *e.dir
-	dir.Policies = nil
-	for _, p := range e.dir.Policies {
-		kept := *p
-		kept.Rules = nil
-		for _, r := range p.Rules {
-			if keep(r) {
-				kept.Rules = append(kept.Rules, r)
-			}
-		}
-		if kept.Rules != nil {
-			dir.Policies = append(dir.Policies, &kept)
-		}
-	}
+func (e *Evaluator) keep(keep func(clause) bool) *Evaluator {
 	out := *e
-	out.dir = &dir
+	out.clauses = nil
+	for _, k := range e.clauses {
+		if keep(k) {
+			out.clauses = append(out.clauses, k)
+		}
+	}
 	return &out
 }
 
-func (e *Evaluator) meansAny(end lang.Endpoint, p Party) bool {
-	return slices.ContainsFunc(p.alternatives(), func(a Party) bool { return e.matches(end, a) })
+func (e *Evaluator) meansAny(x ends, parties []Party) bool {
+	return slices.ContainsFunc(parties, func(p Party) bool { return e.means(x, p) })
 }
 
-// starts lists the ports at which some rule's traffic begins, or has just
-// ended, sorted; port 0 is always among them.
+// starts lists the ports at which some clause's traffic, or a port of a
+// frontend, begins or has just ended, sorted; port 0 is always among them.
 func (e *Evaluator) starts(to Party, proto netset.Protocol) []uint16 {
 	out := []uint16{0}
-	for _, p := range e.dir.Policies {
-		for _, r := range p.Rules {
-			for _, alternative := range to.alternatives() {
-				for _, run := range e.traffic(r, alternative).Ranges(proto) {
-					out = append(out, run.Lo)
-					if run.Hi < 65535 {
-						out = append(out, run.Hi+1)
-					}
-				}
+	cut := func(t netset.Traffic) {
+		for _, run := range t.Ranges(proto) {
+			out = append(out, run.Lo)
+			if run.Hi < 65535 {
+				out = append(out, run.Hi+1)
 			}
+		}
+	}
+	for _, k := range e.clauses {
+		for _, p := range e.responders(to) {
+			cut(e.traffic(k, p))
+		}
+	}
+	if to.Frontend != nil {
+		for _, p := range to.Frontend.Ports {
+			cut(netset.Of(p.Protocol, p.Number, p.Number))
 		}
 	}
 	slices.Sort(out)

@@ -116,7 +116,7 @@ func compareEnd(t *rapid.T, reference *semantics.Evaluator, k kernel, rules map[
 				if d == flow.Ingress {
 					from, to = there, here
 				}
-				ends := reference.Decide(from, to, proto, port).Ends
+				ends := reference.Decide(from, to, proto, port, flow.Circumstances{}).Ends
 				at := slices.IndexFunc(ends, func(e semantics.End) bool { return e.Direction == d && e.Workload == name })
 				got, ok := k.decide(local, entry.Peer, d, k.class(proto, port))
 				if at < 0 || !ok {
