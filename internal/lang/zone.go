@@ -138,13 +138,12 @@ var withPorts = []string{netset.TCP.String(), netset.UDP.String(), netset.SCTP.S
 func (r *reader) external(n *yaml.Node) {
 	e := &External{}
 	e.Meta = r.body(n, "External", func(n *yaml.Node) {
-		before := len(r.list)
-		read := r.object(n, "an External's spec",
+		fields := append(r.later("fqdns"),
 			may("cidrs", func(n *yaml.Node) { e.CIDRs = r.cidrs(n, "cidrs") }),
-			may("fqdns", func(n *yaml.Node) { e.FQDNs = r.fqdns(n) }),
 			may("reason", r.textTo(&e.Reason, "the reason")))
-		if read && len(e.CIDRs)+len(e.FQDNs) == 0 && len(r.list) == before {
-			r.errorf(n, "missing-field", "an External's spec needs the field %q or %q", "cidrs", "fqdns")
+		before := len(r.list)
+		if r.object(n, "an External's spec", fields...) && len(e.CIDRs) == 0 && len(r.list) == before {
+			r.errorf(n, "missing-field", "an External's spec needs the field %q", "cidrs")
 		}
 	})
 	if e.Name != "" {
