@@ -6,6 +6,8 @@
 package netset
 
 import (
+	"cmp"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -208,4 +210,38 @@ func (t Traffic) Ranges(p Protocol) []Range {
 		out = append(out, Range{uint16(s.lo), uint16(s.hi)})
 	}
 	return out
+}
+
+// Runs yields the set's ports class by class, in ascending order: sorted,
+// disjoint and merged within a class; for ICMP and Other one full range.
+func (t Traffic) Runs() iter.Seq2[Protocol, Range] {
+	return func(yield func(Protocol, Range) bool) {
+		for _, s := range t.spans {
+			for lo := s.lo; lo <= s.hi; {
+				hi := min(s.hi, lo|0xffff)
+				if !yield(Protocol(lo>>16), Range{uint16(lo), uint16(hi)}) {
+					return
+				}
+				lo = hi + 1
+			}
+		}
+	}
+}
+
+// Collect returns the union of what is yielded, in any order; each pair counts
+// as Of counts it.
+func Collect(runs iter.Seq2[Protocol, Range]) Traffic {
+	var spans []span
+	for p, r := range runs {
+		spans = append(spans, Of(p, r.Lo, r.Hi).spans...)
+	}
+	byLo := func(a, b span) int { return cmp.Compare(a.lo, b.lo) }
+	if !slices.IsSortedFunc(spans, byLo) {
+		slices.SortFunc(spans, byLo)
+	}
+	out := spans[:0]
+	for _, s := range spans {
+		out = appendMerged(out, s)
+	}
+	return Traffic{out}
 }

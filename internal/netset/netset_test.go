@@ -181,3 +181,31 @@ func TestProtocols(t *testing.T) {
 		t.Error("udp is not UDP")
 	}
 }
+
+func TestRunsAndCollectAreInverse(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, _ := drawn(t, "a")
+		b, _ := drawn(t, "b")
+		if got := Collect(a.Runs()); !got.Equal(a) {
+			t.Fatalf("%s became %s", a, got)
+		}
+		both := Collect(func(yield func(Protocol, Range) bool) {
+			a.Runs()(yield)
+			b.Runs()(yield)
+		})
+		if !both.Equal(a.Union(b)) {
+			t.Fatalf("%s and %s became %s", a, b, both)
+		}
+		for p := range NumProtocols {
+			var runs []Range
+			for q, r := range a.Runs() {
+				if q == p {
+					runs = append(runs, r)
+				}
+			}
+			if !slices.Equal(runs, a.Ranges(p)) {
+				t.Fatalf("runs %v of %s, want %v", runs, p, a.Ranges(p))
+			}
+		}
+	})
+}
