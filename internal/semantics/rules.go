@@ -50,6 +50,9 @@ func hasPrincipal(w *inventory.Workload, name string) bool {
 		return true
 	}
 	namespace, account := w.Labels["k8s/namespace"], w.Labels["k8s/serviceaccount"]
+	if namespace == "" {
+		namespace = w.Namespace
+	}
 	return namespace != "" && account != "" && name == "system:serviceaccount:"+namespace+":"+account
 }
 
