@@ -2,6 +2,7 @@ package semantics
 
 import (
 	"fmt"
+	"slices"
 
 	"firebreak/internal/flow"
 	"firebreak/internal/inventory"
@@ -68,17 +69,24 @@ func (e *Evaluator) serves(f *inventory.Frontend, w *inventory.Workload) bool {
 }
 
 // targets are the ports of a backend that a port of the frontend leads to: one,
-// or those of that name and protocol.
+// or those of that name and protocol. What a name means is said by the service
+// that the frontend stands for, else by the workload, else by its services.
 func (e *Evaluator) targets(f *inventory.Frontend, p inventory.FrontendPort, w *inventory.Workload) []uint16 {
 	if p.TargetName == "" {
 		return []uint16{p.Target}
 	}
-	to := ends{}
-	if f.ToService != "" {
-		to = one(lang.Endpoint{Kind: lang.ByService, Name: f.ToService})
+	own := netset.None()
+	for _, x := range w.Ports {
+		if x.Name == p.TargetName {
+			own = own.Union(netset.Of(x.Protocol, x.Number, x.Number))
+		}
+	}
+	service, declared := e.services[f.ToService]
+	if own.IsEmpty() || declared && slices.ContainsFunc(service.Ports, func(x lang.ServicePort) bool { return x.Name == p.TargetName }) {
+		own = e.named(p.TargetName, one(lang.Endpoint{Kind: lang.ByService, Name: f.ToService}), w)
 	}
 	var out []uint16
-	for _, run := range e.named(p.TargetName, to, w).Ranges(p.Protocol) {
+	for _, run := range own.Ranges(p.Protocol) {
 		for port := int(run.Lo); port <= int(run.Hi); port++ {
 			out = append(out, uint16(port))
 		}
