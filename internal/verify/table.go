@@ -1,0 +1,202 @@
+package verify
+
+import (
+	"cmp"
+	"slices"
+
+	"firebreak/internal/netset"
+	"firebreak/internal/policy"
+	"firebreak/internal/verify/space"
+)
+
+// table is what a list of items says about all traffic, before defaults.
+type table struct {
+	toCome, inForce *walk // often the same
+	conditional     bool  // some rule in it has a condition
+
+	permits   space.Set // by rule, in the policy to come
+	undecided space.Set // left to the defaults, in the policy to come
+
+	broken []broken
+}
+
+// walk says for every run of ports which rules are asked, in the order in
+// which they decide.
+type walk struct {
+	starts []uint32 // of the runs, ascending, the first 0
+	first  []int32  // by run: the first of its steps
+	steps  []step
+}
+
+// step asks one rule. If it has no condition, or that holds, its effect
+// decides; a pass goes on at another step. Otherwise the next step is asked.
+// The step of rule noRule leaves it to the default.
+type step struct {
+	rule   int32 // index into rules.slots
+	pass   int32 // where a pass goes on; 0 for others
+	effect policy.Effect
+	cond   *space.Set // nil: none; of all traffic
+}
+
+const noRule = -1
+
+// held is a condition as a rule of that effect has it.
+type held struct {
+	c    *policy.Condition
+	deny bool
+}
+
+// condition returns the circumstances that a rule speaks of; nil for all.
+func (e *Engine) condition(r *policy.Rule) *space.Set {
+	if r.Cond == nil {
+		return nil
+	}
+	key := held{r.Cond, r.Effect == policy.Deny}
+	if s := e.holds[key]; s != nil {
+		return s
+	}
+	s, _ := e.space.Of(netset.All(), r.Cond, key.deny)
+	e.holds[key] = &s
+	return &s
+}
+
+// forget drops the tables that no longer hold.
+func (e *Engine) forget(stale func(*table) bool) {
+	e.holds = nil
+	for i, t := range e.tables {
+		if t != nil && stale(t) {
+			e.tables[i] = nil
+		}
+	}
+}
+
+// compile makes the tables that are missing.
+func (e *Engine) compile() {
+	if e.holds == nil {
+		e.holds = map[held]*space.Set{}
+	}
+	if n := len(e.lists.parent); n > len(e.tables) {
+		e.tables = append(e.tables, make([]*table, n-len(e.tables))...)
+	}
+	if e.tables[0] == nil {
+		e.tables[0] = e.table(nil)
+	}
+	var items []int32
+	for list := 1; list < min(len(e.tables), len(e.used)); list++ {
+		if e.tables[list] == nil && e.used[list].any() {
+			items = e.lists.items(int32(list), items[:0])
+			e.tables[list] = e.table(items)
+		}
+	}
+}
+
+func (e *Engine) table(items []int32) *table {
+	t := &table{}
+	order := e.inOrder(items)
+	t.toCome = e.walk(order)
+	t.inForce = t.toCome
+	enforced := slices.DeleteFunc(slices.Clone(order), func(n int32) bool { return e.ruleOf(n).Stage != policy.Enforce })
+	if len(enforced) != len(order) {
+		t.inForce = e.walk(enforced)
+	}
+	for _, n := range order {
+		t.conditional = t.conditional || e.ruleOf(n).Cond != nil
+	}
+	t.permits, t.undecided = e.sets(t.toCome)
+	t.broken = e.brokenBy(order)
+	return t
+}
+
+func (e *Engine) ruleOf(item int32) *policy.Rule { return e.rules.slots[e.rules.items[item].rule].r }
+
+// inOrder sorts items as their rules decide: by tier, in the platform tier by
+// priority and place, elsewhere denies before allows.
+func (e *Engine) inOrder(items []int32) []int32 {
+	out := slices.Clone(items)
+	slices.SortFunc(out, func(a, b int32) int {
+		ra, rb := e.ruleOf(a), e.ruleOf(b)
+		c := cmp.Compare(ra.Tier, rb.Tier)
+		if c == 0 && ra.Tier != policy.Platform {
+			c = -cmp.Compare(ra.Effect, rb.Effect) // Deny is higher
+		}
+		return cmp.Or(c, cmp.Compare(e.rules.slots[e.rules.items[a].rule].index, e.rules.slots[e.rules.items[b].rule].index), cmp.Compare(a, b))
+	})
+	return out
+}
+
+// walk cuts the line wherever an item begins or ends, and notes for each run
+// which rules speak.
+func (e *Engine) walk(order []int32) *walk {
+	w := &walk{starts: []uint32{0}}
+	for _, n := range order {
+		for _, s := range e.rules.items[n].spans {
+			w.starts = append(w.starts, s.lo)
+			if s.hi < lastPoint {
+				w.starts = append(w.starts, s.hi+1)
+			}
+		}
+	}
+	slices.Sort(w.starts)
+	w.starts = slices.Compact(w.starts)
+	w.first = make([]int32, len(w.starts))
+	for i, at := range w.starts {
+		w.first[i] = int32(len(w.steps))
+		e.steps(w, order, at)
+	}
+	w.merge()
+	return w
+}
+
+// steps appends what is asked at one point.
+func (e *Engine) steps(w *walk, order []int32, at uint32) {
+	passed := policy.Tier(0) // tiers up to this one are left
+	var passes []int         // steps whose goal is not known yet
+	for _, n := range order {
+		it := &e.rules.items[n]
+		r := e.rules.slots[it.rule].r
+		if r.Tier < passed || !contains(it.spans, at) {
+			continue
+		}
+		if r.Tier > policy.Platform {
+			passes = w.land(passes)
+		}
+		cond := e.condition(r)
+		if r.Effect == policy.Pass && cond == nil {
+			passed = policy.Platform + 1
+			continue
+		}
+		if r.Effect == policy.Pass {
+			passes = append(passes, len(w.steps))
+		}
+		w.steps = append(w.steps, step{rule: it.rule, effect: r.Effect, cond: cond})
+		if cond == nil {
+			return
+		}
+	}
+	w.land(passes)
+	w.steps = append(w.steps, step{rule: noRule})
+}
+
+// land lets passes go on at the next step.
+func (w *walk) land(passes []int) []int {
+	for _, i := range passes {
+		w.steps[i].pass = int32(len(w.steps))
+	}
+	return nil
+}
+
+// merge joins neighbouring runs in which one and the same step decides at once.
+func (w *walk) merge() {
+	n := 0
+	for i := range w.starts {
+		if n > 0 {
+			a, b := &w.steps[w.first[n-1]], &w.steps[w.first[i]]
+			if a.cond == nil && *a == *b {
+				continue
+			}
+		}
+		w.starts[n], w.first[n] = w.starts[i], w.first[i]
+		n++
+	}
+	w.starts, w.first = w.starts[:n:n], w.first[:n:n]
+}
