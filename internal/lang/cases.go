@@ -21,12 +21,19 @@ func (r *reader) caseOf(n *yaml.Node) {
 
 func (r *reader) expectation(n *yaml.Node, c *Case, inForce bool) {
 	x := &Expectation{InForce: inForce, Pos: r.pos(n)}
-	fields := append(r.later("http", "at"),
+	r.object(n, "an expectation",
 		need("from", func(n *yaml.Node) { x.From = r.endpoint(n, "from", inCase) }),
 		need("to", func(n *yaml.Node) { x.To = r.endpoint(n, "to", inCase) }),
 		may("port", func(n *yaml.Node) {
 			p, _ := r.port(n)
 			x.Port = &p
+		}),
+		may("http", func(n *yaml.Node) { x.HTTP = r.request(n) }),
+		may("at", func(n *yaml.Node) { x.At = r.moment(n, "at") }),
+		may("mtls", func(n *yaml.Node) {
+			if value, ok := r.truth(n, "mtls"); ok {
+				x.NoMTLS = !value
+			}
 		}),
 		need("effect", choiceTo(r, &x.Effect, "bad-effect", "effect of an expectation", effects[:Pass])),
 		may("inForce", func(n *yaml.Node) {
@@ -34,6 +41,5 @@ func (r *reader) expectation(n *yaml.Node, c *Case, inForce bool) {
 				x.InForce = value
 			}
 		}))
-	r.object(n, "an expectation", fields...)
 	c.Expect = append(c.Expect, x)
 }

@@ -17,28 +17,29 @@ var reserved = map[string]string{
 func (r *reader) checkDir() {
 	r.dir.Incomplete = r.unread || r.full
 	r.checkEstate()
-	var zones, services, externals, policies, cases []Meta
-	for _, z := range r.dir.Zones {
-		zones = append(zones, z.Meta)
-	}
-	for _, s := range r.dir.Services {
-		services = append(services, s.Meta)
-	}
-	for _, e := range r.dir.Externals {
-		externals = append(externals, e.Meta)
-	}
-	for _, p := range r.dir.Policies {
-		policies = append(policies, p.Meta)
-	}
-	for _, c := range r.dir.Cases {
-		cases = append(cases, c.Meta)
-	}
-	r.checkNames("Zone", zones, true)
-	r.checkNames("Service", services, true)
-	r.checkNames("External", externals, true)
-	r.checkNames("Policy", policies, true)
-	r.checkNames("Case", cases, false)
+	r.checkNames(true, metas(nil, "Zone", r.dir.Zones, func(z *Zone) Meta { return z.Meta }))
+	r.checkNames(true, metas(nil, "Service", r.dir.Services, func(s *Service) Meta { return s.Meta }))
+	r.checkNames(true, metas(nil, "External", r.dir.Externals, func(e *External) Meta { return e.Meta }))
+	// What decides is named in verdicts, whatever its kind.
+	deciding := metas(nil, "Policy", r.dir.Policies, func(p *Policy) Meta { return p.Meta })
+	deciding = metas(deciding, "Guardrail", r.dir.Guardrails, func(g *Guardrail) Meta { return g.Meta })
+	deciding = metas(deciding, "Exception", r.dir.Exceptions, func(e *Exception) Meta { return e.Meta })
+	r.checkNames(true, deciding)
+	r.checkNames(false, metas(nil, "Case", r.dir.Cases, func(c *Case) Meta { return c.Meta }))
 	r.checkExternals()
+}
+
+// named is a document with its kind.
+type named struct {
+	kind string
+	Meta
+}
+
+func metas[T any](out []named, kind string, all []T, meta func(T) Meta) []named {
+	for _, one := range all {
+		out = append(out, named{kind, meta(one)})
+	}
+	return out
 }
 
 // checkEstate demands exactly one Estate: without one nothing is known to be
@@ -59,19 +60,27 @@ func (r *reader) checkEstate() {
 	}
 }
 
-func (r *reader) checkNames(kind string, all []Meta, mayClash bool) {
-	first := map[string]diag.Pos{}
-	for _, m := range all {
+// checkNames demands that documents which share a namespace have names of
+// their own.
+func (r *reader) checkNames(mayClash bool, all []named) {
+	first := make(map[string]*named, len(all))
+	for i := range all {
+		m := &all[i]
 		if meaning, taken := reserved[m.Name]; taken && mayClash {
-			r.errorAt(m.NamePos, "reserved-name", "%q cannot be the name of %s: it stands for %s", m.Name, aKind(kind), meaning).
+			r.errorAt(m.NamePos, "reserved-name", "%q cannot be the name of %s: it stands for %s", m.Name, aKind(m.kind), meaning).
 				WithHelp("choose another name")
 		}
-		if pos, twice := first[m.Name]; twice {
-			r.errorAt(m.NamePos, "duplicate-name", "there are two documents of kind %s called %q", kind, m.Name).
-				WithHelp("the other is at %s; give each its own name", pos)
-			continue
+		other := first[m.Name]
+		switch {
+		case other == nil:
+			first[m.Name] = m
+		case other.kind == m.kind:
+			r.errorAt(m.NamePos, "duplicate-name", "there are two documents of kind %s called %q", m.kind, m.Name).
+				WithHelp("the other is at %s; give each its own name", other.NamePos)
+		default:
+			r.errorAt(m.NamePos, "duplicate-name", "%s and %s are both called %q, so a verdict could not tell them apart", aKind(other.kind), aKind(m.kind), m.Name).
+				WithHelp("the other is at %s; give each its own name", other.NamePos)
 		}
-		first[m.Name] = m.NamePos
 	}
 }
 

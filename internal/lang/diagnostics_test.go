@@ -17,10 +17,12 @@ const (
 	expectHead = "kind: Case\nmetadata: {name: c}\nspec:\n  expect:\n  - "
 )
 
+type diagnosticCase struct{ name, text, want string }
+
 // diagnosticCases has, per code, texts that bring it out and one beside each
 // that must not. want is "line:col code"; more than one diagnostic is
 // separated by a comma, and the list must be exactly that.
-var diagnosticCases = []struct{ name, text, want string }{
+var diagnosticCases = []diagnosticCase{
 	{"clean zone", zoneHead + "spec: {select: a=b}", ""},
 
 	{"unknown field", zoneHead + "spec: {select: a=b, stagee: enforce}", "3:21 unknown-field"},
@@ -45,11 +47,6 @@ var diagnosticCases = []struct{ name, text, want string }{
 	{"an empty version", "apiVersion:\n" + zoneHead + "spec: {select: a=b}", "1:1 bad-value"},
 	{"a version that is a list", "apiVersion: [v1]\n" + zoneHead + "spec: {select: a=b}", "1:13 bad-value"},
 
-	{"later kinds", "kind: Guardrail\nmetadata: {name: g}\n---\nkind: Exception\nmetadata: {name: e}", "1:7 unsupported, 4:7 unsupported"},
-	{"later fields of a rule", ruleHead + "{" + goodRule + ", http: [], when: {}, require: mtls}", "5:68 unsupported, 5:78 unsupported, 5:88 unsupported"},
-	{"fqdns", "kind: External\nmetadata: {name: x}\nspec: {fqdns: [a.example], cidrs: [192.0.2.0/24]}", "3:8 unsupported"},
-	{"only fqdns", "kind: External\nmetadata: {name: x}\nspec: {fqdns: [a.example]}", "3:8 unsupported"},
-	{"http of an expectation", expectHead + "{from: {zone: a}, to: {zone: b}, http: GET /, effect: deny}", "5:38 unsupported"},
 	{"later sources", "kind: Estate\nmetadata: {name: e}\nspec: {inventory: [{terraform: ./p.json, cluster: shop}]}", "3:21 unsupported, 3:42 unsupported"},
 
 	{"missing spec", zoneHead, "1:1 missing-field"},
@@ -168,8 +165,13 @@ var diagnosticCases = []struct{ name, text, want string }{
 	{"alias", "kind: Service\nmetadata: {name: a}\nspec: &s {select: a=b}\n---\nkind: Policy\nmetadata: {name: p}\nspec:\n  rules:\n  - {name: r, effect: allow, from: &e {service: a}, to: *e}", ""},
 }
 
+// allDiagnosticCases are those of every table.
+func allDiagnosticCases() []diagnosticCase {
+	return slices.Concat(diagnosticCases, conditionCases, guardrailCases)
+}
+
 func TestDiagnostics(t *testing.T) {
-	for _, c := range diagnosticCases {
+	for _, c := range allDiagnosticCases() {
 		t.Run(c.name, func(t *testing.T) {
 			_, list := parseBeside(c.text)
 			var got []string
@@ -187,8 +189,8 @@ func TestDiagnostics(t *testing.T) {
 }
 
 func TestSeverities(t *testing.T) {
-	warnings := []string{"cidr-in-rule", "external-inside-estate", "not-a-document"}
-	for _, c := range diagnosticCases {
+	warnings := []string{"unusual-method", "cidr-in-rule", "external-inside-estate", "not-a-document"}
+	for _, c := range allDiagnosticCases() {
 		_, list := parseBeside(c.text)
 		for _, d := range list {
 			warns := slices.Contains(warnings, d.Code) && !(d.Code == "not-a-document" && !strings.Contains(d.Message, "is ignored"))
@@ -208,6 +210,20 @@ func TestSuggestions(t *testing.T) {
 		{"kind: Polcy", `did you mean "Policy"?`},
 		{"kind: policy", `did you mean "Policy"?`},
 		{"kind: ZONE", `did you mean "Zone"?`},
+		{"kind: Exeption", `did you mean "Exception"?`},
+		{ruleHead + "{" + goodRule + ", http: [{methods: [post]}]}", `did you mean "POST"?`},
+		{ruleHead + "{" + goodRule + ", http: [{methods: [PSOT]}]}", `did you mean "POST"?`},
+		{ruleHead + "{" + goodRule + ", http: [{headers: {x-a: b}}]}", "{x-a: true}"},
+		{ruleHead + "{" + goodRule + ", require: tls}", `did you mean "mtls"?`},
+		{ruleHead + "{" + goodRule + ", when: {days: [Monday]}}", `did you mean "mon"?`},
+		{ruleHead + "{" + goodRule + ", when: {days: [mon], timeZone: Europe/Berln}}", `did you mean "Europe/Berlin"?`},
+		{ruleHead + "{" + goodRule + ", when: {days: [mon], timeZone: europe/berlin}}", `did you mean "Europe/Berlin"?`},
+		{ruleHead + "{" + goodRule + ", when: {days: [mon], timeZone: new york}}", `did you mean "America/New_York"?`},
+		{ruleHead + "{" + goodRule + ", when: {days: [mon], timeZone: local}}", "another one on each machine"},
+		{guardHead + "must: {rule: {}, have: [owners]}}", `did you mean "owner"?`},
+		{guardHead + "nevr: {from: {any: true}, to: {any: true}}}", `did you mean "never"?`},
+		{exceptionHead + "ticket: a, approver: b, expires: 2027-01-31T18:00:00}", "put Z (UTC)"},
+		{expectHead + "{from: {zone: a}, to: {zone: b}, http: \"GET /a?b\", effect: deny}", "write /a;"},
 		{"kind: Gurdrail", `did you mean "Guardrail"?`},
 		{zoneHead + "spec: {select: a=b, stage: enforced}", `did you mean "enforce"?`},
 		{ruleHead + "{name: r, effect: alow, from: {any: true}, to: {any: true}}", `did you mean "allow"?`},

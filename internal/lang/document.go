@@ -9,12 +9,11 @@ import (
 	"firebreak/internal/label"
 )
 
-// The kinds of document: those that are read here, those that other readers
-// take, and those that the language knows but this version does not act on.
+// The kinds of document: those that are read here, and those that other
+// readers take.
 var (
-	kindsRead  = []string{"Estate", "Zone", "Service", "External", "Policy", "Case"}
+	kindsRead  = []string{"Estate", "Zone", "Service", "External", "Policy", "Guardrail", "Exception", "Case"}
 	kindsOther = []string{"Workload", "Frontend"}
-	kindsLater = []string{"Guardrail", "Exception"}
 )
 
 // document reads one document, if it is ours.
@@ -73,6 +72,10 @@ func (r *reader) kind(n, kind *yaml.Node) {
 		r.external(n)
 	case "Policy":
 		r.policy(n)
+	case "Guardrail":
+		r.guardrail(n)
+	case "Exception":
+		r.exception(n)
 	case "Case":
 		r.caseOf(n)
 	default:
@@ -81,14 +84,9 @@ func (r *reader) kind(n, kind *yaml.Node) {
 }
 
 func (r *reader) otherKind(kind *yaml.Node) {
-	all := slices.Concat(kindsRead, kindsOther, kindsLater)
-	switch {
-	case slices.Contains(kindsOther, kind.Value):
-	case slices.Contains(kindsLater, kind.Value):
-		r.errorf(kind, "unsupported", "the kind %s is not supported yet by this version", kind.Value).
-			WithHelp("remove the document; what it asks for would not be enforced")
-	default:
-		r.lost(r.pos(kind), "unknown-kind", "there is no kind %q", shorten(kind.Value)).WithHelp("%s", oneOf(kind.Value, all))
+	if !slices.Contains(kindsOther, kind.Value) {
+		r.lost(r.pos(kind), "unknown-kind", "there is no kind %q", shorten(kind.Value)).
+			WithHelp("%s", oneOf(kind.Value, slices.Concat(kindsRead, kindsOther)))
 	}
 }
 

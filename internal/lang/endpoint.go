@@ -37,7 +37,7 @@ func (r *reader) endpoint(n *yaml.Node, what string, where place) Endpoint {
 		})
 	}
 	name := func(n *yaml.Node) bool { e.Name = r.name(n, "the name"); return e.Name != "" }
-	text := func(n *yaml.Node) (ok bool) { e.Name, ok = r.text(n, "the principal"); return ok }
+	text := func(n *yaml.Node) (ok bool) { e.Name, ok = r.principal(n); return ok }
 	fields := []field{
 		set(ByService, name), set(ByZone, name), set(ByExternal, name), set(ByPrincipal, text),
 		set(BySelect, func(n *yaml.Node) bool { return r.endpointSelector(n, &e) }),

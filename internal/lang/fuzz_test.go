@@ -2,13 +2,15 @@ package lang
 
 import (
 	"os"
+	"slices"
+	"strings"
 	"testing"
 )
 
 // FuzzParse looks for input that panics, or brings out diagnostics without a
 // place, or leaves a tree without errors that breaks its own promises.
 func FuzzParse(f *testing.F) {
-	for _, c := range diagnosticCases {
+	for _, c := range allDiagnosticCases() {
 		f.Add([]byte(c.text))
 	}
 	for _, name := range []string{"estate.yaml", "policy.yaml", "hosts.yaml"} {
@@ -54,8 +56,13 @@ func checkPromises(t *testing.T, d *Dir) {
 		}
 	}
 	for _, x := range d.Externals {
-		if x.Name == "" || len(x.CIDRs) == 0 {
+		if x.Name == "" || len(x.CIDRs)+len(x.FQDNs) == 0 {
 			t.Errorf("external %+v", x)
+		}
+		for _, f := range x.FQDNs {
+			if f.Text != strings.ToLower(f.Text) || checkFQDN(strings.TrimPrefix(f.Text, "*.")) != nil {
+				t.Errorf("fqdn %q", f.Text)
+			}
 		}
 		for _, c := range x.CIDRs {
 			if c.Prefix != c.Prefix.Masked() || !c.Prefix.IsValid() {
@@ -71,29 +78,85 @@ func checkPromises(t *testing.T, d *Dir) {
 			checkRule(t, p, r)
 		}
 	}
+	for _, g := range d.Guardrails {
+		checkGuardrail(t, g)
+	}
+	for _, e := range d.Exceptions {
+		if e.Name == "" || e.Ticket == "" || e.Approver == "" || e.Expires.IsZero() {
+			t.Errorf("exception %+v", e)
+		}
+		checkSays(t, e.Ports, e.HTTP, e.From, e.To)
+	}
 	for _, c := range d.Cases {
 		for _, x := range c.Expect {
-			if x.From.Kind == ByNothing || x.To.Kind == ByNothing || x.Effect > Deny {
+			if x.From.Kind == ByNothing || x.To.Kind == ByNothing || x.Effect > Deny || x.HTTP != nil && (x.HTTP.Method == "" || x.HTTP.Path[0] != '/') {
 				t.Errorf("expectation %+v", x)
 			}
 		}
 	}
 }
 
+func checkGuardrail(t *testing.T, g *Guardrail) {
+	t.Helper()
+	guarded, listed := g.To, g.From
+	if g.GuardsFrom {
+		guarded, listed = g.From, g.To
+	}
+	switch {
+	case g.Name == "" || g.Kind > Must || len(guarded) != 1 || len(listed) == 0 || g.Kind != Only && (len(listed) != 1 || g.GuardsFrom):
+		t.Errorf("guardrail %+v", g)
+	case (g.Kind == Must) != (len(g.Have) > 0) || g.Kind == Must && (g.Ports != nil || g.HTTP != nil):
+		t.Errorf("must %+v", g)
+	}
+	checkSays(t, g.Ports, g.HTTP, slices.Concat(g.From, g.To)...)
+}
+
 func checkRule(t *testing.T, p *Policy, r *Rule) {
 	t.Helper()
-	if r.Name == "" || r.Effect > Pass || r.Effect == Pass && p.Tier != Platform || r.Ports != nil && len(r.Ports) == 0 {
+	if r.Name == "" || r.Effect > Pass || r.Effect == Pass && p.Tier != Platform || r.MTLS && r.Effect != Allow {
 		t.Errorf("rule %+v", r)
 	}
-	for _, port := range r.Ports {
+	if w := r.When; w != nil && (w.Lo == w.Hi || w.Lo < 0 || w.Lo >= 1440 || w.Hi < 0 || w.Hi > 1440 || w.Days == 0 || w.Days > 127 || w.Location == nil || w.Text == "") {
+		t.Errorf("window %+v", w)
+	}
+	checkSays(t, r.Ports, r.HTTP, r.From, r.To)
+}
+
+// checkSays looks at what rules, guardrails and exceptions have in common.
+func checkSays(t *testing.T, ports []Port, https []HTTP, ends ...Endpoint) {
+	t.Helper()
+	if ports != nil && len(ports) == 0 || https != nil && len(https) == 0 {
+		t.Errorf("ports %v, http %v", ports, https)
+	}
+	for _, port := range ports {
 		if (port.Name == "") == port.Traffic.IsEmpty() {
 			t.Errorf("port %+v", port)
 		}
 	}
-	for _, e := range []Endpoint{r.From, r.To} {
+	for _, e := range ends {
 		named := e.Kind == ByService || e.Kind == ByZone || e.Kind == ByExternal || e.Kind == ByPrincipal
 		if e.Kind == ByNothing || e.Kind >= ByWorkload || named != (e.Name != "") || (e.Kind == BySelect) == e.Selector.IsZero() {
 			t.Errorf("endpoint %+v", e)
+		}
+	}
+	for _, h := range https {
+		checkHTTP(t, h)
+	}
+}
+
+func checkHTTP(t *testing.T, h HTTP) {
+	t.Helper()
+	if h.Methods == nil && h.Paths == nil && h.Hosts == nil && h.Headers == nil || !slices.IsSorted(h.Methods) {
+		t.Errorf("http %+v", h)
+	}
+	for _, p := range h.Paths {
+		if err := ValidPathPattern(p); err != nil {
+			t.Errorf("path %q: %v", p, err)
+		}
+	}
+	for i, x := range h.Headers {
+		if x.Name != strings.ToLower(x.Name) || !isToken(x.Name) || i > 0 && x.Name <= h.Headers[i-1].Name || x.Values != nil && len(x.Values) == 0 || !slices.IsSorted(x.Values) {
+			t.Errorf("header %+v", x)
 		}
 	}
 }

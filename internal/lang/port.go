@@ -11,6 +11,17 @@ import (
 
 const portHelp = "a port is a name of the destination's ports, or like 5432/TCP, 8000-8080/TCP, icmp"
 
+// ports reads a list of ports, which is not nil even if none could be read.
+func (r *reader) ports(n *yaml.Node) []Port {
+	out := []Port{}
+	r.each(n, "ports", func(n *yaml.Node) {
+		if port, ok := r.port(n); ok {
+			out = append(out, port)
+		}
+	})
+	return out
+}
+
 // port reads an entry of a rule's ports.
 func (r *reader) port(n *yaml.Node) (Port, bool) {
 	s, ok := r.text(n, "a port")

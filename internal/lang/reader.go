@@ -19,6 +19,7 @@ type reader struct {
 	line   int    // lines of it before the chunk that is being read
 	visits int    // nodes of the document that may still be visited
 
+	zones   timeZones
 	estates []*Estate
 	unread  bool // a document could not be read or has no name
 }

@@ -55,29 +55,33 @@ func (r *reader) priority(spec, n *yaml.Node, p *Policy) {
 
 func (r *reader) rule(n *yaml.Node, p *Policy, names map[string]diag.Pos) {
 	rule := &Rule{Effect: Deny, Stage: p.Stage, Owner: p.Owner, Pos: r.pos(n), NamePos: r.pos(n)}
-	fields := append(r.later("http", "when", "require"),
+	var when, require *yaml.Node
+	effectKnown := false
+	r.object(n, "a rule",
 		need("name", func(n *yaml.Node) {
 			rule.NamePos = r.pos(n)
 			rule.Name = r.name(n, "the name of a rule")
 		}),
-		need("effect", func(n *yaml.Node) { r.effect(n, p, rule) }),
+		need("effect", func(n *yaml.Node) { effectKnown = r.effect(n, p, rule) }),
 		may("stage", func(n *yaml.Node) {
 			rule.StagePos = r.pos(n)
 			choiceTo(r, &rule.Stage, "bad-stage", "stage", stages)(n)
 		}),
 		need("from", func(n *yaml.Node) { rule.From = r.endpoint(n, "from", inRule) }),
 		need("to", func(n *yaml.Node) { rule.To = r.endpoint(n, "to", inRule) }),
-		may("ports", func(n *yaml.Node) {
-			rule.Ports = []Port{} // nothing, should none of them be read
-			r.each(n, "ports", func(n *yaml.Node) {
-				if port, ok := r.port(n); ok {
-					rule.Ports = append(rule.Ports, port)
-				}
-			})
-		}),
+		may("ports", func(n *yaml.Node) { rule.Ports = r.ports(n) }),
+		may("http", func(n *yaml.Node) { rule.HTTP = r.https(n) }),
+		may("when", func(n *yaml.Node) { when, rule.When = n, r.window(n) }),
+		may("require", func(n *yaml.Node) { require = n }),
 		may("reason", r.textTo(&rule.Reason, "the reason")),
 		may("owner", r.textTo(&rule.Owner, "the owner")))
-	r.object(n, "a rule", fields...)
+	if require != nil && effectKnown {
+		r.require(require, rule)
+	}
+	// Without a condition that could not be read, the rule would say more.
+	if rule.HTTP != nil && len(rule.HTTP) == 0 || when != nil && rule.When == nil || require != nil && !rule.MTLS {
+		rule.Ports = []Port{}
+	}
 	if first, twice := names[rule.Name]; twice && rule.Name != "" {
 		r.errorAt(rule.NamePos, "duplicate-name", "the policy has two rules called %q", rule.Name).
 			WithHelp("the other is at %s; give each its own name", first)
@@ -87,14 +91,26 @@ func (r *reader) rule(n *yaml.Node, p *Policy, names map[string]diag.Pos) {
 	p.Rules = append(p.Rules, rule)
 }
 
-func (r *reader) effect(n *yaml.Node, p *Policy, rule *Rule) {
+// require is read last: what it may be depends on the effect.
+func (r *reader) require(n *yaml.Node, rule *Rule) {
+	if _, ok := r.choice(n, "bad-require", "thing that a rule can require", []string{"mtls"}); !ok {
+		return
+	}
+	if rule.MTLS = rule.Effect == Allow; !rule.MTLS {
+		r.errorf(n, "bad-require", "only an allow can require mtls: a %s that did would not hold for peers that prove nothing", rule.Effect).
+			WithHelp("remove it")
+	}
+}
+
+func (r *reader) effect(n *yaml.Node, p *Policy, rule *Rule) bool {
 	i, ok := r.choice(n, "bad-effect", "effect", effects)
 	if !ok {
-		return
+		return false
 	}
 	rule.Effect = Effect(i)
 	if rule.Effect == Pass && p.Tier != Platform {
 		r.errorf(n, "bad-effect", "pass leaves the platform tier and means nothing in the %s tier", p.Tier).
 			WithHelp("write allow or deny, or set the policy's tier: platform")
 	}
+	return true
 }

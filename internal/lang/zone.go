@@ -138,12 +138,13 @@ var withPorts = []string{netset.TCP.String(), netset.UDP.String(), netset.SCTP.S
 func (r *reader) external(n *yaml.Node) {
 	e := &External{}
 	e.Meta = r.body(n, "External", func(n *yaml.Node) {
-		fields := append(r.later("fqdns"),
-			may("cidrs", func(n *yaml.Node) { e.CIDRs = r.cidrs(n, "cidrs") }),
-			may("reason", r.textTo(&e.Reason, "the reason")))
 		before := len(r.list)
-		if r.object(n, "an External's spec", fields...) && len(e.CIDRs) == 0 && len(r.list) == before {
-			r.errorf(n, "missing-field", "an External's spec needs the field %q", "cidrs")
+		read := r.object(n, "an External's spec",
+			may("cidrs", func(n *yaml.Node) { e.CIDRs = r.cidrs(n, "cidrs") }),
+			may("fqdns", func(n *yaml.Node) { e.FQDNs = r.fqdns(n) }),
+			may("reason", r.textTo(&e.Reason, "the reason")))
+		if read && len(e.CIDRs)+len(e.FQDNs) == 0 && len(r.list) == before {
+			r.errorf(n, "missing-field", "an External's spec needs the field %q or %q", "cidrs", "fqdns")
 		}
 	})
 	if e.Name != "" {
