@@ -167,7 +167,7 @@ var diagnosticCases = []diagnosticCase{
 
 // allDiagnosticCases are those of every table.
 func allDiagnosticCases() []diagnosticCase {
-	return slices.Concat(diagnosticCases, conditionCases, guardrailCases)
+	return slices.Concat(diagnosticCases, conditionCases, guardrailCases, templateCases)
 }
 
 func TestDiagnostics(t *testing.T) {
@@ -224,6 +224,9 @@ func TestSuggestions(t *testing.T) {
 		{guardHead + "nevr: {from: {any: true}, to: {any: true}}}", `did you mean "never"?`},
 		{exceptionHead + "ticket: a, approver: b, expires: 2027-01-31T18:00:00}", "put Z (UTC)"},
 		{expectHead + "{from: {zone: a}, to: {zone: b}, http: \"GET /a?b\", effect: deny}", "write /a;"},
+		{ruleHead + "{" + goodRule + ", templat: three-tiers}", `did you mean "template"?`},
+		{ruleHead + "{name: r, template: three-tier, with: {}}", `did you mean "three-tiers"?`},
+		{templated("database-access", "clients: {zone: a}, database: {zone: b}, ports: [a], mtl: true"), `did you mean "mtls"?`},
 		{"kind: Gurdrail", `did you mean "Guardrail"?`},
 		{zoneHead + "spec: {select: a=b, stage: enforced}", `did you mean "enforce"?`},
 		{ruleHead + "{name: r, effect: alow, from: {any: true}, to: {any: true}}", `did you mean "allow"?`},

@@ -28,8 +28,14 @@ func (r *reader) policy(n *yaml.Node) {
 		}
 	})
 	if rules != nil {
-		names := map[string]diag.Pos{}
-		r.each(rules, "rules", func(n *yaml.Node) { r.rule(n, p, names) })
+		names := ruleNames{}
+		r.each(rules, "rules", func(n *yaml.Node) {
+			if isTemplated(n) {
+				r.templated(n, p, names)
+			} else {
+				r.rule(n, p, names)
+			}
+		})
 	}
 	if p.Name != "" {
 		r.dir.Policies = append(r.dir.Policies, p)
@@ -53,7 +59,10 @@ func (r *reader) priority(spec, n *yaml.Node, p *Policy) {
 	}
 }
 
-func (r *reader) rule(n *yaml.Node, p *Policy, names map[string]diag.Pos) {
+// ruleNames are the places of the names of a policy's rules.
+type ruleNames map[string]diag.Pos
+
+func (r *reader) rule(n *yaml.Node, p *Policy, names ruleNames) {
 	rule := &Rule{Effect: Deny, Stage: p.Stage, Owner: p.Owner, Pos: r.pos(n), NamePos: r.pos(n)}
 	var when, require *yaml.Node
 	effectKnown := false
@@ -74,7 +83,11 @@ func (r *reader) rule(n *yaml.Node, p *Policy, names map[string]diag.Pos) {
 		may("when", func(n *yaml.Node) { when, rule.When = n, r.window(n) }),
 		may("require", func(n *yaml.Node) { require = n }),
 		may("reason", r.textTo(&rule.Reason, "the reason")),
-		may("owner", r.textTo(&rule.Owner, "the owner")))
+		may("owner", r.textTo(&rule.Owner, "the owner")),
+		// Only an alias for a key leads here; see isTemplated.
+		refuse("template", func(n *yaml.Node) {
+			r.errorf(n, "bad-template", "the field template must be written out").WithHelp("write template: NAME")
+		}))
 	if require != nil && effectKnown {
 		r.require(require, rule)
 	}
@@ -82,6 +95,10 @@ func (r *reader) rule(n *yaml.Node, p *Policy, names map[string]diag.Pos) {
 	if rule.HTTP != nil && len(rule.HTTP) == 0 || when != nil && rule.When == nil || require != nil && !rule.MTLS {
 		rule.Ports = []Port{}
 	}
+	r.addRule(rule, p, names)
+}
+
+func (r *reader) addRule(rule *Rule, p *Policy, names ruleNames) {
 	if first, twice := names[rule.Name]; twice && rule.Name != "" {
 		r.errorAt(rule.NamePos, "duplicate-name", "the policy has two rules called %q", rule.Name).
 			WithHelp("the other is at %s; give each its own name", first)
