@@ -65,6 +65,9 @@ func (p *Pass) text() string {
 type Keeper struct {
 	Rule flow.Rule
 	Zone string // whose default it is; empty for a rule
+	// Observes is of a default that lets pass only because its zone does not
+	// enforce yet.
+	Observes bool
 }
 
 // workloads is how many there are in all.
@@ -76,7 +79,7 @@ func (g *Graph) workloads() int {
 	return n
 }
 
-// inside returns, by node, how many workloads it stands for.
+// weights returns, by node, how many workloads it stands for.
 func (g *Graph) weights() []int64 {
 	out := make([]int64, len(g.Nodes))
 	for i := range g.Nodes {
