@@ -13,9 +13,10 @@ import (
 )
 
 // parties finds what an endpoint on the command line means: workload:NAME,
-// service:NAME, zone:NAME, external:NAME, ip:ADDRESS, world, or the bare name
-// of something if only one thing has it, or all that have it mean the same. end is how a rule would say it; it is
-// ByNothing for the world.
+// service:NAME, zone:NAME, external:NAME, frontend:NAME, ip:ADDRESS, world, or
+// the bare name of something if only one thing has it, or all that have it mean
+// the same; a frontend is last to be meant by a bare name. end is how a rule
+// would say it; it is ByNothing for the world and for a frontend.
 func (l *loaded) parties(flag, text string) (end lang.Endpoint, found []semantics.Party, err error) {
 	if text == "world" {
 		return end, l.world(), nil
@@ -26,7 +27,16 @@ func (l *loaded) parties(flag, text string) (end lang.Endpoint, found []semantic
 		end, err = l.named(flag, kind, name)
 	case "ip":
 		end, err = address(flag, name)
+	case "frontend":
+		p, ok := l.eval.Frontend(name)
+		if !ok {
+			return end, nil, misusef("%s: there is no frontend %q%s", flag, name, didYouMean("frontend:", name, l.frontends()))
+		}
+		return end, []semantics.Party{p}, nil
 	default:
+		if p, ok := l.eval.Frontend(text); ok && !l.hasName(text) {
+			return end, []semantics.Party{p}, nil
+		}
 		end, err = l.bare(flag, text)
 	}
 	if err != nil {
@@ -79,6 +89,24 @@ func (l *loaded) names() map[string][]string {
 	return out
 }
 
+func (l *loaded) frontends() []string {
+	var out []string
+	for _, f := range l.inv.Frontends {
+		out = append(out, f.Name)
+	}
+	return out
+}
+
+// hasName reports whether anything but a frontend is called so.
+func (l *loaded) hasName(name string) bool {
+	for _, known := range l.names() {
+		if slices.Contains(known, name) {
+			return true
+		}
+	}
+	return false
+}
+
 func (l *loaded) named(flag, kind, name string) (lang.Endpoint, error) {
 	known := l.names()[kind]
 	if slices.Contains(known, name) {
@@ -111,7 +139,7 @@ func (l *loaded) bare(flag, name string) (lang.Endpoint, error) {
 		if a, err := netip.ParseAddr(name); err == nil && a.Zone() == "" {
 			return lang.Endpoint{Kind: lang.ByIP, IP: a.Unmap()}, nil
 		}
-		return lang.Endpoint{}, misusef("%s: nothing is called %q%s", flag, name, didYouMean("", name, append(all, "world")))
+		return lang.Endpoint{}, misusef("%s: nothing is called %q%s", flag, name, didYouMean("", name, append(append(all, l.frontends()...), "world")))
 	default:
 		if end, ok := l.alike(kinds, name); ok {
 			return end, nil

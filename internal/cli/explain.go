@@ -13,11 +13,6 @@ import (
 	"firebreak/internal/semantics"
 )
 
-type explainFlags struct {
-	from, to, port, expect, http, at, live *string
-	inForce                                *bool
-}
-
 // NewExplain returns the verb that says what happens to one conversation, and
 // why.
 func NewExplain() *cobra.Command {
@@ -27,27 +22,23 @@ func NewExplain() *cobra.Command {
 		Long: `Say whether one thing may talk to another under the policy in DIR, which rule
 decides, and what every tier said at both ends.
 
-An ENDPOINT is workload:NAME, service:NAME, zone:NAME, external:NAME, ip:ADDRESS,
-world, or a bare NAME if only one thing has it. A PORT is 5432/TCP, icmp or the
-name of a port of the destination.
+An ENDPOINT is workload:NAME, service:NAME, zone:NAME, external:NAME,
+frontend:NAME, ip:ADDRESS, world, or a bare NAME if only one thing has it. A PORT
+is 5432/TCP, icmp or the name of a port of the destination.
+
+Where rules speak of HTTP, --http says which request is meant; without it all
+requests and what is no HTTP are asked about, and the answer is unknown unless it
+is the same for all. The peer is taken to have proven its principal by mTLS
+unless --no-mtls is given.
 
 It exits with 0, or with 1 if --expect is given and not met.`,
-		Example: "  firebreak explain . --from service:web --to service:orders-db --port 5432/TCP --expect deny",
-		Args:    oneDir,
+		Example: `  firebreak explain . --from service:web --to service:orders-db --port 5432/TCP --expect deny
+  firebreak explain . --from web --to orders --port 8080/TCP --http "POST /api/v1/payments/1" --at 2027-01-31T23:00:00Z`,
+		Args: oneDir,
 	}
 	format := formatFlag(cmd, "text", "json")
 	sources := inventoryFlag(cmd)
-	fs := cmd.Flags()
-	f := explainFlags{
-		from:    fs.String("from", "", "who begins the conversation"),
-		to:      fs.String("to", "", "whom it is to reach"),
-		port:    fs.String("port", "", "to which port"),
-		expect:  fs.String("expect", "", "allow or deny: exit with 1 if it is not so"),
-		inForce: fs.Bool("in-force", false, "judge by what is enforced now, not by the whole policy"),
-		http:    fs.String("http", "", "not supported yet"),
-		at:      fs.String("at", "", "not supported yet"),
-		live:    fs.String("live", "", "not supported yet"),
-	}
+	f := newExplainFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		how, err := format()
 		if err != nil {
@@ -56,11 +47,15 @@ It exits with 0, or with 1 if --expect is given and not met.`,
 		if err := f.check(); err != nil {
 			return err
 		}
+		in, err := f.circumstances(time.Now())
+		if err != nil {
+			return err
+		}
 		l, err := must(cmd.ErrOrStderr(), args[0], *sources)
 		if err != nil {
 			return err
 		}
-		x, err := l.explain(f)
+		x, err := l.explain(f, in)
 		if err != nil {
 			return err
 		}
@@ -76,26 +71,13 @@ It exits with 0, or with 1 if --expect is given and not met.`,
 	return cmd
 }
 
-func (f explainFlags) check() error {
-	for name, value := range map[string]string{"http": *f.http, "at": *f.at, "live": *f.live} {
-		if value != "" {
-			return misusef("--%s is not supported yet: no rule of this version depends on it", name)
-		}
-	}
-	switch {
-	case *f.from == "" || *f.to == "":
-		return misusef("--from and --to are both needed")
-	case !slices.Contains([]string{"", "allow", "deny"}, *f.expect):
-		return misusef("--expect %s: write allow or deny", *f.expect)
-	}
-	return nil
-}
-
 // explanation is the answer. Where the endpoints mean several pairs that do
 // not all have the same answer, Effect is "unknown" and Pairs tells them apart.
 type explanation struct {
 	From, To string
 	Traffic  string
+	In       flow.Circumstances
+	Timed    bool   // a time was asked for
 	Effect   string // allow, deny or unknown, under the policy that was asked about
 	InForce  string // the verdict now
 	Rule     flow.Rule
@@ -109,8 +91,19 @@ type pair struct {
 	From, To string
 	Others   int // how many more pairs have this answer
 	Effect   string
+	Why      string // for unknown
 	Decision semantics.Decision
+	Demands  []string   // what the deciding rules demand, which was met
+	Requests []requests // for an answer that depends on the request
 	inForce  bool
+}
+
+// requests are those that one rule decides about alike.
+type requests struct {
+	Effect   string    `json:"effect"`
+	Rule     flow.Rule `json:"rule"`
+	Examples []string  `json:"examples"`
+	Demands  []string  `json:"conditions"`
 }
 
 func (p pair) rule() flow.Rule {
@@ -120,7 +113,7 @@ func (p pair) rule() flow.Rule {
 	return p.Decision.ToComeRule
 }
 
-func (l *loaded) explain(f explainFlags) (*explanation, error) {
+func (l *loaded) explain(f explainFlags, in flow.Circumstances) (*explanation, error) {
 	_, froms, err := l.parties("--from", *f.from)
 	if err != nil {
 		return nil, err
@@ -129,7 +122,7 @@ func (l *loaded) explain(f explainFlags) (*explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &explanation{From: *f.from, To: *f.to, Judged: "to come"}
+	x := &explanation{From: *f.from, To: *f.to, Judged: "to come", In: in, Timed: *f.at != ""}
 	if *f.inForce {
 		x.Judged = "in force"
 	}
@@ -138,64 +131,172 @@ func (l *loaded) explain(f explainFlags) (*explanation, error) {
 			if len(froms)*len(tos) > 1 && from.Name() == to.Name() {
 				continue
 			}
-			asked, err := l.askedTraffic(*f.port, end, from, to, *f.inForce)
+			q := question{l: l, from: from, to: to, inForce: *f.inForce, in: in}
+			if q.asked, err = q.traffic(*f.port, end); err != nil {
+				return nil, err
+			}
+			x.Traffic = q.asked.String()
+			p, err := q.answer()
 			if err != nil {
 				return nil, err
 			}
-			x.Traffic = asked.String()
-			x.add(l.pair(from, to, asked, *f.inForce))
+			x.add(p)
 		}
 	}
 	x.conclude()
 	return x, nil
 }
 
-// askedTraffic is what --port means at the destination. What is asked must be
-// wholly permitted or wholly refused, so that one rule can be named.
-func (l *loaded) askedTraffic(port string, end lang.Endpoint, from, to semantics.Party, inForce bool) (netset.Traffic, error) {
-	permitted := l.eval.Summarize(from, to, inForce, flow.Circumstances{At: time.Now(), MTLS: true}).Permitted
+// question is what is asked about two parties.
+type question struct {
+	l        *loaded
+	from, to semantics.Party
+	asked    netset.Traffic
+	inForce  bool
+	in       flow.Circumstances
+}
+
+// candidates are the requests that are asked about: the one that was given, or
+// what is no HTTP and one of each kind that the rules tell apart.
+func (q question) candidates(asked netset.Traffic) []*flow.Request {
+	if q.in.HTTP != nil {
+		return []*flow.Request{q.in.HTTP}
+	}
+	return append([]*flow.Request{nil}, q.l.eval.Requests(q.from, q.to, asked)...)
+}
+
+func (q question) permitted(r *flow.Request) netset.Traffic {
+	q.in.HTTP = r
+	return q.l.eval.Summarize(q.from, q.to, q.inForce, q.in).Permitted
+}
+
+// traffic is what --port means at the destination.
+func (q question) traffic(port string, end lang.Endpoint) (netset.Traffic, error) {
 	if port == "" {
-		return netset.None(), misusef("--port is missing; from %s to %s the policy permits: %s", from.Name(), to.Name(), permitted)
+		permitted := netset.None()
+		for _, r := range q.candidates(netset.All()) {
+			permitted = permitted.Union(q.permitted(r))
+		}
+		return permitted, misusef("--port is missing; from %s to %s the policy permits: %s", q.from.Name(), q.to.Name(), permitted)
 	}
 	p, err := parsePort(port)
 	if err != nil {
 		return netset.None(), err
 	}
-	asked := l.eval.Asked(&p, end, to)
+	asked := q.l.eval.Asked(&p, end, q.to)
 	if asked.IsEmpty() {
-		return asked, misusef("--port: %s has no port named %q", to.Name(), p.Name)
-	}
-	if both := asked.Intersect(permitted); !both.IsEmpty() && !both.Equal(asked) {
-		return asked, misusef("--port: of %s only %s is permitted; ask for one of the two", asked, both)
+		return asked, misusef("--port: %s has no port named %q", q.to.Name(), p.Name)
 	}
 	return asked, nil
 }
 
-func (l *loaded) pair(from, to semantics.Party, asked netset.Traffic, inForce bool) pair {
-	proto, port := semantics.First(asked)
-	d := l.eval.Decide(from, to, proto, port, flow.Circumstances{At: time.Now(), MTLS: true})
-	d.InForceRule, d.ToComeRule = l.rule(d.InForceRule), l.rule(d.ToComeRule)
-	for i := range d.Ends {
-		for _, j := range []*semantics.Judgement{&d.Ends[i].InForce, &d.Ends[i].ToCome} {
-			j.Rule = l.rule(j.Rule)
-			for k := range j.Steps {
-				j.Steps[k].Rules = l.rules(j.Steps[k].Rules)
-			}
+// answer asks about every candidate. If they do not agree, nothing is said but
+// which of them may pass.
+func (q question) answer() (pair, error) {
+	var out pair
+	for i, r := range q.candidates(q.asked) {
+		permitted := q.permitted(r).Intersect(q.asked)
+		if !permitted.IsEmpty() && !permitted.Equal(q.asked) {
+			return out, misusef("--port: of %s only %s is permitted%s; ask for one of the two", q.asked, permitted, forRequest(r))
+		}
+		q.in.HTTP = r
+		p := q.pair(r)
+		if i == 0 {
+			out = p
+		}
+		out.tell(p, r)
+	}
+	if !slices.ContainsFunc(out.Requests, func(r requests) bool { return r.Effect != out.Effect }) {
+		out.Requests = nil
+		return out, nil
+	}
+	out.Effect, out.Why = "unknown", "the answer depends on the request: say which with --http"
+	return out, nil
+}
+
+func forRequest(r *flow.Request) string {
+	if r == nil {
+		return ""
+	}
+	return " for " + requestText(r)
+}
+
+// tell notes what became of one candidate.
+func (p *pair) tell(of pair, r *flow.Request) {
+	example := "what is no HTTP"
+	if r != nil {
+		example = requestText(r)
+	}
+	for i, known := range p.Requests {
+		if known.Effect == of.Effect && known.Rule == of.rule() {
+			p.Requests[i].Examples = append(known.Examples, example)
+			return
 		}
 	}
-	p := pair{From: from.Name(), To: to.Name(), Decision: d, inForce: inForce}
+	p.Requests = append(p.Requests, requests{Effect: of.Effect, Rule: of.rule(), Examples: []string{example}, Demands: of.Demands})
+}
+
+func (q question) pair(r *flow.Request) pair {
+	proto, port := semantics.First(q.asked)
+	d := q.l.eval.Decide(q.from, q.to, proto, port, q.in)
+	p := pair{From: q.from.Name(), To: q.to.Name(), inForce: q.inForce, Why: d.Why}
 	verdict := d.ToCome
-	if inForce {
+	if q.inForce {
 		verdict = d.InForce
 	}
 	p.Effect = map[flow.Verdict]string{flow.Unjudged: "unknown", flow.Dropped: "deny", flow.Forwarded: "allow", flow.Audited: "allow"}[verdict]
+	if p.Effect == "unknown" && p.Why == "" {
+		p.Why = "neither end is a workload: nothing here decides"
+	}
+	p.Decision = q.l.placed(d)
+	p.Demands = q.demands(p)
 	return p
+}
+
+// demands says what the rule that refuses demands, or every rule that permits
+// at an end.
+func (q question) demands(p pair) []string {
+	if p.Effect == "deny" {
+		return q.l.eval.Conditions(p.rule())
+	}
+	var out []string
+	for _, e := range p.Decision.Ends {
+		for _, d := range q.l.eval.Conditions(p.judgement(e).Rule) {
+			if !slices.Contains(out, d) {
+				out = append(out, d)
+			}
+		}
+	}
+	return out
+}
+
+// placed gives every rule of a decision its place as the working directory
+// sees it.
+func (l *loaded) placed(d semantics.Decision) semantics.Decision {
+	d.InForceRule, d.ToComeRule = l.rule(d.InForceRule), l.rule(d.ToComeRule)
+	d.Ends, d.Segments = slices.Clone(d.Ends), slices.Clone(d.Segments)
+	for i := range d.Ends {
+		for _, j := range []*semantics.Judgement{&d.Ends[i].InForce, &d.Ends[i].ToCome} {
+			j.Rule, j.Steps = l.rule(j.Rule), slices.Clone(j.Steps)
+			for k := range j.Steps {
+				s := &j.Steps[k]
+				s.Rules, s.Near = l.rules(s.Rules), slices.Clone(s.Near)
+				for n := range s.Near {
+					s.Near[n].Rule = l.rule(s.Near[n].Rule)
+				}
+			}
+		}
+	}
+	for i := range d.Segments {
+		d.Segments[i].Decision = l.placed(d.Segments[i].Decision)
+	}
+	return d
 }
 
 // add keeps one pair of each different answer.
 func (x *explanation) add(p pair) {
 	for i, q := range x.Pairs {
-		if q.Effect == p.Effect && q.Decision.InForce == p.Decision.InForce && q.rule() == p.rule() {
+		if q.Effect == p.Effect && q.Decision.InForce == p.Decision.InForce && q.rule() == p.rule() && q.Why == p.Why {
 			x.Pairs[i].Others++
 			return
 		}
@@ -210,9 +311,12 @@ func (x *explanation) conclude() {
 		return
 	}
 	first := x.Pairs[0]
-	x.Effect, x.InForce, x.Rule = first.Effect, first.Decision.InForce.String(), first.rule()
+	x.Effect, x.InForce, x.Rule, x.Why = first.Effect, first.Decision.InForce.String(), first.rule(), first.Why
 	if x.Effect == "unknown" {
-		x.Why = "neither end is a workload: nothing here decides"
+		x.Rule = flow.Rule{}
+	}
+	if first.Requests != nil {
+		x.InForce = flow.Unjudged.String()
 	}
 	for _, p := range x.Pairs[1:] {
 		if p.Effect != first.Effect {

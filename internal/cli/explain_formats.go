@@ -1,18 +1,24 @@
 package cli
 
 import (
-	"fmt"
 	"io"
-	"strings"
+	"time"
 
 	"firebreak/internal/flow"
 	"firebreak/internal/semantics"
 )
 
 type explainStep struct {
-	Tier   string      `json:"tier"`
-	Effect string      `json:"effect"`
-	Rules  []flow.Rule `json:"rules"`
+	Tier   string        `json:"tier"`
+	Effect string        `json:"effect"`
+	Rules  []flow.Rule   `json:"rules"`
+	Near   []explainNear `json:"near,omitempty"`
+}
+
+type explainNear struct {
+	Rule   flow.Rule `json:"rule"`
+	Effect string    `json:"effect"`
+	Why    string    `json:"why"`
 }
 
 type explainEnd struct {
@@ -25,42 +31,78 @@ type explainEnd struct {
 	Tiers     []explainStep `json:"tiers"`
 }
 
+type explainSegment struct {
+	From    string    `json:"from"`
+	To      string    `json:"to"`
+	Traffic string    `json:"traffic"`
+	ToCome  string    `json:"toCome"`
+	InForce string    `json:"inForce"`
+	Rule    flow.Rule `json:"rule"`
+	Why     string    `json:"why,omitempty"`
+}
+
 type explainPair struct {
-	From    string       `json:"from"`
-	To      string       `json:"to"`
-	Others  int          `json:"others"`
-	Effect  string       `json:"effect"`
-	InForce string       `json:"inForce"`
-	Rule    flow.Rule    `json:"rule"`
-	Ends    []explainEnd `json:"ends"`
+	From       string           `json:"from"`
+	To         string           `json:"to"`
+	Others     int              `json:"others"`
+	Effect     string           `json:"effect"`
+	InForce    string           `json:"inForce"`
+	Why        string           `json:"why,omitempty"`
+	Rule       flow.Rule        `json:"rule"`
+	Conditions []string         `json:"conditions,omitempty"`
+	Requests   []requests       `json:"requests,omitempty"`
+	Segments   []explainSegment `json:"segments,omitempty"`
+	Ends       []explainEnd     `json:"ends"`
 }
 
 func explainJSON(w io.Writer, x *explanation) error {
 	out := struct {
-		From     string        `json:"from"`
-		To       string        `json:"to"`
-		Traffic  string        `json:"traffic"`
-		Effect   string        `json:"effect"`
-		InForce  string        `json:"inForce"`
-		Judged   string        `json:"judged"`
-		Why      string        `json:"why,omitempty"`
-		Rule     flow.Rule     `json:"rule"`
-		Tiers    []explainStep `json:"tiers"`
-		Layers   []any         `json:"layers"`
-		Bypasses []any         `json:"bypasses"`
-		Pairs    []explainPair `json:"pairs"`
-	}{x.From, x.To, x.Traffic, x.Effect, x.InForce, x.Judged, x.Why, x.Rule, []explainStep{}, []any{}, []any{}, []explainPair{}}
+		From       string        `json:"from"`
+		To         string        `json:"to"`
+		Traffic    string        `json:"traffic"`
+		HTTP       string        `json:"http,omitempty"`
+		At         time.Time     `json:"at"`
+		MTLS       bool          `json:"mtls"`
+		Effect     string        `json:"effect"`
+		InForce    string        `json:"inForce"`
+		Judged     string        `json:"judged"`
+		Why        string        `json:"why,omitempty"`
+		Rule       flow.Rule     `json:"rule"`
+		Conditions []string      `json:"conditions,omitempty"`
+		Tiers      []explainStep `json:"tiers"`
+		Layers     []any         `json:"layers"`
+		Bypasses   []any         `json:"bypasses"`
+		Pairs      []explainPair `json:"pairs"`
+	}{
+		From: x.From, To: x.To, Traffic: x.Traffic, At: x.In.At, MTLS: x.In.MTLS, Effect: x.Effect, InForce: x.InForce, Judged: x.Judged, Why: x.Why,
+		Rule: x.Rule, Tiers: []explainStep{}, Layers: []any{}, Bypasses: []any{}, Pairs: []explainPair{},
+	}
+	if x.In.HTTP != nil {
+		out.HTTP = requestText(x.In.HTTP)
+	}
 	for _, p := range x.Pairs {
 		out.Pairs = append(out.Pairs, jsonPair(p))
 	}
 	if x.Effect != "unknown" {
-		out.Tiers = decidingTiers(x.Pairs[0])
+		out.Tiers, out.Conditions = decidingTiers(x.Pairs[0]), x.Pairs[0].Demands
 	}
 	return writeJSON(w, out)
 }
 
 func jsonPair(p pair) explainPair {
-	out := explainPair{p.From, p.To, p.Others, p.Effect, p.Decision.InForce.String(), p.rule(), []explainEnd{}}
+	out := explainPair{
+		From: p.From, To: p.To, Others: p.Others, Effect: p.Effect, InForce: p.Decision.InForce.String(), Why: p.Why, Rule: p.rule(),
+		Conditions: p.Demands, Requests: p.Requests, Ends: []explainEnd{},
+	}
+	for _, s := range p.Decision.Segments {
+		rule := s.Decision.ToComeRule
+		if p.inForce {
+			rule = s.Decision.InForceRule
+		}
+		out.Segments = append(out.Segments, explainSegment{
+			s.From.Name(), s.To.Name(), segmentTraffic(s), s.Decision.ToCome.String(), s.Decision.InForce.String(), rule, s.Decision.Why,
+		})
+	}
 	for _, e := range p.Decision.Ends {
 		j := p.judgement(e)
 		out.Ends = append(out.Ends, explainEnd{
@@ -87,11 +129,14 @@ func effectOf(permits bool) string {
 func jsonSteps(steps []semantics.Step) []explainStep {
 	out := []explainStep{}
 	for _, s := range steps {
-		rules := s.Rules
-		if rules == nil {
-			rules = []flow.Rule{}
+		step := explainStep{Tier: s.Tier, Effect: s.Effect, Rules: s.Rules}
+		if step.Rules == nil {
+			step.Rules = []flow.Rule{}
 		}
-		out = append(out, explainStep{s.Tier, s.Effect, rules})
+		for _, n := range s.Near {
+			step.Near = append(step.Near, explainNear(n))
+		}
+		out = append(out, step)
 	}
 	return out
 }
@@ -104,59 +149,4 @@ func decidingTiers(p pair) []explainStep {
 		}
 	}
 	return []explainStep{}
-}
-
-// explainText writes the answer on the first line, then how it came about.
-func explainText(w io.Writer, x *explanation) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%-7s %s → %s  %s", strings.ToUpper(x.Effect), x.From, x.To, x.Traffic)
-	if x.Judged == "in force" {
-		b.WriteString("  (judged by what is in force)")
-	}
-	b.WriteByte('\n')
-	if x.Why != "" {
-		fmt.Fprintf(&b, "        %s\n", x.Why)
-	}
-	for _, p := range x.Pairs {
-		textPair(&b, p, len(x.Pairs) > 1)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-func textPair(b *strings.Builder, p pair, many bool) {
-	others := ""
-	if p.Others > 0 {
-		others = fmt.Sprintf(" (and %d more alike)", p.Others)
-	}
-	if many {
-		fmt.Fprintf(b, "\n%-7s %s → %s%s\n", strings.ToUpper(p.Effect), p.From, p.To, others)
-	} else {
-		fmt.Fprintf(b, "        %s → %s%s\n", p.From, p.To, others)
-	}
-	if p.Decision.InForce == flow.Unjudged {
-		return
-	}
-	fmt.Fprintf(b, "\n  to come    %-10s by %s\n", p.Decision.ToCome, p.Decision.ToComeRule)
-	fmt.Fprintf(b, "  in force   %-10s by %s\n", p.Decision.InForce, p.Decision.InForceRule)
-	for _, e := range p.Decision.Ends {
-		fmt.Fprintf(b, "\n  %s at %s (zone %s)\n", e.Direction, e.Workload, e.Zone)
-		for _, s := range p.judgement(e).Steps {
-			textStep(b, s)
-		}
-	}
-}
-
-func textStep(b *strings.Builder, s semantics.Step) {
-	if s.Effect == "" {
-		fmt.Fprintf(b, "    %-12s no rule speaks\n", s.Tier)
-		return
-	}
-	for i, r := range s.Rules {
-		tier, effect := s.Tier, s.Effect
-		if i > 0 {
-			tier, effect = "", "and"
-		}
-		fmt.Fprintf(b, "    %-12s %-6s %s\n", tier, effect, r)
-	}
 }

@@ -93,6 +93,9 @@ func (r *reach) nodes(flag, text string) ([]node, error) {
 		if err != nil {
 			return nil, err
 		}
+		if found[0].Frontend != nil {
+			return nil, misusef("%s: what goes to a frontend goes on to its workloads: name them, or ask explain", flag)
+		}
 		if end.Kind == lang.ByIP && len(found[0].Owners) == 0 {
 			return []node{{name: placeName(found[0]), class: "ip:" + end.IP.String(), span: semantics.Span{Lo: end.IP, Hi: end.IP}, party: found[0], zone: placeName(found[0])}}, nil
 		}

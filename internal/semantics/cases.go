@@ -143,7 +143,7 @@ func (e *Evaluator) expectIn(x *lang.Expectation, from, to Party, asked netset.T
 
 // Asked is the traffic that an optional port means at a destination that was
 // reached by an endpoint: all if there is no port, nothing if the destination
-// has no port of that name.
+// has no port of that name. A frontend says itself what its ports are called.
 func (e *Evaluator) Asked(p *lang.Port, end lang.Endpoint, to Party) netset.Traffic {
 	switch {
 	case p == nil:
@@ -152,6 +152,13 @@ func (e *Evaluator) Asked(p *lang.Port, end lang.Endpoint, to Party) netset.Traf
 		return p.Traffic
 	}
 	sum := netset.None()
+	if to.Frontend != nil {
+		for _, x := range to.Frontend.Ports {
+			if x.Name == p.Name {
+				sum = sum.Union(netset.Of(x.Protocol, x.Number, x.Number))
+			}
+		}
+	}
 	for _, w := range to.Owners {
 		sum = sum.Union(e.named(p.Name, one(end), w))
 	}

@@ -30,13 +30,13 @@ func (k clause) unmet(q conversation) string {
 func (k clause) conditions() []string {
 	var out []string
 	if k.http != nil {
-		out = append(out, "only "+httpText(k.http))
+		out = append(out, "only for "+httpText(k.http))
 	}
 	if k.mtls {
 		out = append(out, "demands mTLS")
 	}
 	if k.when != nil {
-		out = append(out, "only "+k.when.Text)
+		out = append(out, "only in "+k.when.Text)
 	}
 	if !k.expires.IsZero() {
 		out = append(out, "until "+k.expires.Format(time.RFC3339))
@@ -45,8 +45,8 @@ func (k clause) conditions() []string {
 }
 
 // Conditions says what the rule, guardrail or exception of that name demands
-// beside ends and ports: "only POST /a", "demands mTLS", "only 06:00-22:00",
-// "until 2027-01-31T18:00:00Z". Empty if it demands nothing, is a default, or
+// beside ends and ports: "only for POST /a", "demands mTLS", "only in
+// 06:00-22:00", "until 2027-01-31T18:00:00Z". Empty if it demands nothing, is a default, or
 // is not known.
 func (e *Evaluator) Conditions(r flow.Rule) []string {
 	for _, k := range e.all {

@@ -32,7 +32,9 @@ func TestNeverAndOnlyAreProven(t *testing.T) {
 		check func(semantics.Witness) bool
 	}{
 		{"nothing permits it", lang.Rule{Name: "r", From: b[0], To: a[0]}, never, true, nil},
-		{"a rule permits it", lang.Rule{Name: "r"}, never, false, func(w semantics.Witness) bool { return w.From.Name() == "a" && w.To.Name() == "b" && w.Rule.Rule == "r" }},
+		{"a rule permits it", lang.Rule{Name: "r"}, never, false, func(w semantics.Witness) bool {
+			return w.From.Name() == "a" && w.To.Name() == "b" && w.Rule.Rule == "r"
+		}},
 		{"a rule permits it on one port", lang.Rule{Name: "r", Ports: tcp(7)}, never, false, func(w semantics.Witness) bool { return w.Port == 7 }},
 		{"of which nothing is said", lang.Rule{Name: "r", Ports: tcp(7)}, lang.Guardrail{From: a, To: b, Ports: tcp(8)}, true, nil},
 		{"by mTLS only", lang.Rule{Name: "r", MTLS: true}, never, false, func(w semantics.Witness) bool { return w.Circumstances.MTLS }},
