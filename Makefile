@@ -30,6 +30,7 @@ FUZZ := \
   internal/lang:FuzzParse \
   internal/netset:FuzzTraffic \
   internal/policy:FuzzResolve \
+  internal/verify/space:FuzzPaths \
   internal/wire:FuzzDecode
 
 # Tests that may be skipped with CI=true, as package.Test: those that read

@@ -60,10 +60,9 @@ func (s *Space) around(n *node) box {
 	out := box{}
 	seen := map[*node]bool{}
 	free := map[uint16]bool{}
-	last := uint16(dimHeader + len(s.headers))
 	var visit func(n *node, from uint16)
 	visit = func(n *node, from uint16) {
-		to := last
+		to := uint16(numDims)
 		if n.kids != nil {
 			to = n.dim
 		}

@@ -15,14 +15,17 @@ type node struct {
 }
 
 // The dimensions, in the order in which diagrams look at them. From dimHeader
-// on there is one for each header name.
+// on there is one for each header name. The time comes last because it is what
+// conditions share least: any number of deadlines would otherwise each have a
+// diagram of all requests behind it.
 const (
-	dimMTLS = iota
-	dimTime
-	dimMethod
+	dimMethod = iota
 	dimPath
 	dimHost
 	dimHeader
+	dimMTLS = dimHeader + maxHeaders
+	dimTime = dimMTLS + 1
+	numDims = dimTime + 1
 )
 
 // The first atoms of the dimensions are what a witness shows if it may choose.
@@ -37,7 +40,8 @@ type op uint8
 const (
 	opAnd op = iota
 	opOr
-	opLess // in the first and not in the second
+	opLess     // in the first and not in the second
+	opRestrict // the second is a dimension and an atom
 )
 
 type question struct {
@@ -146,7 +150,11 @@ func (d *diagrams) apply(o op, a, b *node) *node {
 	for i := range kids {
 		kids[i] = d.apply(o, a.kid(dim, i), b.kid(dim, i))
 	}
-	n := d.make(dim, kids)
+	return d.answer(q, d.make(dim, kids))
+}
+
+// answer remembers an answer.
+func (d *diagrams) answer(q question, n *node) *node {
 	if len(d.answers) >= maxAnswers {
 		clear(d.answers)
 	}
@@ -185,9 +193,13 @@ func (d *diagrams) restrict(n *node, dim uint16, atom int) *node {
 	case n.dim == dim:
 		return n.kids[atom]
 	}
+	q := question{opRestrict, n.id, uint32(dim)<<16 | uint32(atom)}
+	if known := d.answers[q]; known != nil {
+		return known
+	}
 	kids := make([]*node, len(n.kids))
 	for i, k := range n.kids {
 		kids[i] = d.restrict(k, dim, atom)
 	}
-	return d.make(n.dim, kids)
+	return d.answer(q, d.make(n.dim, kids))
 }

@@ -18,12 +18,22 @@ const maxChanges = 1 << 21
 // deadlines still ahead that occur in the horizon.
 type moments struct {
 	windows   []*policy.Window // no two alike
+	numbers   map[hours]int    // of windows
 	deadlines []time.Time      // sorted, distinct, UTC
 	starts    []time.Time      // when another combination begins; the first is From
 	atoms     []uint16         // which, by index into starts
 	combos    []string         // by atom: a byte 0 or 1 for each window, then for each deadline
 	samples   []time.Time      // by atom: the first instant
 }
+
+// hours tell windows apart.
+type hours struct {
+	lo, hi   int
+	days     uint8
+	location *time.Location
+}
+
+func hoursOf(w *policy.Window) hours { return hours{w.Lo, w.Hi, w.Days, w.Location} }
 
 // change is a window or a deadline that opens or ends.
 type change struct {
@@ -33,10 +43,13 @@ type change struct {
 }
 
 func newMoments(conds []*policy.Condition, h Horizon) (*moments, error) {
-	m := &moments{}
+	m := &moments{numbers: map[hours]int{}}
 	for _, c := range conds {
-		if c.When != nil && m.window(c.When) < 0 {
-			m.windows = append(m.windows, c.When)
+		if c.When != nil {
+			if _, known := m.numbers[hoursOf(c.When)]; !known {
+				m.numbers[hoursOf(c.When)] = len(m.windows)
+				m.windows = append(m.windows, c.When)
+			}
 		}
 		if !c.Expires.IsZero() {
 			m.deadlines = append(m.deadlines, c.Expires.UTC().Round(0))
@@ -110,13 +123,6 @@ func (m *moments) number(from time.Time, combo []byte, changes []change) error {
 	return nil
 }
 
-// window returns the number of a window like this one, or -1.
-func (m *moments) window(w *policy.Window) int {
-	return slices.IndexFunc(m.windows, func(x *policy.Window) bool {
-		return x.Lo == w.Lo && x.Hi == w.Hi && x.Days == w.Days && x.Location == w.Location
-	})
-}
-
 // in returns the atoms at which a combination has the bit.
 func (m *moments) in(bit int) atoms {
 	out := make(atoms, len(m.combos))
@@ -131,7 +137,7 @@ func (m *moments) in(bit int) atoms {
 func (m *moments) of(w *policy.Window, deadline time.Time) atoms {
 	var out atoms
 	if w != nil {
-		out = m.in(m.window(w))
+		out = m.in(m.numbers[hoursOf(w)])
 	}
 	if !deadline.IsZero() {
 		i, _ := slices.BinarySearchFunc(m.deadlines, deadline, time.Time.Compare)

@@ -5,15 +5,21 @@ import (
 	"slices"
 )
 
-// maxStates bounds the automaton of paths.
-const maxStates = 1 << 16
+// What bounds the automaton of paths: what it is made of, its states, what they
+// keep, and the steps that are taken to find them.
+const (
+	maxLetters = 1 << 18 // of patterns, those that begin alike counted once
+	maxStates  = 1 << 17
+	maxKept    = 1 << 22
+	maxSteps   = 1 << 26
+)
 
 // paths are the atoms of paths: the combinations of patterns that some path
 // meets, and one atom more, the last, for all ambiguous paths. A path that
 // does not begin with a slash is as good as ambiguous.
 type paths struct {
-	patterns []string // distinct
-	met      []int32  // by pattern: the state of the tree in which it is met
+	patterns []string         // distinct
+	met      map[string]int32 // by pattern: the state of the tree in which it is met
 	tree     tree
 
 	class   [256]uint8 // bytes of one class are alike to all patterns
@@ -33,12 +39,15 @@ type state struct {
 }
 
 func newPaths(patterns []string) (*paths, error) {
-	p := &paths{}
+	p := &paths{met: map[string]int32{}}
 	p.tree.grow(loopNone)
 	for _, x := range patterns {
-		if !slices.Contains(p.patterns, x) {
+		if len(p.tree.all)+len(x) > maxLetters {
+			return nil, &TooManyError{"letters of paths", maxLetters}
+		}
+		if _, known := p.met[x]; !known {
 			p.patterns = append(p.patterns, x)
-			p.met = append(p.met, p.tree.add(x))
+			p.met[x] = p.tree.add(x)
 		}
 	}
 	p.classes()
@@ -55,7 +64,7 @@ func (p *paths) classes() {
 	for _, b := range []byte("/%.2eEfF") {
 		named[b] = true
 	}
-	for _, s := range p.tree {
+	for _, s := range p.tree.all {
 		for b := range s.lit {
 			named[b] = true
 		}
@@ -87,6 +96,7 @@ func (p *paths) build() error {
 	states := []state{{doubt: doubted}}
 	known := map[string]uint32{}
 	var key []byte
+	kept, steps := 0, 0
 	reach := func(set []int32, d doubt, from uint32, by byte) uint32 {
 		if d == doubted {
 			return 0
@@ -100,18 +110,19 @@ func (p *paths) build() error {
 			n = uint32(len(states))
 			known[string(key)] = n
 			states = append(states, state{slices.Clone(set), d, from, by})
+			kept += len(set)
 		}
 		return n
 	}
-	root := p.tree.enter(nil, 0)
-	reach(p.tree.step(nil, root, '/'), segmentStart, 0, '/')
+	reach(p.tree.step(nil, p.tree.start(), '/'), segmentStart, 0, '/')
 	p.next = make([]uint32, len(p.bytes)) // whatever comes, ambiguous stays so
 	var room []int32
 	for i := uint32(1); i < uint32(len(states)); i++ {
-		if len(states) > maxStates {
+		if len(states) > maxStates || kept > maxKept || steps > maxSteps {
 			return &TooManyError{"states of paths", maxStates}
 		}
 		s := states[i]
+		steps += len(s.set) * (1 + len(p.bytes))
 		room = p.tree.step(room[:0], s.set, p.bytes[0])
 		other := reach(room, s.doubt.next(p.bytes[0]), i, p.bytes[0])
 		row := len(p.next)
@@ -134,7 +145,7 @@ func (p *paths) special(s state, b byte) bool {
 		return true
 	}
 	return slices.ContainsFunc(s.set, func(at int32) bool {
-		_, ok := p.tree[at].lit[b]
+		_, ok := p.tree.all[at].lit[b]
 		return ok
 	})
 }
@@ -151,7 +162,7 @@ func (p *paths) number(states []state) error {
 		var ends []int32
 		key = key[:0]
 		for _, at := range s.set {
-			if p.tree[at].ends {
+			if p.tree.all[at].ends {
 				ends = append(ends, at)
 				key = binary.LittleEndian.AppendUint32(key, uint32(at))
 			}
@@ -203,7 +214,7 @@ func (p *paths) locate(path string) uint16 {
 
 // in returns the atoms whose paths meet a pattern.
 func (p *paths) in(pattern string) atoms {
-	at := p.met[slices.Index(p.patterns, pattern)]
+	at := p.met[pattern]
 	out := make(atoms, len(p.ends)+1)
 	for i, ends := range p.ends {
 		_, out[i] = slices.BinarySearch(ends, at)

@@ -16,48 +16,59 @@ const (
 // Patterns that begin alike share it.
 type branch struct {
 	loop  uint8
-	lit   map[byte]int32
-	some  int32 // behind a byte that is no slash
+	lit   map[byte]int32 // behind each byte
+	some  int32          // behind a byte that is no slash
 	stars [2]int32
 	ends  bool // a pattern ends here
 }
 
 // tree is a nondeterministic automaton: 0 is its root.
-type tree []branch
+type tree struct {
+	all  []branch
+	seen []uint32 // by state: the last step that entered it
+	now  uint32   // the number of the step
+}
 
 func (t *tree) grow(loop uint8) int32 {
-	*t = append(*t, branch{loop: loop, lit: map[byte]int32{}})
-	return int32(len(*t) - 1)
+	t.all = append(t.all, branch{loop: loop})
+	t.seen = append(t.seen, 0)
+	return int32(len(t.all) - 1)
 }
 
 // literal returns the state behind a byte.
 func (t *tree) literal(at int32, b byte) int32 {
-	if next, ok := (*t)[at].lit[b]; ok {
+	if next, ok := t.all[at].lit[b]; ok {
 		return next
 	}
 	next := t.grow(loopNone)
-	(*t)[at].lit[b] = next
+	if t.all[at].lit == nil {
+		t.all[at].lit = map[byte]int32{}
+	}
+	t.all[at].lit[b] = next
 	return next
 }
 
 // star returns the state that stays for any run of bytes: of those without a
 // slash, or of all.
 func (t *tree) star(at int32, loop uint8) int32 {
-	if next := (*t)[at].stars[loop-loopSlash]; next > 0 {
+	if t.all[at].loop == loop {
+		return at // a star behind a star says nothing new
+	}
+	if next := t.all[at].stars[loop-loopSlash]; next > 0 {
 		return next
 	}
 	next := t.grow(loop)
-	(*t)[at].stars[loop-loopSlash] = next
+	t.all[at].stars[loop-loopSlash] = next
 	return next
 }
 
 // segment returns the state behind a {name}.
 func (t *tree) segment(at int32) int32 {
-	if (*t)[at].some == 0 {
+	if t.all[at].some == 0 {
 		next := t.grow(loopNone)
-		(*t)[at].some = next
+		t.all[at].some = next
 	}
-	return t.star((*t)[at].some, loopSlash)
+	return t.star(t.all[at].some, loopSlash)
 }
 
 // add takes in a pattern and returns the state in which it is met.
@@ -83,17 +94,19 @@ func (t *tree) add(pattern string) int32 {
 			}
 		}
 	}
-	(*t)[at].ends = true
+	t.all[at].ends = true
 	return at
 }
 
-// enter adds a state and those that are reached by reading nothing.
-func (t tree) enter(set []int32, at int32) []int32 {
-	if slices.Contains(set, at) {
+// enter adds a state, unless this step has, and those that are reached from it
+// by reading nothing.
+func (t *tree) enter(set []int32, at int32) []int32 {
+	if t.seen[at] == t.now {
 		return set
 	}
+	t.seen[at] = t.now
 	set = append(set, at)
-	for _, next := range t[at].stars {
+	for _, next := range t.all[at].stars {
 		if next > 0 {
 			set = t.enter(set, next)
 		}
@@ -101,10 +114,17 @@ func (t tree) enter(set []int32, at int32) []int32 {
 	return set
 }
 
+// start returns the states before the first byte.
+func (t *tree) start() []int32 {
+	t.now++
+	return t.enter(nil, 0)
+}
+
 // step appends to out where a set of states is behind a byte, sorted.
-func (t tree) step(out, set []int32, b byte) []int32 {
+func (t *tree) step(out, set []int32, b byte) []int32 {
+	t.now++
 	for _, at := range set {
-		s := &t[at]
+		s := &t.all[at]
 		if s.loop == loopAny || s.loop == loopSlash && b != '/' {
 			out = t.enter(out, at)
 		}

@@ -52,7 +52,7 @@ type Space struct {
 	diagrams diagrams
 	conds    map[*policy.Condition][2]*node // for allow, for deny
 	terms    []term                         // nil until they are asked for
-	texts    map[*node][]string
+	texts    map[*node][]string             // what describe said
 }
 
 // header has atoms 0 for absent, 1 for any other value, then the values named.
@@ -139,26 +139,27 @@ func (s *Space) otherMethod() int { return 1 + len(s.methods.names) }
 // condition returns the circumstances that a condition speaks of.
 func (s *Space) condition(c *policy.Condition, deny bool) *node {
 	d := &s.diagrams
-	when := d.yes
-	if len(c.HTTP) > 0 {
-		when = d.no
-		for i := range c.HTTP {
-			when = d.apply(opOr, when, s.request(&c.HTTP[i], deny))
-		}
+	always := d.yes
+	if in := s.moments.of(c.When, c.Expires); in != nil {
+		always = d.pick(dimTime, in, always)
 	}
-	if in := s.moments.of(c.When, c.Expires); in != nil && when != d.no {
-		when = d.pick(dimTime, in, when)
+	if c.MTLS {
+		always = d.pick(dimMTLS, atoms{true, false}, always)
 	}
-	if c.MTLS && when != d.no {
-		when = d.pick(dimMTLS, atoms{true, false}, when)
+	if len(c.HTTP) == 0 {
+		return always
+	}
+	when := d.no
+	for i := range c.HTTP {
+		when = d.apply(opOr, when, s.request(&c.HTTP[i], deny, always))
 	}
 	return when
 }
 
-// request returns the requests that an alternative speaks of.
-func (s *Space) request(h *policy.HTTP, deny bool) *node {
+// request returns the requests that an alternative speaks of, where the rest
+// of the condition is met.
+func (s *Space) request(h *policy.HTTP, deny bool, when *node) *node {
 	d := &s.diagrams
-	when := d.yes
 	for i := len(s.headers) - 1; i >= 0; i-- {
 		in := make(atoms, s.headers[i].size()).not()
 		for _, x := range h.Headers {
@@ -166,20 +167,12 @@ func (s *Space) request(h *policy.HTTP, deny bool) *node {
 				in = in.and(s.headers[i].in(x.Values))
 			}
 		}
-		if when != d.no {
-			when = d.pick(uint16(dimHeader+i), in, when)
-		}
+		when = d.pick(uint16(dimHeader+i), in, when)
 	}
-	if len(h.Hosts) > 0 && when != d.no {
+	if len(h.Hosts) > 0 {
 		when = d.pick(dimHost, s.hosts.in(h.Hosts), when)
 	}
-	if when == d.no {
-		return when
-	}
 	when = d.pick(dimPath, s.paths.of(h.Paths, deny), when)
-	if when == d.no {
-		return when
-	}
 	return d.pick(dimMethod, s.methodAtoms(h.Methods), when)
 }
 
@@ -238,13 +231,17 @@ func (s *Space) Err() error {
 // Point is where circumstances lie in a Space: a small comparable value. Two
 // circumstances with equal Points are in the same sets of that Space.
 type Point struct {
-	fixed   [dimHeader]uint16
-	headers string // two bytes for each header
+	request [dimHeader]uint16 // method, path, host
+	headers string            // two bytes for each header
+	peer    [numDims - dimMTLS]uint16
 }
 
 func (p *Point) atom(dim uint16) int {
-	if dim < dimHeader {
-		return int(p.fixed[dim])
+	switch {
+	case dim < dimHeader:
+		return int(p.request[dim])
+	case dim >= dimMTLS:
+		return int(p.peer[dim-dimMTLS])
 	}
 	i := 2 * int(dim-dimHeader)
 	if i+1 >= len(p.headers) {
@@ -260,9 +257,9 @@ func (p *Point) atom(dim uint16) int {
 func (s *Space) Locate(c flow.Circumstances) Point {
 	var p Point
 	if !c.MTLS {
-		p.fixed[dimMTLS] = unproven
+		p.peer[0] = unproven
 	}
-	p.fixed[dimTime] = uint16(s.moments.locate(c.At))
+	p.peer[1] = uint16(s.moments.locate(c.At))
 	r := c.HTTP
 	if r == nil {
 		return p
@@ -271,9 +268,9 @@ func (s *Space) Locate(c flow.Circumstances) Point {
 	if !named {
 		method = uint16(s.otherMethod())
 	}
-	p.fixed[dimMethod] = method
-	p.fixed[dimPath] = s.paths.locate(r.Path)
-	p.fixed[dimHost] = s.hosts.locate(r.Host)
+	p.request[dimMethod] = method
+	p.request[dimPath] = s.paths.locate(r.Path)
+	p.request[dimHost] = s.hosts.locate(r.Host)
 	if len(s.headers) > 0 {
 		p.headers = s.locateHeaders(r.Headers)
 	}
@@ -281,7 +278,7 @@ func (s *Space) Locate(c flow.Circumstances) Point {
 }
 
 func (s *Space) locateHeaders(headers map[string]string) string {
-	out := make([]byte, 0, 2*maxHeaders)
+	out := make([]byte, 0, 2*len(s.headers))
 	for i := range s.headers {
 		atom := uint16(absent)
 		if value, there := headers[s.headers[i].name]; there {

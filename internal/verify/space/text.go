@@ -1,6 +1,7 @@
 package space
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,8 +13,8 @@ import (
 
 // Longer descriptions are cut short, and say so.
 const (
-	maxParts  = 12
-	maxLetter = 600
+	maxParts = 12
+	maxText  = 600
 )
 
 // term is something that conditions say of circumstances, and how.
@@ -81,34 +82,49 @@ func (s *Space) words(n *node) []string {
 	if out, ok := s.cover(n); ok && short(out) {
 		return out
 	}
+	boxes, exact := s.boxed(n)
+	if exact && len(boxes) == 1 {
+		return boxes
+	}
 	d := &s.diagrams
-	if out, ok := s.cover(d.apply(opLess, d.yes, n)); ok && len(out) > 0 && len(out) <= 4 && short(out) {
+	if out, ok := s.cover(d.apply(opLess, d.yes, n)); ok && len(out) <= 4 && short(out) {
 		return []string{"other than " + strings.Join(out, " or ")}
 	}
-	if boxes, ok := s.boxes(n, nil); ok {
-		var out []string
-		for _, b := range boxes {
-			text, exact := s.box(b)
-			ok = ok && exact
-			out = append(out, text)
-		}
-		if ok && short(out) {
-			return out
-		}
+	if exact {
+		return boxes
 	}
 	text, _ := s.box(s.around(n))
-	if text == "" || len(text) > maxLetter {
+	if text == "" || len(text) > maxText {
 		text = "any kind"
 	}
 	return []string{"some requests of " + text}
 }
 
+// boxed says the set box by box, if that is short.
+func (s *Space) boxed(n *node) (out []string, exact bool) {
+	boxes, ok := s.boxes(n, nil)
+	if !ok {
+		return nil, false
+	}
+	for _, b := range boxes {
+		text, exact := s.box(b)
+		if !exact {
+			return nil, false
+		}
+		out = append(out, text)
+	}
+	return out, short(out)
+}
+
 func short(parts []string) bool {
-	return len(parts) <= maxParts && len(strings.Join(parts, "; ")) <= maxLetter
+	return len(parts) <= maxParts && len(strings.Join(parts, "; ")) <= maxText
 }
 
 // cover says the set in the terms of the conditions, if it is their union.
 func (s *Space) cover(n *node) ([]string, bool) {
+	if i := slices.IndexFunc(s.terms, func(t term) bool { return t.when == n }); i >= 0 {
+		return []string{s.terms[i].text}, true
+	}
 	d := &s.diagrams
 	rest := n
 	var taken []term
@@ -169,6 +185,22 @@ func (s *Space) learnTerms() {
 			}
 		}
 	}
+	// Wide ones first, so that a set is said in few of them.
+	share := map[*node]float64{s.diagrams.yes: 1, s.diagrams.no: 0}
+	slices.SortStableFunc(s.terms, func(a, b term) int { return cmp.Compare(b.when.share(share), a.when.share(share)) })
+}
+
+// share returns how much of all atoms are in the set; known holds answers.
+func (n *node) share(known map[*node]float64) float64 {
+	if x, ok := known[n]; ok {
+		return x
+	}
+	sum := 0.0
+	for _, k := range n.kids {
+		sum += k.share(known)
+	}
+	known[n] = sum / float64(len(n.kids))
+	return known[n]
 }
 
 // termText renders a condition with at most one alternative.

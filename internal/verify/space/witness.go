@@ -26,10 +26,24 @@ func (a Set) Witness() (p netset.Protocol, port uint16, c flow.Circumstances, ok
 	return netset.Protocol(x.lo >> 16), uint16(x.lo), x.when.witness(), true
 }
 
+// likely returns the part of a set in which the principal is proven and the
+// horizon begins, as far as there is one.
+func (s *Space) likely(n *node) *node {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, dim := range []uint16{dimMTLS, dimTime} {
+		if part := s.diagrams.restrict(n, dim, 0); part != s.diagrams.no {
+			n = part
+		}
+	}
+	return n
+}
+
 // witness returns circumstances in the set of a node, which is not empty.
 func (n *node) witness() flow.Circumstances {
 	s := n.of
-	atom := make([]int, dimHeader+len(s.headers))
+	n = s.likely(n)
+	var atom [numDims]int
 	for n.kids != nil {
 		for i, k := range n.kids {
 			if k != s.diagrams.no {

@@ -1,0 +1,95 @@
+package space
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"firebreak/internal/policy"
+)
+
+// checkPaths holds the automaton of some patterns to the brute evaluator: at
+// one path, and at each of its own samples.
+func checkPaths(t *testing.T, patterns []string, path string) {
+	t.Helper()
+	p, err := newPaths(patterns)
+	if err != nil {
+		if many := (*TooManyError)(nil); !errors.As(err, &many) {
+			t.Fatal(err)
+		}
+		return
+	}
+	for _, x := range append(p.samples, path) {
+		atom := p.locate(x)
+		if (atom == p.ambiguous()) != bruteAmbiguous(x) {
+			t.Fatalf("%q: ambiguous %v, want %v", x, atom == p.ambiguous(), bruteAmbiguous(x))
+		}
+		for _, y := range patterns {
+			if got, want := p.in(y)[atom], !bruteAmbiguous(x) && brutePath(y, x); got != want {
+				t.Fatalf("%q meets %q: %v, want %v", x, y, got, want)
+			}
+		}
+	}
+	for i, x := range p.samples {
+		if int(p.locate(x)) != i {
+			t.Fatalf("the sample %q of atom %d lies in atom %d", x, i, p.locate(x))
+		}
+	}
+}
+
+func FuzzPaths(f *testing.F) {
+	f.Add("/a/*", "/a/b/c")
+	f.Add("/a/*\n/a/{x}\n/a/b*c", "/a/bxc")
+	f.Add("/*.js\n/%2e/{id}/*", "/x%2e.js")
+	f.Add("/\n/*\n\n*\n{}", "/.%2E/")
+	f.Add("/a/**b*\n/{a}{b}\n/a/*/", "/a/%2")
+	f.Fuzz(func(t *testing.T, patterns, path string) {
+		if len(patterns) > 60 || strings.Count(patterns, "*") > 10 {
+			return // the automaton may grow; TestTooMany sees to that
+		}
+		checkPaths(t, strings.Split(patterns, "\n"), path)
+	})
+}
+
+func TestPaths(t *testing.T) {
+	patterns := []string{"/a/*", "/a/{x}", "/a/*/c", "/a*", "/{x}/b", "/", "/*", "/a/b*d*", "/A"}
+	for _, path := range []string{
+		"/a", "/a/", "/a/b", "/a/b/c", "/a//c", "/ab", "/a/..", "/a/...", "/a/%2e%2E", "/a/%2e.x", "/%2", "/%%2f", "/a/bxdy", "/A", "", "*", "a/b",
+		"/a?x", "/a/%252f", "/./a", "/.", "/a/.b", "/..b/c", "/é",
+	} {
+		checkPaths(t, patterns, path)
+	}
+}
+
+// TestTooMany feeds patterns that no automaton of bearable size tells apart,
+// and other floods; each must end soon and say why.
+func TestTooMany(t *testing.T) {
+	var stars, words, headers []policy.HTTP
+	for i := range 40 {
+		stars = append(stars, policy.HTTP{Paths: []string{"/*" + string(rune('A'+i)) + "*" + string(rune('a'+i%26)) + "*"}})
+	}
+	for i := range 5000 {
+		n := strings.Repeat("x", i%70) + string(rune('a'+i/70%26)) + string(rune('a'+i/1820))
+		words = append(words, policy.HTTP{Hosts: []string{n}})
+		headers = append(headers, policy.HTTP{Headers: []policy.Header{{Name: n}}})
+	}
+	for name, http := range map[string][]policy.HTTP{
+		"stars": stars, "hosts": words, "headers": headers,
+		"one long":  {{Paths: []string{"/" + strings.Repeat("*a", 50000)}}},
+		"very long": {{Paths: []string{"/" + strings.Repeat("a", 5<<20)}}},
+	} {
+		_, err := New([]*policy.Condition{{HTTP: http}}, Horizon{})
+		if many := (*TooManyError)(nil); !errors.As(err, &many) {
+			t.Errorf("%s: %v, want a TooManyError", name, err)
+		}
+	}
+	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var ends []*policy.Condition
+	for i := range 5000 {
+		ends = append(ends, &policy.Condition{Expires: from.Add(time.Duration(i) * time.Minute)})
+	}
+	if _, err := New(ends, Horizon{from, from.AddDate(1, 0, 0)}); err == nil {
+		t.Error("any number of deadlines is borne")
+	}
+}
