@@ -27,6 +27,7 @@ FUZZ := \
   internal/inventory/file:FuzzRead \
   internal/inventory/kube:FuzzRead \
   internal/label:FuzzSelector \
+  internal/lang:FuzzFormat \
   internal/lang:FuzzParse \
   internal/netset:FuzzTraffic \
   internal/policy:FuzzResolve \

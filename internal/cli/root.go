@@ -22,6 +22,8 @@ func verbs() []*cobra.Command {
 		NewExplain(),
 		NewReach(),
 		NewGen(),
+		NewFmt(),
+		NewSchema(),
 		NewAgent(),
 		NewServe(),
 		NewDemo(),
