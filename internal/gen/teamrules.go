@@ -95,7 +95,7 @@ func (m *maker) betweenServices(to int) (rule, bool) {
 
 // small is how many replicas a service may have for a Case to speak of it,
 // which asks about every pair of them.
-const small = 12
+const small = 3
 
 // remember keeps a few permitted flows for Cases and exceptions.
 func (m *maker) remember(f flow) {

@@ -13,7 +13,8 @@ import (
 // workload: labels, addresses and ports are united. Parts that contradict each
 // other are an error, since nobody can say which of them is right; so is a
 // name that one part holds twice. Nil parts are allowed; the parts are not
-// changed. The snapshot is never nil.
+// changed, but must not be changed later either: the snapshot may share their
+// labels and lists. The snapshot is never nil.
 func Join(parts ...*Snapshot) (*Snapshot, diag.List) {
 	var diags diag.List
 	workloads := map[string]Workload{}
@@ -59,13 +60,13 @@ func duplicate(diags *diag.List, kind, name string, here, there diag.Pos) {
 }
 
 func tidy(w Workload) Workload {
-	w.Labels = maps.Clone(w.Labels)
 	w.Addresses = sortedSet(w.Addresses, netip.Addr.Compare)
 	w.Ports = sortedSet(w.Ports, comparePorts)
 	return w
 }
 
 func unite(a, b Workload, diags *diag.List) Workload {
+	a.Labels = maps.Clone(a.Labels) // parts lend theirs
 	if a.Labels == nil {
 		a.Labels = map[string]string{}
 	}
@@ -98,6 +99,9 @@ func conflict(diags *diag.List, a, b Workload, what, x, y string) {
 }
 
 func sortedSet[T comparable](in []T, order func(a, b T) int) []T {
+	if isSortedSet(in, order) {
+		return in
+	}
 	out := slices.Clone(in)
 	slices.SortFunc(out, order)
 	return slices.Compact(out)
@@ -105,4 +109,13 @@ func sortedSet[T comparable](in []T, order func(a, b T) int) []T {
 
 func comparePorts(a, b Port) int {
 	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Number, b.Number), cmp.Compare(a.Protocol, b.Protocol))
+}
+
+func isSortedSet[T any](in []T, order func(a, b T) int) bool {
+	for i := 1; i < len(in); i++ {
+		if order(in[i-1], in[i]) >= 0 {
+			return false
+		}
+	}
+	return true
 }

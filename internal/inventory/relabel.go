@@ -30,33 +30,42 @@ func Relabel(s *Snapshot, list []Relabeling) (*Snapshot, diag.List) {
 	out := &Snapshot{Workloads: append([]Workload(nil), s.Workloads...), Frontends: s.Frontends}
 	for i := range out.Workloads {
 		w := &out.Workloads[i]
-		raw := w.Labels
-		w.Labels = maps.Clone(raw)
+		raw, own := w.Labels, false
 		for _, r := range list {
-			r.apply(w, raw, &diags)
+			own = r.apply(w, raw, own, &diags) || own
 		}
 	}
 	return out, diags
 }
 
-func (r Relabeling) apply(w *Workload, raw map[string]string, diags *diag.List) {
+// apply reports whether it gave w a label. If w's labels are not its own yet,
+// they are copied before that.
+func (r Relabeling) apply(w *Workload, raw map[string]string, own bool, diags *diag.List) bool {
 	value, ok := raw[r.From]
 	if !ok {
 		if value, ok = raw[strings.TrimPrefix(strings.TrimPrefix(r.From, "tag:"), "label:")]; !ok {
-			return
+			return false
 		}
 	}
 	if mapped, ok := r.Map[value]; ok {
 		value = mapped
 	}
-	if old, has := w.Labels[r.To]; has && old != value {
+	old, has := w.Labels[r.To]
+	if has && old != value {
 		diags.Errorf(w.Source, "sources-disagree", "workload %s has the label %s=%s, but %s at %s makes it %s", w.Name, r.To, old, r.From, r.Pos, value).
 			WithHelp("correct one of the two")
-		return
+		return false
 	}
 	if err := label.CheckValue(r.To, value); err != nil {
 		diags.Errorf(r.Pos, "bad-label", "workload %s: %v", w.Name, err).WithHelp("translate the value with map")
-		return
+		return false
+	}
+	if has {
+		return false
+	}
+	if !own {
+		w.Labels = maps.Clone(raw)
 	}
 	w.Labels[r.To] = value
+	return true
 }

@@ -22,13 +22,11 @@ var kinds = []string{"Workload", "Frontend"}
 // never nil; use it only if the list has no errors. Every document is
 // reported on, not just the first that is wrong.
 func Read(fsys fs.FS, name string) (*inventory.Snapshot, diag.List) {
-	docs, diags := doc.Read(fsys, name)
 	var part inventory.Snapshot
-	for _, d := range docs {
-		readDocument(d, &part, &diags)
-	}
+	var diags diag.List
+	unread := doc.Each(fsys, name, func(d doc.Document) { readDocument(d, &part, &diags) })
 	snap, more := inventory.Join(&part)
-	diags = append(diags, more...)
+	diags = append(append(diags, unread...), more...)
 	diags.Sort()
 	return snap, diags
 }

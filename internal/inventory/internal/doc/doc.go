@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"firebreak/internal/diag"
+	"firebreak/internal/plainyaml"
 )
 
 // MaxBytes is the largest file that is read; a larger one is an error. It
@@ -27,11 +28,54 @@ const MaxBytes = 256 << 20
 type Document struct {
 	File string
 	Root *yaml.Node
+	// known are the strings that documents of the file have been asked for;
+	// nil where they need not be copied.
+	known map[string]string
+}
+
+// keep returns a copy of s that does not hold on to the file's text, the same
+// for all that are equal.
+func (d Document) keep(s string) string {
+	if d.known == nil || s == "" {
+		return s
+	}
+	k, ok := d.known[s]
+	if !ok {
+		k = strings.Clone(s)
+		d.known[k] = k
+	}
+	return k
 }
 
 // Pos is the place of a node in the document's file.
 func (d Document) Pos(n *yaml.Node) diag.Pos {
 	return diag.Pos{File: d.File, Line: n.Line, Col: n.Column}
+}
+
+// Each calls take with each document of the named file, in order; empty ones
+// are left out. Nodes are valid only until take returns. A syntax error ends
+// its document, not the file.
+func Each(fsys fs.FS, name string, take func(Document)) diag.List {
+	var diags diag.List
+	data, err := load(fsys, name)
+	if err != nil {
+		diags.Errorf(diag.Pos{File: name}, "unreadable-file", "%v", bare(err))
+		return diags
+	}
+	var plain plainyaml.Reader
+	known := map[string]string{}
+	for text, line := range plainyaml.Split(string(data)) {
+		if root := plain.Document(text, line); root != nil {
+			take(Document{name, root, known})
+			continue
+		}
+		docs, more := decode(name, strings.NewReader(text), line-1)
+		for _, d := range docs {
+			take(d)
+		}
+		diags = append(diags, more...)
+	}
+	return diags
 }
 
 // Read splits the named file into its documents, in order; empty ones are left
@@ -44,8 +88,14 @@ func Read(fsys fs.FS, name string) ([]Document, diag.List) {
 		diags.Errorf(diag.Pos{File: name}, "unreadable-file", "%v", bare(err))
 		return nil, diags
 	}
+	return decode(name, bytes.NewReader(data), 0)
+}
+
+// decode reads a stream whose first line has so many before it.
+func decode(name string, text io.Reader, before int) ([]Document, diag.List) {
+	var diags diag.List
 	var docs []Document
-	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec := yaml.NewDecoder(text)
 	for {
 		var n yaml.Node
 		err := dec.Decode(&n)
@@ -54,12 +104,27 @@ func Read(fsys fs.FS, name string) ([]Document, diag.List) {
 		}
 		if err != nil {
 			line, msg := syntax(err)
+			if line > 0 {
+				line += before
+			}
 			diags.Errorf(diag.Pos{File: name, Line: line}, "yaml-syntax", "%s", msg)
 			return docs, diags
 		}
 		if root := content(&n); root != nil {
+			if before > 0 {
+				move(root, before)
+			}
 			docs = append(docs, Document{File: name, Root: root})
 		}
+	}
+}
+
+// move puts a node so many lines further down. What an alias stands for is
+// somewhere else in the tree.
+func move(n *yaml.Node, lines int) {
+	n.Line += lines
+	for _, c := range n.Content {
+		move(c, lines)
 	}
 }
 

@@ -33,17 +33,46 @@ func NewObject(d Document, n *yaml.Node, what string, diags *diag.List) *Object 
 		return nil
 	}
 	o := &Object{Document: d, Node: n, what: what, diags: diags}
-	seen := map[string]bool{}
+	o.keys, o.vals = make([]*yaml.Node, 0, len(n.Content)/2), make([]*yaml.Node, 0, len(n.Content)/2)
+	seen := seenKeys{o: o}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k := n.Content[i]
-		if seen[k.Value] {
+		if seen.has(k.Value) {
 			diags.Errorf(d.Pos(k), "duplicate-field", "%s says %q twice", what, k.Value)
 			continue
 		}
-		seen[k.Value] = true
+		seen.add(k.Value)
 		o.keys, o.vals = append(o.keys, k), append(o.vals, n.Content[i+1])
 	}
 	return o
+}
+
+// seenKeys are those of an object so far. Most have few: then looking through
+// them is quicker than a map.
+type seenKeys struct {
+	o    *Object
+	many map[string]bool
+}
+
+const few = 24
+
+func (s *seenKeys) has(key string) bool {
+	if s.many != nil {
+		return s.many[key]
+	}
+	return slices.ContainsFunc(s.o.keys, func(k *yaml.Node) bool { return k.Value == key })
+}
+
+func (s *seenKeys) add(key string) {
+	if s.many == nil && len(s.o.keys) == few {
+		s.many = map[string]bool{}
+		for _, k := range s.o.keys {
+			s.many[k.Value] = true
+		}
+	}
+	if s.many != nil {
+		s.many[key] = true
+	}
 }
 
 // Resolve follows an alias. A chain of aliases is impossible in YAML.
@@ -89,7 +118,7 @@ func (o *Object) Text(name string) string {
 		o.diags.Errorf(o.Pos(n), "bad-value", "%s must be a single value", name)
 		return ""
 	}
-	return n.Value
+	return o.keep(n.Value)
 }
 
 // Items returns the elements of a list field; nil if absent.
@@ -113,7 +142,7 @@ func (o *Object) Texts(name string) []string {
 			o.diags.Errorf(o.Pos(n), "bad-value", "each of %s must be a single value", name)
 			continue
 		}
-		out = append(out, n.Value)
+		out = append(out, o.keep(n.Value))
 	}
 	return out
 }
@@ -141,7 +170,7 @@ func (o *Object) Labels(name string) map[string]string {
 			o.diags.Errorf(o.Pos(k), "bad-label", "%v", err)
 			continue
 		}
-		out[k.Value] = v.Value
+		out[o.keep(k.Value)] = o.keep(v.Value)
 	}
 	return out
 }
