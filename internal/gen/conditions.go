@@ -3,9 +3,6 @@ package gen
 // condition is the further demands of a rule to a service, for a few percent
 // of them.
 func (m *maker) condition(to int) string {
-	if !whole {
-		return ""
-	}
 	role := m.apps[m.services[to].app].role
 	switch k := m.r.below(100); {
 	case k < 5 && role.http:
@@ -19,16 +16,13 @@ func (m *maker) condition(to int) string {
 }
 
 func (m *maker) mtls() string {
-	if !whole {
-		return ""
-	}
 	return "    require: mtls\n"
 }
 
 // guardrails writes what must hold whatever the rules say.
 func (m *maker) guardrails() {
 	v, ok := m.vault()
-	if !ok || !whole {
+	if !ok {
 		return
 	}
 	m.begin("guardrails.yaml", "what must hold whatever the rules say")
@@ -44,7 +38,7 @@ func (m *maker) guardrails() {
 // exceptions writes allows that were approved for a time. They end in years.
 func (m *maker) exceptions() {
 	n := min(m.Rules/400, 40, len(m.pairs))
-	if n == 0 || !whole {
+	if n == 0 {
 		return
 	}
 	m.begin("exceptions.yaml", "what was approved for a time")
