@@ -106,6 +106,10 @@ func (r *reader) address(n *yaml.Node, e *Endpoint) bool {
 	return true
 }
 
+// cidrPrefix begins the name of an External that was made for a cidr; no name
+// that can be written has a colon.
+const cidrPrefix = "cidr:"
+
 // cidrEndpoint reads a cidr where an endpoint belongs, as if an External had
 // been written for it.
 func (r *reader) cidrEndpoint(n *yaml.Node, e *Endpoint) {
@@ -116,14 +120,12 @@ func (r *reader) cidrEndpoint(n *yaml.Node, e *Endpoint) {
 	pos := r.pos(n)
 	r.warnAt(pos, "cidr-in-rule", "the rule names the addresses %s instead of something that has a name, an owner and a reason", p).
 		WithHelp("declare an External with cidrs: [%s] and write {external: NAME}; addresses of the estate are never matched by either", p)
-	e.Kind, e.Name, e.CIDR, e.ValuePos = ByExternal, "cidr:"+p.String(), true, pos
-	for _, x := range r.dir.Externals {
-		if x.Name == e.Name {
-			return
-		}
-	}
-	r.dir.Externals = append(r.dir.Externals, &External{
+	e.Kind, e.Name, e.CIDR, e.ValuePos = ByExternal, cidrPrefix+p.String(), true, pos
+	x := &External{
 		Meta:  Meta{Name: e.Name, Pos: pos, NamePos: pos},
 		CIDRs: []CIDR{{p, pos}},
-	})
+	}
+	if !r.madeBefore(x) {
+		r.dir.Externals = append(r.dir.Externals, x)
+	}
 }

@@ -32,8 +32,10 @@ const (
 // Frontend), which other readers take. The Dir is never nil; it is only
 // complete if the list has no errors. Parse keeps no reference to fsys, never
 // panics on what it reads, and bounds what one run can take.
-func Parse(fsys fs.FS) (*Dir, diag.List) {
-	r := &reader{dir: &Dir{}}
+func Parse(fsys fs.FS) (*Dir, diag.List) { return new(Cache).Parse(fsys) }
+
+// run reads everything in fsys.
+func (r *reader) run(fsys fs.FS) (*Dir, diag.List) {
 	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
 		return r.walk(fsys, name, entry, err)
 	})
@@ -73,12 +75,7 @@ func (r *reader) walk(fsys fs.FS, name string, entry fs.DirEntry, err error) err
 		return nil
 	}
 	r.file = name
-	for _, c := range split(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))) {
-		if r.full {
-			break
-		}
-		r.chunk(c)
-	}
+	r.addFile(text)
 	return nil
 }
 
@@ -106,20 +103,18 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(text) > maxFile {
+	var text bytes.Buffer
+	text.Grow(int(max(0, min(info.Size(), maxFile))) + bytes.MinRead)
+	_, err = text.ReadFrom(io.LimitReader(f, maxFile+1))
+	if err == nil && text.Len() > maxFile {
 		err = fmt.Errorf("it is larger than %d MiB", maxFile>>20)
 	}
-	return text, err
+	return text.Bytes(), err
 }
 
 // chunk reads one document of a stream (or more, if they are separated in a
 // way that split does not see).
 func (r *reader) chunk(c chunk) {
-	r.line = c.line
-	if isEmpty(c.text) || foreign(c.text) {
-		return
-	}
 	start := diag.Pos{File: r.file, Line: c.line + 1, Col: 1}
 	if len(c.text) > maxDocument || marks(c.text) > maxMarks {
 		r.lost(start, "too-large", "the document is too large to be a policy document").

@@ -10,8 +10,10 @@ import (
 	"firebreak/internal/diag"
 )
 
-// reader is the state of one run of Parse.
+// reader is the state of one run of Parse, and of the reading of each document
+// in it: what a document says depends on nothing but its text.
 type reader struct {
+	cache  *Cache
 	dir    *Dir
 	list   diag.List
 	full   bool   // maxDiagnostics has been reached; nothing more is reported
@@ -19,7 +21,7 @@ type reader struct {
 	line   int    // lines of it before the chunk that is being read
 	visits int    // nodes of the document that may still be visited
 
-	zones   timeZones
+	made    map[string]bool // cidrs for which an External was made
 	estates []*Estate
 	unread  bool // a document could not be read or has no name
 }
@@ -121,22 +123,47 @@ func (r *reader) object(n *yaml.Node, what string, fields ...field) bool {
 		r.errorf(n, "bad-value", "%s must be a mapping (name: value), not %s", what, describe(n))
 		return false
 	}
-	seen := map[string]bool{}
+	var seen seenFields
 	for i := 0; i+1 < len(n.Content) && !r.stop(); i += 2 {
-		r.member(n.Content[i], n.Content[i+1], what, fields, seen)
+		r.member(n.Content[i], n.Content[i+1], what, fields, &seen)
 	}
-	for _, f := range fields {
+	for i, f := range fields {
 		if r.stop() {
 			break
 		}
-		if f.required && !seen[f.name] {
+		if f.required && seen.known&(1<<i) == 0 {
 			r.errorf(n, "missing-field", "%s needs the field %q", what, f.name)
 		}
 	}
 	return true
 }
 
-func (r *reader) member(key, value *yaml.Node, what string, fields []field, seen map[string]bool) {
+// seenFields are the fields that an object has had so far: those that are
+// known by their place in the list, of which there are at most 64.
+type seenFields struct {
+	known   uint64
+	unknown map[string]bool
+}
+
+// again reports whether the name was seen before, and remembers it. known is
+// -1 for a field that is not known.
+func (s *seenFields) again(name string, known int) bool {
+	if known >= 0 {
+		was := s.known&(1<<known) != 0
+		s.known |= 1 << known
+		return was
+	}
+	was := s.unknown[name]
+	if s.unknown == nil {
+		s.unknown = map[string]bool{}
+	}
+	if len(s.unknown) < maxDiagnostics {
+		s.unknown[name] = true
+	}
+	return was
+}
+
+func (r *reader) member(key, value *yaml.Node, what string, fields []field, seen *seenFields) {
 	key = r.enter(key)
 	if key == nil {
 		return
@@ -146,15 +173,12 @@ func (r *reader) member(key, value *yaml.Node, what string, fields []field, seen
 		return
 	}
 	name := key.Value
-	if seen[name] {
+	i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
+	if seen.again(name, i) {
 		r.errorf(key, "duplicate-key", "%s has the field %q twice", what, shorten(name)).
 			WithHelp("YAML would keep only one of them; keep the one that is meant")
 		return
 	}
-	if len(seen) < maxDiagnostics {
-		seen[name] = true
-	}
-	i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
 	if i < 0 {
 		r.unknownField(key, what, fields)
 		return

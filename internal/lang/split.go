@@ -36,9 +36,26 @@ func split(text []byte) []chunk {
 		} else if s := bytes.TrimSpace(text[at:end]); len(s) > 0 && s[0] != '#' && text[at] != '%' {
 			content = true
 		}
+		if content { // only a separator makes a difference now
+			next := nextSeparator(text, end)
+			line += bytes.Count(text[end:next], []byte{'\n'})
+			end = next
+		}
 		at = end
 	}
 	return append(out, chunk{text[begin:], beginLine})
+}
+
+// nextSeparator returns where the first line at or behind from begins, from
+// being the beginning of a line, that may be a separator; else the end.
+func nextSeparator(text []byte, from int) int {
+	if bytes.HasPrefix(text[from:], []byte("---")) {
+		return from
+	}
+	if i := bytes.Index(text[from:], []byte("\n---")); i >= 0 {
+		return from + i + 1
+	}
+	return len(text)
 }
 
 func isSeparator(line []byte) bool {

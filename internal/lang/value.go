@@ -24,7 +24,7 @@ func (r *reader) text(n *yaml.Node, what string) (s string, ok bool) {
 	switch tag := n.ShortTag(); {
 	case n.Kind != yaml.ScalarNode:
 		r.errorf(n, "bad-value", "%s must be a text, not %s", what, describe(n))
-	case !slices.Contains([]string{"!!str", "!!int", "!!float", "!!bool", "!!timestamp"}, tag):
+	case !isTextTag(tag):
 		r.errorf(n, "bad-value", "%s must be a text; the tag %s has no meaning here", what, shorten(tag))
 	case strings.TrimSpace(n.Value) == "":
 		r.errorf(n, "bad-value", "%s must not be empty", what)
@@ -38,8 +38,19 @@ func (r *reader) text(n *yaml.Node, what string) (s string, ok bool) {
 	return "", false
 }
 
+func isTextTag(tag string) bool {
+	switch tag {
+	case "!!str", "!!int", "!!float", "!!bool", "!!timestamp":
+		return true
+	}
+	return false
+}
+
 // unshowable is true for what could forge or hide a line of output.
 func unshowable(c rune) bool {
+	if c >= ' ' && c < 0x7f {
+		return false
+	}
 	return c == utf8.RuneError || (!unicode.IsPrint(c) && c != '\n' && c != '\t')
 }
 

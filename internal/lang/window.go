@@ -98,7 +98,7 @@ func (r *reader) timeZone(n *yaml.Node, w *Window) {
 	if !ok {
 		return
 	}
-	where, err := r.zones.load(s)
+	where, err := r.cache.zones.load(s)
 	if err == nil {
 		w.Location = where
 		return
@@ -106,7 +106,7 @@ func (r *reader) timeZone(n *yaml.Node, w *Window) {
 	d := r.errorf(n, "bad-time-zone", "there is no time zone %q", shorten(s))
 	if strings.EqualFold(s, "local") {
 		d.WithHelp("it would be another one on each machine; name it, like Europe/Berlin")
-	} else if near := r.zones.nearest(s); near != "" {
+	} else if near := r.cache.zones.nearest(s); near != "" {
 		d.WithHelp("did you mean %q?", near)
 	} else {
 		d.WithHelp("a time zone is named as in the IANA database: UTC, Europe/Berlin, America/New_York")

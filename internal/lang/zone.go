@@ -1,8 +1,6 @@
 package lang
 
 import (
-	"regexp"
-
 	"go.yaml.in/yaml/v3"
 
 	"firebreak/internal/label"
@@ -74,14 +72,19 @@ func matchesNothing() label.Selector {
 	return sel
 }
 
-// portName is what a port may be called: as in Kubernetes, but dots and
+// validPortName says what a port may be called: as in Kubernetes, but dots and
 // capitals are left out, so that a name is never taken for a number or a class.
-var portName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-
-var hasLetter = regexp.MustCompile(`[a-z]`)
-
 func validPortName(s string) bool {
-	return portName.MatchString(s) && hasLetter.MatchString(s) && s != "icmp"
+	hasLetter := false
+	for i := range len(s) {
+		c := s[i]
+		letter := c >= 'a' && c <= 'z'
+		if !letter && (c < '0' || c > '9') && (c != '-' || i == 0 || i == len(s)-1) {
+			return false
+		}
+		hasLetter = hasLetter || letter
+	}
+	return hasLetter && len(s) <= 63 && s != "icmp"
 }
 
 func (r *reader) servicePort(n *yaml.Node, s *Service) {
