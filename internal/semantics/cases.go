@@ -46,6 +46,9 @@ func (e *Evaluator) Cases(at time.Time) []Outcome {
 	return out
 }
 
+// Expect judges one line of a Case; Case, Index, Pos and Want are not set.
+func (e *Evaluator) Expect(x *lang.Expectation, at time.Time) Outcome { return e.expect(x, at) }
+
 // expect judges one line: it holds if it holds for every pair of parties, all
 // of the traffic, and, where the line names no request, every request and what
 // is no HTTP at all.

@@ -88,6 +88,11 @@ func (e *Engine) Policy() *policy.Policy { return e.p }
 // At returns the present that the engine was given.
 func (e *Engine) At() time.Time { return e.options.At }
 
+// Covers reports whether an instant is one that the engine's sets speak of.
+func (e *Engine) Covers(t time.Time) bool {
+	return !t.Before(e.options.At) && t.Before(e.options.At.Add(e.options.Horizon))
+}
+
 // Space returns the alphabet of the engine's sets.
 func (e *Engine) Space() *space.Space { return e.space }
 
@@ -112,7 +117,7 @@ func (e *Engine) Update(p *policy.Policy) error {
 	}
 	e.compile()
 	e.addresses.update(p)
-	return nil
+	return e.space.Err()
 }
 
 // alphabet makes a new space if there are conditions that the present one does

@@ -107,6 +107,21 @@ func (a Set) Contains(p netset.Protocol, port uint16, at Point) bool {
 	return lo < len(a.segs) && a.segs[lo].lo <= x && a.segs[lo].when.contains(&at)
 }
 
+// Seen returns the traffic that the set holds in those circumstances, which the
+// set's Space located.
+func (a Set) Seen(at Point) netset.Traffic {
+	var in []seg
+	for _, x := range a.segs {
+		if x.when.contains(&at) {
+			in = append(in, x)
+		}
+	}
+	if in == nil {
+		return a.plain
+	}
+	return a.plain.Union(traffic(in))
+}
+
 func (n *node) contains(at *Point) bool {
 	for n.kids != nil {
 		v := at.atom(n.dim)

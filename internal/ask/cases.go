@@ -1,0 +1,227 @@
+package ask
+
+import (
+	"cmp"
+	"net/netip"
+	"time"
+
+	"firebreak/internal/diag"
+	"firebreak/internal/flow"
+	"firebreak/internal/inventory"
+	"firebreak/internal/lang"
+	"firebreak/internal/netset"
+	"firebreak/internal/semantics"
+	"firebreak/internal/verify"
+	"firebreak/internal/verify/space"
+)
+
+// Outcome is what became of one line of a Case. It holds if Got is Want.
+type Outcome struct {
+	Case  string
+	Index int // of the line in its Case, from 0
+	Pos   diag.Pos
+	Want  string // "allow" or "deny"
+	Got   string // "allow", "deny", or "unknown" where nothing can be judged
+	// The conversation that decided, and its rule: a counterexample if there
+	// is one, else the first. Empty for "unknown".
+	From, To string
+	Traffic  string
+	Rule     flow.Rule
+	Why      string // for "unknown"
+}
+
+// OK reports whether the line holds.
+func (o Outcome) OK() bool { return o.Got == o.Want }
+
+// Cases judges every line of every Case, in the order of the text, as
+// semantics.Evaluator.Cases does. A line that names no time is judged at the
+// engine's present. What is about a frontend's or a built-in address, one line
+// about one place, the reference judges.
+func Cases(dir *lang.Dir, e *verify.Engine) []Outcome {
+	var out []Outcome
+	frontends := frontendAddresses(e.Policy().Inventory)
+	special := func(end lang.Endpoint) bool {
+		_, builtin := e.OfAddress(end.IP)
+		return end.Kind == lang.ByIP && (builtin != "" || frontends[end.IP])
+	}
+	slow := semantics.New(dir, e.Policy().Inventory)
+	engines := otherTimes{e: e}
+	for _, c := range dir.Cases {
+		for i, x := range c.Expect {
+			var o Outcome
+			if special(x.From) || special(x.To) {
+				o = ofReference(slow.Expect(x, e.At()))
+			} else {
+				o = expect(engines.at(x.At), x)
+			}
+			o.Case, o.Index, o.Pos, o.Want = c.Name, i, x.Pos, x.Effect.String()
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// otherTimes makes engines for lines about instants of which the engine at hand
+// says nothing.
+type otherTimes struct {
+	e    *verify.Engine
+	made map[time.Time]*verify.Engine
+}
+
+func (o *otherTimes) at(t time.Time) *verify.Engine {
+	if t.IsZero() || o.e.Covers(t) {
+		return o.e
+	}
+	if e := o.made[t]; e != nil {
+		return e
+	}
+	e, err := verify.New(o.e.Policy(), verify.Options{At: t})
+	if err != nil { // what can be told apart now can be at any time
+		return o.e
+	}
+	if o.made == nil {
+		o.made = map[time.Time]*verify.Engine{}
+	}
+	o.made[t] = e
+	return e
+}
+
+func ofReference(o semantics.Outcome) Outcome {
+	return Outcome{Got: o.Got, From: o.From, To: o.To, Traffic: o.Traffic.String(), Rule: o.Rule, Why: o.Why}
+}
+
+func frontendAddresses(inv *inventory.Snapshot) map[netip.Addr]bool {
+	out := map[netip.Addr]bool{}
+	for _, f := range inv.Frontends {
+		for _, a := range f.Addresses {
+			out[a] = true
+		}
+	}
+	return out
+}
+
+// expect judges one line: it holds if it holds for every pair of parties and
+// all that was asked.
+func expect(e *verify.Engine, x *lang.Expectation) Outcome {
+	out := Outcome{Got: "unknown"}
+	froms, tos := Parties(e, x.From, nil), Parties(e, x.To, x.Port)
+	if len(froms) == 0 || len(tos) == 0 {
+		end := x.To
+		if len(froms) == 0 {
+			end = x.From
+		}
+		out.Why = "no workload and no address is meant by " + end.Kind.String() + " " + cmp.Or(end.Name, end.Selector.String())
+		return out
+	}
+	alone := total(froms)*total(tos) == 1
+	for i := range froms {
+		for j := range tos {
+			if !alone && sameWorkload(&froms[i], &tos[j]) {
+				continue
+			}
+			o := expectPair(e, x, &froms[i], &tos[j])
+			if o.Got != x.Effect.String() {
+				return o
+			}
+			out = first(out, o)
+		}
+	}
+	return out
+}
+
+func first(have, next Outcome) Outcome {
+	if have.Got == "unknown" {
+		return next
+	}
+	return have
+}
+
+func total(parties []Party) int {
+	n := 0
+	for i := range parties {
+		n += max(1, parties[i].Count)
+	}
+	return n
+}
+
+// sameWorkload reports whether both are one and the same single workload.
+func sameWorkload(a, b *Party) bool {
+	return a.Count == 1 && b.Count == 1 && len(a.Peers) == 1 && len(b.Peers) == 1 && a.Name == b.Name
+}
+
+func expectPair(e *verify.Engine, x *lang.Expectation, from, to *Party) Outcome {
+	out := Outcome{Got: "unknown", From: from.Name, To: to.Name}
+	if to.Asked.IsEmpty() {
+		out.Why = to.Name + " has no port named " + x.Port.Name
+		return out
+	}
+	at := flow.Circumstances{At: e.At(), HTTP: x.HTTP, MTLS: !x.NoMTLS}
+	if !x.At.IsZero() {
+		at.At = x.At
+	}
+	permitted, managed := Permitted(e, from, to, x.InForce)
+	if !managed {
+		out.Why = "neither end is a workload"
+		return out
+	}
+	permits, refuses := divide(e, permitted, to.Asked, at)
+	witness := permits
+	if out.Got = "allow"; !refuses.IsEmpty() && (x.Effect == lang.Allow || permits.IsEmpty()) {
+		out.Got, witness = "deny", refuses
+	}
+	out.Traffic = witness.String()
+	proto, port, in, _ := witness.Witness()
+	in.At, in.MTLS = at.At, at.MTLS
+	if x.HTTP != nil {
+		in.HTTP = x.HTTP
+	}
+	out.Rule = by(e, from, to, proto, port, in, x.InForce)
+	return out
+}
+
+// Permitted is what may pass between two parties: what all of their peers are
+// permitted. Managed is false where no end is a workload.
+func Permitted(e *verify.Engine, from, to *Party, inForce bool) (set space.Set, managed bool) {
+	set = space.Plain(netset.All())
+	for _, a := range from.Peers {
+		for _, b := range to.Peers {
+			if s, ok := e.Permitted(a, b, inForce); ok {
+				set, managed = set.Intersect(s), true
+			}
+		}
+	}
+	return set, managed
+}
+
+// divide splits what was asked into what passes and what does not: of one
+// request, if there is one, else of every request and what is no HTTP.
+func divide(e *verify.Engine, permitted space.Set, asked netset.Traffic, at flow.Circumstances) (permits, refuses space.Set) {
+	if at.HTTP != nil {
+		passes := permitted.Seen(e.Locate(at))
+		return space.Plain(asked.Intersect(passes)), space.Plain(asked.Subtract(passes))
+	}
+	now := permitted.At(at.At).Given(at.MTLS)
+	all := space.Plain(asked)
+	return all.Intersect(now), all.Subtract(now)
+}
+
+// by is the rule that decides between parties, of their first peers that do
+// what all do.
+func by(e *verify.Engine, from, to *Party, proto netset.Protocol, port uint16, in flow.Circumstances, inForce bool) flow.Rule {
+	at := e.Locate(in)
+	var rule flow.Rule
+	worst := flow.Unjudged
+	for _, a := range from.Peers {
+		for _, b := range to.Peers {
+			d := e.Decide(a, b, proto, port, at)
+			verdict, who := d.ToCome, d.ToComeBy
+			if inForce {
+				verdict, who = d.InForce, d.InForceBy
+			}
+			if verdict > worst {
+				worst, rule = verdict, e.Ref(who)
+			}
+		}
+	}
+	return rule
+}
