@@ -3,13 +3,14 @@ package cli
 import (
 	"fmt"
 	"io"
-	"time"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"firebreak/internal/ask"
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
-	"firebreak/internal/semantics"
+	"firebreak/internal/verify"
 )
 
 // NewCheck returns the verb that judges a policy directory.
@@ -18,9 +19,11 @@ func NewCheck() *cobra.Command {
 		Use:   "check DIR",
 		Short: "Say everything that is wrong with a policy, and run its Cases",
 		Long: `Say everything that is wrong or unwise about the policy in DIR together with its
-inventory, then run its Cases: the tests that travel with the policy.
+inventory, prove its guardrails, then run its Cases: the tests that travel with
+the policy.
 
-It exits with 0 if there are no errors and every Case holds, else with 1.`,
+It exits with 0 if there are no errors, no guardrail is violated and every Case
+holds, else with 1.`,
 		Example: "  firebreak check examples/online-boutique\n  firebreak check . --inventory kube:./manifests --format sarif",
 		Args:    oneDir,
 	}
@@ -57,14 +60,25 @@ It exits with 0 if there are no errors and every Case holds, else with 1.`,
 // them.
 type checkReport struct {
 	dir   string
-	diags diag.List
-	cases []caseLine
-	sizes string // "12 workloads in 5 zones, 17 rules"
+	diags  diag.List
+	judged bool // false if errors kept the policy from being judged at all
+	proofs []proofLine
+	cases  []caseLine
+	sizes  string // "12 workloads in 5 zones, 17 rules"
+}
+
+// proofLine is one guardrail and what became of its proof.
+type proofLine struct {
+	Name, Kind, Stage string
+	Pos               diag.Pos
+	Result            verify.Result
+	Why               string // the witness, or why nothing is known
+	Rule              flow.Rule
 }
 
 // caseLine is one line of a Case and what became of it.
 type caseLine struct {
-	semantics.Outcome
+	ask.Outcome
 	Pos  diag.Pos
 	Rule flow.Rule
 }
@@ -79,10 +93,57 @@ func newCheckReport(l *loaded) *checkReport {
 	if l.p == nil {
 		return r
 	}
-	for _, o := range l.eval.Cases(time.Now()) {
+	e, err := l.engine()
+	if err != nil {
+		r.diags.Errorf(diag.Pos{}, "too-involved", "the policy cannot be judged: %v", err).
+			WithHelp("use fewer different requests, windows and expiries")
+		return r
+	}
+	r.judged = true
+	for _, p := range e.Guardrails() {
+		r.proof(l, e, p)
+	}
+	r.diags.Sort()
+	for _, o := range ask.Cases(l.tree, e) {
 		r.cases = append(r.cases, caseLine{Outcome: o, Pos: l.pos(o.Pos), Rule: l.rule(o.Rule)})
 	}
 	return r
+}
+
+// proof notes what became of a guardrail; one that does not hold is an error.
+func (r *checkReport) proof(l *loaded, e *verify.Engine, p verify.Proof) {
+	g := &l.p.Guardrails[p.Guardrail]
+	line := proofLine{Name: g.Name, Kind: g.Kind, Stage: g.Stage.String(), Pos: l.pos(g.Pos), Result: p.Result, Why: l.proofText(e, p)}
+	switch p.Result {
+	case verify.Violated:
+		line.Rule = l.rule(e.Ref(p.Witness.By))
+		r.diags.Errorf(line.Pos, "guardrail-violated", "guardrail %s (%s) does not hold: %s", g.Name, g.Text, line.Why).
+			WithHelp("%s", violationHelp(p, line.Rule))
+	case verify.Unknown:
+		r.diags.Warnf(line.Pos, "guardrail-unproven", "guardrail %s (%s) is not proven: %s", g.Name, g.Text, p.Why)
+	}
+	r.proofs = append(r.proofs, line)
+}
+
+func (l *loaded) proofText(e *verify.Engine, p verify.Proof) string {
+	w := p.Witness
+	switch {
+	case w == nil:
+		return p.Why
+	case w.From == verify.None:
+		return fmt.Sprintf("rule %s has no %s", l.rule(e.Ref(w.By)), strings.Join(w.Lacks, ", no "))
+	}
+	return fmt.Sprintf("%s → %s may pass %s, by %s", e.Name(w.From), e.Name(w.To), w.Set, l.rule(e.Ref(w.By)))
+}
+
+func violationHelp(p verify.Proof, rule flow.Rule) string {
+	switch {
+	case p.Witness.From == verify.None:
+		return "give the rule what it lacks, or narrow the guardrail"
+	case rule.Policy == "":
+		return "the zone lets pass what no rule decides: set its default to deny, or add a deny rule"
+	}
+	return fmt.Sprintf("narrow or remove the rule %s/%s, or the guardrail", rule.Policy, rule.Rule)
 }
 
 func (r *checkReport) mismatches() int {

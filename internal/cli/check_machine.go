@@ -8,6 +8,7 @@ import (
 
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
+	"firebreak/internal/verify"
 )
 
 func writeJSON(w io.Writer, v any) error {
@@ -40,19 +41,33 @@ func checkJSON(w io.Writer, r *checkReport) error {
 		File    string    `json:"file"`
 		Line    int       `json:"line"`
 	}
+	type proof struct {
+		Name   string     `json:"name"`
+		Kind   string     `json:"kind"`
+		Stage  string     `json:"stage"`
+		Result string     `json:"result"`
+		Why    string     `json:"why,omitempty"`
+		Rule   *flow.Rule `json:"rule,omitempty"`
+		File   string     `json:"file"`
+		Line   int        `json:"line"`
+	}
 	out := struct {
 		Diagnostics []diagnostic `json:"diagnostics"`
+		Guardrails  []proof      `json:"guardrails"`
 		Cases       []line       `json:"cases"`
-	}{[]diagnostic{}, []line{}}
+	}{[]diagnostic{}, []proof{}, []line{}}
+	for _, p := range r.proofs {
+		x := proof{Name: p.Name, Kind: p.Kind, Stage: p.Stage, Result: p.Result.String(), Why: p.Why, File: p.Pos.File, Line: p.Pos.Line}
+		if p.Rule.Rule != "" {
+			x.Rule = &p.Rule
+		}
+		out.Guardrails = append(out.Guardrails, x)
+	}
 	for _, d := range r.diags {
 		out.Diagnostics = append(out.Diagnostics, diagnostic{d.Code, d.Severity.String(), d.Message, d.Pos.File, d.Pos.Line, d.Pos.Col, d.Help})
 	}
 	for _, c := range r.cases {
-		traffic := ""
-		if !c.Traffic.IsEmpty() {
-			traffic = c.Traffic.String()
-		}
-		out.Cases = append(out.Cases, line{c.Case, c.Index, c.Want, c.Got, c.Rule, c.From, c.To, traffic, c.Why, c.Pos.File, c.Pos.Line})
+		out.Cases = append(out.Cases, line{c.Case, c.Index, c.Want, c.Got, c.Rule, c.From, c.To, c.Traffic, c.Why, c.Pos.File, c.Pos.Line})
 	}
 	return writeJSON(w, out)
 }
@@ -137,11 +152,26 @@ func (s *junitSuite) add(c junitCase) {
 	s.Cases = append(s.Cases, c)
 }
 
-// checkJUnit writes one suite for the text itself and one per Case.
+// junitProofs is the suite of the guardrails. What is not proven has failed: a
+// pipeline must not take it for proven.
+func junitProofs(proofs []proofLine) junitSuite {
+	s := junitSuite{Name: "guardrails"}
+	for _, p := range proofs {
+		j := junitCase{Name: p.Name, Class: "guardrails", File: p.Pos.File, Line: p.Pos.Line}
+		if p.Result != verify.Holds {
+			j.Failure = &junitFailure{p.Result.String() + ": " + p.Why, fmt.Sprintf("%s: %s", p.Pos, p.Why)}
+		}
+		s.add(j)
+	}
+	return s
+}
+
+// checkJUnit writes one suite for the text itself, one for the guardrails and
+// one per Case.
 func checkJUnit(w io.Writer, r *checkReport) error {
 	text := junitSuite{Name: "policy"}
 	for _, d := range r.diags {
-		if d.Severity == diag.Error {
+		if d.Severity == diag.Error && d.Code != "guardrail-violated" {
 			text.add(junitCase{Name: d.Code, Class: "policy", File: d.Pos.File, Line: d.Pos.Line, Failure: &junitFailure{d.Message, d.String()}})
 		}
 	}
@@ -149,6 +179,9 @@ func checkJUnit(w io.Writer, r *checkReport) error {
 		text.add(junitCase{Name: "no errors", Class: "policy"})
 	}
 	suites := []junitSuite{text}
+	if len(r.proofs) > 0 {
+		suites = append(suites, junitProofs(r.proofs))
+	}
 	for i := 0; i < len(r.cases); {
 		n := caseLength(r.cases[i:])
 		s := junitSuite{Name: r.cases[i].Case}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"firebreak/internal/verify"
 )
 
 // checkText writes diagnostics, then the Cases, then one line that sums up.
@@ -12,25 +14,33 @@ func checkText(w io.Writer, r *checkReport) error {
 	for _, d := range r.diags {
 		fmt.Fprintln(&b, d)
 	}
-	if len(r.diags) > 0 && len(r.cases) > 0 {
+	if len(r.diags) > 0 && len(r.cases)+len(r.proofs) > 0 {
 		b.WriteByte('\n')
 	}
 	width := 0
 	for _, c := range r.cases {
 		width = max(width, len(c.Case))
 	}
+	for _, p := range r.proofs {
+		width = max(width, len(p.Name))
+	}
+	for _, p := range r.proofs {
+		fmt.Fprintf(&b, "%-5s %-*s  %s\n", proofWords[p.Result], width, p.Name, p.Result)
+	}
 	for i := 0; i < len(r.cases); {
 		n := caseLength(r.cases[i:])
 		textCase(&b, r.cases[i:i+n], width)
 		i += n
 	}
-	if len(r.cases) > 0 {
+	if len(r.cases)+len(r.proofs) > 0 {
 		b.WriteByte('\n')
 	}
 	b.WriteString(r.summary() + "\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }
+
+var proofWords = map[verify.Result]string{verify.Holds: "ok", verify.Violated: "FAIL", verify.Unknown: "?"}
 
 // caseLength counts the lines at the front that belong to one Case.
 func caseLength(lines []caseLine) int {
@@ -78,8 +88,11 @@ func (r *checkReport) summary() string {
 	if warnings > 0 {
 		parts = append(parts, count(warnings, "warning"))
 	}
+	if len(r.proofs) > 0 {
+		parts = append(parts, r.proofSummary())
+	}
 	switch bad := r.mismatches(); {
-	case errors > 0:
+	case !r.judged:
 		parts = append(parts, "Cases were not run")
 	case bad > 0:
 		parts = append(parts, fmt.Sprintf("%d of %s %s not hold", bad, count(len(r.cases), "expectation"), map[bool]string{true: "does", false: "do"}[bad == 1]))
@@ -95,6 +108,20 @@ func (r *checkReport) summary() string {
 	return fmt.Sprintf("%-5s %s: %s (%s)", word, r.dir, strings.Join(parts, ", "), r.sizes)
 }
 
+// proofSummary says how many guardrails hold.
+func (r *checkReport) proofSummary() string {
+	held := 0
+	for _, p := range r.proofs {
+		if p.Result == verify.Holds {
+			held++
+		}
+	}
+	if held == len(r.proofs) {
+		return count(held, "guardrail") + " proven"
+	}
+	return fmt.Sprintf("%d of %s proven", held, count(len(r.proofs), "guardrail"))
+}
+
 // checkMarkdown writes a summary and a table of what is wrong, as for a
 // comment on a pull request.
 func checkMarkdown(w io.Writer, r *checkReport) error {
@@ -105,6 +132,16 @@ func checkMarkdown(w io.Writer, r *checkReport) error {
 	}
 	for _, d := range r.diags {
 		fmt.Fprintf(&b, "| %s | `%s` | **%s**: %s | %s |\n", d.Severity, cell(d.Pos.String()), d.Code, cell(d.Message), cell(d.Help))
+	}
+	if len(r.proofs) > 0 {
+		b.WriteString("\n| guardrail | result | witness or reason |\n|---|---|---|\n")
+	}
+	for _, p := range r.proofs {
+		word := p.Result.String()
+		if p.Result != verify.Holds {
+			word = "**" + word + "**"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", cell(p.Name), word, cell(p.Why))
 	}
 	if len(r.cases) > 0 {
 		b.WriteString("\n| Case | line | want | got | decided by |\n|---|---|---|---|---|\n")

@@ -5,6 +5,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
@@ -13,6 +14,7 @@ import (
 	"firebreak/internal/load"
 	"firebreak/internal/policy"
 	"firebreak/internal/semantics"
+	"firebreak/internal/verify"
 )
 
 // codeUnreadable is the code of a file that could not be read.
@@ -58,6 +60,12 @@ func read(dir string, sources []string) (*loaded, error) {
 	l.diags.Sort()
 	l.eval = semantics.New(l.tree, l.inv)
 	return l, nil
+}
+
+// engine is the symbolic engine of the policy, which must be free of errors,
+// as of now.
+func (l *loaded) engine() (*verify.Engine, error) {
+	return verify.New(l.p, verify.Options{At: time.Now()})
 }
 
 // lookFurther adds what resolving finds in a policy that is already known to be

@@ -31,7 +31,7 @@ func TestTheHouse(t *testing.T) {
 // pattern that could never match a room guards nothing.
 func TestListsNameRooms(t *testing.T) {
 	known := map[string]bool{}
-	for _, r := range strings.Fields(`netset label flow diag lang inventory policy semantics verify lint plan target risk observe
+	for _, r := range strings.Fields(`netset label flow diag lang inventory policy semantics verify ask lint plan target risk observe
 		store learn simulate detect comply datapath agent wire identity controller httpapi cli demo gen house corpus netbench cgroup plainyaml`) {
 		known["internal/"+r] = true
 	}

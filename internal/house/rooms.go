@@ -28,7 +28,7 @@ var vocabulary = []string{"internal/netset", "internal/label", "internal/flow", 
 // pureRooms compute and do nothing else.
 var pureRooms = append([]string{
 	"internal/lang/...", "internal/inventory/...", "internal/policy/...", "internal/semantics/...",
-	"internal/verify/...", "internal/lint/...", "internal/plan/...", "internal/risk/...", "internal/target/...",
+	"internal/verify/...", "internal/ask/...", "internal/lint/...", "internal/plan/...", "internal/risk/...", "internal/target/...",
 	"internal/datapath/layout", "internal/plainyaml",
 }, vocabulary...)
 
@@ -58,6 +58,7 @@ var mayImport = []struct {
 	{"internal/semantics/...", []string{"internal/semantics/...", "internal/lang/...", "internal/inventory"}},
 	{"internal/verify/...", []string{"internal/verify/...", "internal/policy/...", "internal/inventory"}},
 	{"internal/risk/...", []string{"internal/risk/...", "internal/verify/...", "internal/policy/...", "internal/inventory"}},
+	{"internal/ask/...", []string{"internal/ask/...", "internal/verify/...", "internal/semantics/...", "internal/policy/...", "internal/lang/...", "internal/inventory"}},
 	{"internal/target/all", []string{"internal/target/..."}},
 	{"internal/target/*", []string{"internal/target", "internal/policy", "internal/inventory", "internal/plan", "internal/datapath/layout"}},
 	{"internal/target", []string{"internal/policy", "internal/inventory", "internal/plan"}},

@@ -54,6 +54,9 @@ const (
 	Enforce
 )
 
+// String returns the word used in policy files.
+func (s Stage) String() string { return lang.Stage(s).String() }
+
 // Zone is a resolved trust zone. The last zone of a Policy is always
 // "unassigned", declared or not.
 type Zone struct {
