@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -22,47 +21,17 @@ func portsNamed(ports []inventory.Port, name string) netset.Traffic {
 	return t
 }
 
-// checkInventory finds what cannot be, and what an estate would regret.
-func (r *resolver) checkInventory() {
-	owner := map[netip.Addr]*inventory.Workload{}
-	for i := range r.p.Inventory.Workloads {
-		w := &r.p.Inventory.Workloads[i]
-		for _, a := range w.Addresses {
-			if other := owner[a]; other != nil {
-				r.diags.Warnf(w.Source, "shared-address", "%s belongs to workload %s and to workload %s", a, other.Name, w.Name).
-					WithHelp("as a peer, such an address is permitted only what all of its owners are permitted")
-				continue
-			}
-			owner[a] = w
-			r.checkAddress(w, a)
-		}
-	}
-}
-
-func (r *resolver) checkAddress(w *inventory.Workload, a netip.Addr) {
-	b := slices.IndexFunc(builtins[:], func(b PrefixPeer) bool { return b.Prefix.Contains(a) })
-	switch {
-	case b >= 0:
-		r.diags.Errorf(w.Source, "invalid-inventory", "workload %s has the address %s, which is the %s's", w.Name, a, builtins[b].Builtin)
-	case a.IsUnspecified() || a.IsMulticast():
-		r.diags.Errorf(w.Source, "invalid-inventory", "workload %s has the address %s, which no workload can have", w.Name, a)
-	case len(r.p.Networks) > 0 && !inside(netip.PrefixFrom(a, a.BitLen()), r.p.Networks):
-		r.diags.Warnf(w.Source, "address-outside-estate", "the address %s of workload %s is in none of the estate's networks", a, w.Name).
-			WithHelp("add its network to the Estate's networks; only there is an address without an owner unknown instead of the world's")
-	}
-}
-
 // checkEnds finds what is unwise in the ends of a rule, guardrail or exception.
-func (r *resolver) checkEnds(s spoken, from, to Peers) {
-	for _, e := range s.from.list {
-		r.checkEnd(s, e, to)
+func (r *resolver) checkEnds(s *spoken, from, to Peers) {
+	for i := range s.from.list {
+		r.checkEnd(s, &s.from.list[i], to)
 	}
-	for _, e := range s.to.list {
-		r.checkEnd(s, e, from)
+	for i := range s.to.list {
+		r.checkEnd(s, &s.to.list[i], from)
 	}
 }
 
-func (r *resolver) checkEnd(s spoken, e lang.Endpoint, other Peers) {
+func (r *resolver) checkEnd(s *spoken, e *lang.Endpoint, other Peers) {
 	if e.CIDR && r.enforces(other) {
 		r.diags.Errorf(e.ValuePos, "cidr-in-rule", "%s names an address range where a zone enforces", s.what).
 			WithHelp("name workloads by their labels; what is outside the estate is an External with an owner and a reason")
@@ -70,7 +39,7 @@ func (r *resolver) checkEnd(s spoken, e lang.Endpoint, other Peers) {
 	if e.Kind != lang.BySelect && e.Kind != lang.ByPrincipal {
 		return
 	}
-	if len(r.endpoint(e).Identities) == 0 {
+	if len(r.endpoint(e).peers.Identities) == 0 {
 		if e.Kind == lang.BySelect {
 			r.nothing(e.Pos, s.what, e.Selector)
 		} else {
@@ -99,14 +68,14 @@ func (r *resolver) enforces(p Peers) bool {
 		return slices.ContainsFunc(r.p.Zones, func(z Zone) bool { return z.Stage == Enforce })
 	}
 	return slices.ContainsFunc(r.identitiesOf(p), func(id int) bool {
-		return r.p.Zones[r.p.Identities[id].Zone].Stage == Enforce
+		return r.zones[r.groups[id].zone].Stage == Enforce
 	})
 }
 
 // checkNamed judges a port name by how many of the destinations know it. Where
 // the destinations are everything but something, only a name that nothing
 // knows is wrong.
-func (r *resolver) checkNamed(s spoken, p lang.Port, found, of int) {
+func (r *resolver) checkNamed(s *spoken, p lang.Port, found, of int) {
 	if slices.ContainsFunc(s.to.list, func(e lang.Endpoint) bool { return e.Kind == lang.ByExternal }) && !s.to.not {
 		r.diags.Errorf(p.Pos, "bad-port", "an External has no named ports: %q", p.Name).WithHelp("write a number, as in 443/TCP")
 		return
@@ -133,12 +102,16 @@ func (r *resolver) checkNamed(s spoken, p lang.Port, found, of int) {
 
 func (r *resolver) declares(service, port string) bool {
 	i := r.serviceNames.find(service)
-	return i >= 0 && !portsNamed(r.p.Services[i].Ports, port).IsEmpty()
+	return i >= 0 && !portsNamed(r.services[i].Ports, port).IsEmpty()
 }
 
+// portNames lists the name of every port that something has, each once.
 func (r *resolver) portNames() []string {
-	var out []string
-	for _, s := range r.p.Services {
+	if r.portsThere != nil {
+		return r.portsThere
+	}
+	out := []string{}
+	for _, s := range r.services {
 		for _, p := range s.Ports {
 			out = append(out, p.Name)
 		}
@@ -148,51 +121,21 @@ func (r *resolver) portNames() []string {
 			out = append(out, p.Name)
 		}
 	}
-	return out
+	slices.Sort(out)
+	r.portsThere = slices.Compact(out)
+	return r.portsThere
 }
 
-// checkCases finds Cases that speak of what does not exist. That a Case means
-// nobody at all is for whoever judges it.
-func (r *resolver) checkCases() {
-	var workloads names
-	for _, w := range r.p.Inventory.Workloads {
-		workloads.add(w.Name)
-	}
-	for _, c := range r.dir.Cases {
-		for _, x := range c.Expect {
-			for _, e := range []lang.Endpoint{x.From, x.To} {
-				switch e.Kind {
-				case lang.ByWorkload:
-					r.lookup(e, "workload", &workloads)
-				case lang.ByService:
-					r.lookup(e, "service", &r.serviceNames)
-				case lang.ByZone:
-					r.lookup(e, "zone", &r.zoneNames)
-				case lang.ByExternal:
-					r.lookup(e, "external", &r.externalNames)
-				}
-			}
-			if x.Port != nil && x.Port.Name != "" && !slices.Contains(r.portNames(), x.Port.Name) {
-				r.unknown(x.Port.Pos, "port", x.Port.Name, r.portNames())
-			}
+// checkSelects warns of zones and services that are empty.
+func (r *resolver) checkSelects() {
+	for i, s := range r.zoneSelects {
+		if s != nil && len(r.inZone[i]) == 0 {
+			r.nothing(s.Pos, "zone "+r.zones[i].Name, s.Selector)
 		}
 	}
-}
-
-// checkFrontends finds frontends that stand before what is not there.
-func (r *resolver) checkFrontends() {
-	var workloads names
-	for _, w := range r.p.Inventory.Workloads {
-		workloads.add(w.Name)
-	}
-	for _, f := range r.p.Inventory.Frontends {
-		if f.ToService != "" && r.serviceNames.find(f.ToService) < 0 {
-			r.unknown(f.Source, "service", f.ToService, r.serviceNames.list)
-		}
-		for _, name := range f.Workloads {
-			if workloads.find(name) < 0 {
-				r.unknown(f.Source, "workload", name, workloads.list)
-			}
+	for i, s := range r.serviceSelects {
+		if s != nil && len(r.inService[i]) == 0 {
+			r.nothing(s.Pos, "service "+r.services[i].Name, s.Selector)
 		}
 	}
 }

@@ -9,12 +9,12 @@ import (
 	"firebreak/internal/diag"
 )
 
-// condition returns nil for a condition that demands nothing, and one pointer
-// for all that demand the same. Where it was written is left out: the rule
-// says it.
-func (r *resolver) condition(c Condition) *Condition {
+// condition gives the rule its condition: nil if it demands nothing, and one
+// pointer for all that demand the same. Where it was written is left out: the
+// rule says it.
+func (r *resolver) condition(rec *record, c Condition) {
 	if c.HTTP == nil && !c.MTLS && c.When == nil && c.Expires.IsZero() {
-		return nil
+		return
 	}
 	c.HTTP = slices.Clone(c.HTTP)
 	for i := range c.HTTP {
@@ -26,12 +26,11 @@ func (r *resolver) condition(c Condition) *Condition {
 		c.When = &w
 	}
 	c.Expires = c.Expires.UTC()
-	key := c.key()
-	if known := r.conditions[key]; known != nil {
-		return known
+	rec.condKey = c.key()
+	if r.conditions[rec.condKey] == nil {
+		r.conditions[rec.condKey] = &c
 	}
-	r.conditions[key] = &c
-	return &c
+	rec.out.Cond = r.conditions[rec.condKey]
 }
 
 // key is the same for conditions that demand the same.

@@ -17,52 +17,63 @@ func (r *resolver) checkGuardrails() {
 		}
 	}
 	for i := range r.p.Rules {
-		x := &r.p.Rules[i]
-		if x.Tier != Exceptions {
+		if r.p.Rules[i].Tier == Exceptions {
+			r.checkException(&r.p.Rules[i])
+		}
+	}
+}
+
+// mostPierced bounds how many guardrails are named for one exception.
+const mostPierced = 10
+
+func (r *resolver) checkException(x *Rule) {
+	found := 0
+	for _, g := range r.p.Guardrails {
+		if g.Rule < 0 || !r.disagree(&r.p.Rules[g.Rule], x) {
 			continue
 		}
-		for _, g := range r.p.Guardrails {
-			if g.Rule >= 0 && r.disagree(&r.p.Rules[g.Rule], x) {
-				r.diags.Errorf(x.Pos, "exception-pierces-guardrail", "exception %s would let through what guardrail %s (%s) forbids", x.Ref.Policy, g.Name, g.Pos).
-					WithHelp("no exception lifts a guardrail (%s): narrow one of the two", g.Text)
-			}
+		if found++; found > mostPierced {
+			return
 		}
+		r.diags.Errorf(x.Pos, "exception-pierces-guardrail", "exception %s would let through what guardrail %s (%s) forbids", x.Ref.Policy, g.Name, g.Pos).
+			WithHelp("no exception lifts a guardrail (%s): narrow one of the two", g.Text)
 	}
 }
 
 // checkOnly reports another guardrail that wholly forbids what an only leaves
 // open for one of the peers on its list.
-func (r *resolver) checkOnly(i int, g *lang.Guardrail, reported map[[2]int]bool) {
+func (r *resolver) checkOnly(nth int, g *lang.Guardrail, reported map[[2]int]bool) {
 	list := g.From
 	if g.GuardsFrom {
 		list = g.To
 	}
-	for _, e := range list {
-		s := spoken{from: one(e), to: ends{list: g.To}, ports: g.Ports}
-		if g.GuardsFrom {
-			s.from, s.to = ends{list: g.From}, one(e)
-		}
-		open := r.quietly(func() Rule {
-			to := r.peers(s.to)
-			return Rule{From: r.peers(s.from), Grants: r.grants(s, to), Cond: r.condition(Condition{HTTP: g.HTTP})}
-		})
+	for i := range list {
+		e := &list[i]
+		open := r.leftOpen(g, *e)
+		open.Cond = r.p.Rules[r.p.Guardrails[nth].Rule].Cond
 		for j, h := range r.p.Guardrails {
-			pair := [2]int{min(i, j), max(i, j)}
-			if j == i || h.Rule < 0 || reported[pair] || !r.forbids(&r.p.Rules[h.Rule], &open) {
+			pair := [2]int{min(nth, j), max(nth, j)}
+			if j == nth || h.Rule < 0 || reported[pair] || !r.forbids(&r.p.Rules[h.Rule], &open) {
 				continue
 			}
 			reported[pair] = true
-			r.diags.Errorf(e.Pos, "contradictory-guardrails", "guardrail %s leaves a way for %s, and guardrail %s (%s) forbids all of it", g.Name, endText(e), h.Name, h.Pos).
-				WithHelp("%s: take %s off the list, or narrow the other guardrail", h.Text, endText(e))
+			r.diags.Errorf(e.Pos, "contradictory-guardrails", "guardrail %s leaves a way for %s, and guardrail %s (%s) forbids all of it", g.Name, endText(*e), h.Name, h.Pos).
+				WithHelp("%s: take %s off the list, or narrow the other guardrail", h.Text, endText(*e))
 		}
 	}
 }
 
-// quietly does what has been done before, and reported on.
-func (r *resolver) quietly(do func() Rule) Rule {
+// leftOpen is the allow that an only hints at for one peer on its list. It says
+// nothing, since all of it was looked up, and reported on, before.
+func (r *resolver) leftOpen(g *lang.Guardrail, e lang.Endpoint) Rule {
+	s := spoken{from: one(e), to: ends{list: g.To}, ports: g.Ports}
+	if g.GuardsFrom {
+		s.from, s.to = ends{list: g.From}, one(e)
+	}
 	said := r.diags
 	r.diags = nil
-	out := do()
+	out := Rule{From: r.peers(s.from), To: r.peers(s.to)}
+	out.Grants = r.grants(&s, out.To)
 	r.diags = said
 	return out
 }

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"slices"
 	"strings"
 
 	"firebreak/internal/lang"
@@ -37,101 +36,9 @@ func (e ends) service() string {
 	return ""
 }
 
-// peers resolves one end. What is unknown is reported and stands for nothing.
-func (r *resolver) peers(e ends) Peers {
-	if len(e.list) == 1 && !e.not {
-		return r.endpoint(e.list[0])
-	}
-	var all Peers
-	for _, x := range e.list {
-		all = union(all, r.endpoint(x))
-	}
-	if e.not {
-		return complement(all)
-	}
-	return all
-}
-
-// union is what either of two ends matches; neither may have Not.
-func union(a, b Peers) Peers {
-	if a.Any || b.Any {
-		return Peers{Any: true}
-	}
-	return Peers{Identities: sortedUnion(a.Identities, b.Identities), Externals: sortedUnion(a.Externals, b.Externals)}
-}
-
-func complement(p Peers) Peers {
-	switch {
-	case p.Any:
-		return Peers{}
-	case len(p.Identities)+len(p.Externals) == 0:
-		return Peers{Any: true}
-	}
-	return Peers{Not: true, Identities: p.Identities, Externals: p.Externals}
-}
-
-func sortedUnion(a, b []int) []int {
-	out := slices.Concat(a, b)
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// endpoint resolves what one endpoint names.
-func (r *resolver) endpoint(e lang.Endpoint) Peers {
-	switch e.Kind {
-	case lang.ByAny:
-		return Peers{Any: true}
-	case lang.ByExternal:
-		if i := r.lookup(e, "external", &r.externalNames); i >= 0 {
-			return Peers{Externals: []int{i}}
-		}
-	case lang.ByService:
-		if i := r.lookup(e, "service", &r.serviceNames); i >= 0 {
-			return Peers{Identities: r.inService[i]}
-		}
-	case lang.ByZone:
-		if i := r.lookup(e, "zone", &r.zoneNames); i >= 0 {
-			return Peers{Identities: r.inZone[i]}
-		}
-	case lang.BySelect:
-		return r.identitiesThat(func(g *group) bool { return e.Selector.Matches(g.workload.Labels) })
-	case lang.ByPrincipal:
-		return r.identitiesThat(func(g *group) bool { return slices.Contains(g.workload.Principals(), e.Name) })
-	}
-	return Peers{}
-}
-
-func (r *resolver) lookup(e lang.Endpoint, kind string, known *names) int {
-	i := known.find(e.Name)
-	if i < 0 {
-		r.unknown(e.ValuePos, kind, e.Name, known.list)
-	}
-	return i
-}
-
-func (r *resolver) identitiesThat(match func(*group) bool) Peers {
-	var p Peers
-	for id, g := range r.groups {
-		if match(g) {
-			p.Identities = append(p.Identities, id)
-		}
-	}
-	return p
-}
-
-// identitiesOf lists the identities that an end matches, ascending. It may be
-// a slice of p's.
-func (r *resolver) identitiesOf(p Peers) []int {
-	if !p.Any && !p.Not {
-		return p.Identities
-	}
-	var out []int
-	for id := range r.groups {
-		if p.Identity(id) {
-			out = append(out, id)
-		}
-	}
-	return out
+// wide reports whether the end may mean more than its endpoints name.
+func (e ends) wide() bool {
+	return e.not || len(e.list) == 1 && e.list[0].Kind == lang.ByAny
 }
 
 func endText(e lang.Endpoint) string {

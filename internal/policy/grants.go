@@ -1,12 +1,15 @@
 package policy
 
 import (
+	"slices"
+	"strings"
+
 	"firebreak/internal/lang"
 	"firebreak/internal/netset"
 )
 
 // grants says which traffic is meant at which destinations.
-func (r *resolver) grants(s spoken, to Peers) []Grant {
+func (r *resolver) grants(s *spoken, to Peers) []Grant {
 	if s.ports == nil {
 		return []Grant{{To: to, Traffic: netset.All()}}
 	}
@@ -27,7 +30,7 @@ func (r *resolver) grants(s spoken, to Peers) []Grant {
 }
 
 // namedGrants groups the destinations by what the names mean there.
-func (r *resolver) namedGrants(s spoken, named []lang.Port, to Peers) []Grant {
+func (r *resolver) namedGrants(s *spoken, named []lang.Port, to Peers) []Grant {
 	if len(named) == 0 {
 		return nil
 	}
@@ -48,6 +51,9 @@ func (r *resolver) namedGrants(s spoken, named []lang.Port, to Peers) []Grant {
 	}
 	for i, p := range named {
 		r.checkNamed(s, p, found[i], len(ids))
+	}
+	if len(out) > 1 { // the order must not depend on how identities are numbered
+		slices.SortFunc(out, func(a, b Grant) int { return strings.Compare(a.Traffic.String(), b.Traffic.String()) })
 	}
 	return out
 }

@@ -14,108 +14,107 @@ import (
 // policy is non-nil only if nothing of that is an error. d must have been
 // parsed without errors. A nil inventory is an empty one. Labels are taken as
 // they stand in inv: the estate's label mappings must have been applied.
+// Identities are numbered in the order in which their first workloads stand.
 func Resolve(d *lang.Dir, inv *inventory.Snapshot) (*Policy, diag.List) {
+	return new(Resolver).Resolve(d, inv)
+}
+
+// Resolver resolves one revision after the other, and keeps of each what the
+// next has not changed. The zero value is ready. It is not safe for concurrent
+// use; the policies that it returns are.
+type Resolver struct {
+	last *resolver
+}
+
+// Resolve returns what the function Resolve returns, but for the numbering of
+// Identities: one that is in the policy before, too, keeps its number as far as
+// that leaves no gap, and a number that was freed may be given to another.
+//
+// What is not changed is found by the pointers of the tree (rules, zones …),
+// and by the names and contents of workloads: neither trees nor snapshots that
+// were handed in may be changed afterwards. Where the Identities or Grants of a
+// rule's end share their array with those of the policy before, they mean
+// identities with the same keys.
+func (x *Resolver) Resolve(d *lang.Dir, inv *inventory.Snapshot) (*Policy, diag.List) {
 	if inv == nil {
 		inv = &inventory.Snapshot{}
 	}
-	r := &resolver{dir: d, p: &Policy{Inventory: inv}, overlaps: map[[2]int]bool{}, conditions: map[string]*Condition{}}
-	r.estate()
-	r.zones()
-	r.services()
-	r.externals()
+	r := &resolver{dir: d, old: x.last, p: &Policy{Inventory: inv}}
+	x.last = nil // until it is whole
+	r.resolve()
+	diags := r.diags
+	diags.Sort()
+	r.old, r.diags = nil, nil
+	x.last = r
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	return r.p, diags
+}
+
+// resolver holds what is known while one policy is resolved. Afterwards it is
+// what the next one starts from: then nothing in it is changed but what the
+// next one takes over (groups, byRaw, book, endpoints, records, conditions).
+type resolver struct {
+	dir        *lang.Dir
+	p          *Policy
+	diags      diag.List
+	old        *resolver // nil the first time
+	generation int       // of resolving; 1 the first time
+
+	*frame
+	rel    relevant
+	book   *addressBook
+	byRaw  map[string]*group
+	groups []*group // by identity
+	member []*group // by workload
+
+	changed     []bool // by identity: another one had this number before, or none
+	touched     int    // the generation in which an identity changed last
+	inZone      [][]int
+	inService   [][]int
+	endpoints   map[endpointKey]*endpoint
+	conditions  map[string]*Condition
+	records     []*record // in the order of the text: guardrails, exceptions, rules
+	platform    []*record // in the order of Policy.Rules
+	tiesFound   diag.List
+	labelsThere *labelIndex // nil until it is needed
+	portsThere  []string    // nil until they are needed
+}
+
+func (r *resolver) resolve() {
+	r.generation = 1
+	if r.old != nil {
+		r.generation = r.old.generation + 1
+	}
+	r.takeFrame()
+	r.findRecords()
+	r.rel = r.relevant()
+	r.group()
 	r.checkInventory()
-	r.identities()
+	r.refreshEndpoints()
+	r.checkSelects()
 	r.rules()
 	r.checkTies()
 	r.checkGuardrails()
 	r.checkFrontends()
 	r.checkCases()
-	r.diags.Sort()
-	if r.diags.HasErrors() {
-		return nil, r.diags
-	}
-	return r.p, r.diags
+	r.sweep()
 }
 
-// resolver holds what is known while one policy is resolved.
-type resolver struct {
-	dir   *lang.Dir
-	p     *Policy
-	diags diag.List
-
-	zoneNames, serviceNames, externalNames names
-
-	zoneSelects    []*lang.Select // by zone; nil for unassigned
-	serviceSelects []*lang.Select // by service
-	groups         []*group       // by identity
-	inZone         [][]int        // identities by zone
-	inService      [][]int        // identities by service
-	outside        [][]int        // see outsiders
-	conditions     map[string]*Condition
-	overlaps       map[[2]int]bool // pairs of zones that have been reported
+// same reports whether the frame and the inventory are those of before: then
+// everything that was found in a text that is there still holds.
+func (r *resolver) same() bool {
+	return r.old != nil && r.frame == r.old.frame && r.sameWorkloads() && r.touched < r.generation
 }
 
-func (r *resolver) estate() {
-	if e := r.dir.Estate; e != nil {
-		r.p.Estate = e.Name
-		for _, n := range e.Networks {
-			r.p.Networks = append(r.p.Networks, n.Prefix.Masked())
-		}
-	}
-	r.p.Networks = sortedPrefixes(r.p.Networks)
+func (r *resolver) sameWorkloads() bool {
+	return r.old != nil && sameSlice(r.old.p.Inventory.Workloads, r.p.Inventory.Workloads)
 }
 
-// zones takes over the zones in the order of the text, but for unassigned,
-// which is last, and there whether declared or not.
-func (r *resolver) zones() {
-	unassigned := Zone{Name: lang.Unassigned}
-	for _, z := range r.dir.Zones {
-		out := Zone{
-			Name: z.Name, Owner: z.Owner, Sensitivity: z.Sensitivity, Scope: z.Scope,
-			Stage: Stage(z.Stage), DefaultAllow: z.Default == lang.Allow, Declared: true, Pos: z.Pos,
-		}
-		if z.Name == lang.Unassigned {
-			unassigned = out
-			continue
-		}
-		r.p.Zones = append(r.p.Zones, out)
-		r.zoneSelects = append(r.zoneSelects, z.Select)
-	}
-	r.p.Zones = append(r.p.Zones, unassigned)
-	r.zoneSelects = append(r.zoneSelects, nil)
-	for _, z := range r.p.Zones {
-		r.zoneNames.add(z.Name)
-	}
-}
-
-func (r *resolver) services() {
-	for _, s := range r.dir.Services {
-		out := Service{Name: s.Name, Pos: s.Pos}
-		for _, p := range s.Ports {
-			out.Ports = append(out.Ports, inventory.Port{Name: p.Name, Number: p.Number, Protocol: p.Protocol})
-		}
-		r.p.Services = append(r.p.Services, out)
-		r.serviceNames.add(s.Name)
-		r.serviceSelects = append(r.serviceSelects, s.Select)
-	}
-}
-
-func (r *resolver) externals() {
-	for _, e := range r.dir.Externals {
-		out := External{Name: e.Name, Owner: e.Owner, Reason: e.Reason, Pos: e.Pos}
-		for _, c := range e.CIDRs {
-			out.CIDRs = append(out.CIDRs, c.Prefix.Masked())
-		}
-		out.CIDRs = sortedPrefixes(out.CIDRs)
-		for _, f := range e.FQDNs {
-			out.FQDNs = append(out.FQDNs, f.Text)
-		}
-		slices.Sort(out.FQDNs)
-		out.FQDNs = slices.Compact(out.FQDNs)
-		r.p.Externals = append(r.p.Externals, out)
-		r.externalNames.add(e.Name)
-	}
-	r.outside = outsiders(r.p, r.p.Prefixes())
+// sameSlice reports whether two slices are one.
+func sameSlice[T any](a, b []T) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 func inside(p netip.Prefix, of []netip.Prefix) bool {
@@ -130,29 +129,4 @@ func covers(outer, inner netip.Prefix) bool {
 func sortedPrefixes(in []netip.Prefix) []netip.Prefix {
 	slices.SortFunc(in, netip.Prefix.Compare)
 	return slices.Compact(in)
-}
-
-// names finds the index of a name, and remembers their order. Of a name that
-// is there twice, which is an error elsewhere, the first counts.
-type names struct {
-	list  []string
-	index map[string]int
-}
-
-func (n *names) add(name string) {
-	if n.index == nil {
-		n.index = map[string]int{}
-	}
-	if _, twice := n.index[name]; !twice {
-		n.index[name] = len(n.list)
-	}
-	n.list = append(n.list, name)
-}
-
-// find returns -1 for a name that is not there.
-func (n *names) find(name string) int {
-	if i, ok := n.index[name]; ok {
-		return i
-	}
-	return -1
 }

@@ -7,20 +7,33 @@ import (
 )
 
 // checkTies refuses platform rules of one priority that disagree about some
-// conversation: the order of a text must not decide.
+// conversation: the order of a text must not decide. Of every rule, the
+// nearest before it that it disagrees with is named.
 func (r *resolver) checkTies() {
-	for i := range r.p.Rules {
-		a := &r.p.Rules[i]
-		for j := i + 1; j < len(r.p.Rules); j++ {
-			b := &r.p.Rules[j]
-			if a.Tier != Platform || b.Tier != Platform || a.Priority != b.Priority {
-				break // rules are sorted by both
-			}
+	if !r.sameTies() {
+		r.findTies()
+	} else {
+		r.tiesFound = r.old.tiesFound
+	}
+	r.diags = append(r.diags, r.tiesFound...)
+}
+
+func (r *resolver) sameTies() bool {
+	return r.old != nil && r.frame == r.old.frame && r.touched < r.generation && slices.Equal(r.platform, r.old.platform) &&
+		!slices.ContainsFunc(r.platform, func(rec *record) bool { return rec.renewed == r.generation })
+}
+
+func (r *resolver) findTies() {
+	for j, x := range r.platform {
+		b := &x.out
+		for i := j - 1; i >= 0 && r.platform[i].out.Priority == b.Priority; i-- {
+			a := &r.platform[i].out
 			if !r.disagree(a, b) {
 				continue
 			}
-			r.diags.Errorf(b.Pos, "priority-tie", "rule %s and rule %s have priority %d and disagree about %s", a.Ref, b.Ref, a.Priority, r.commonTraffic(a, b)).
+			r.tiesFound.Errorf(b.Pos, "priority-tie", "rule %s and rule %s have priority %d and disagree about %s", a.Ref, b.Ref, a.Priority, r.commonTraffic(a, b)).
 				WithHelp("give one of their policies another priority")
+			break
 		}
 	}
 }

@@ -1,0 +1,94 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"firebreak/internal/diag"
+	"firebreak/internal/label"
+)
+
+// labelIndex holds the labels of one workload per identity, for suggestions.
+type labelIndex struct {
+	keys   []string
+	values map[string]map[string]bool
+}
+
+func (r *resolver) labels() *labelIndex {
+	if r.labelsThere != nil {
+		return r.labelsThere
+	}
+	x := &labelIndex{values: map[string]map[string]bool{}}
+	for _, g := range r.groups {
+		for k, v := range g.workload.Labels {
+			if x.values[k] == nil {
+				x.values[k] = map[string]bool{}
+			}
+			x.values[k][v] = true
+		}
+	}
+	x.keys = slices.Collect(maps.Keys(x.values))
+	r.labelsThere = x
+	return x
+}
+
+func (r *resolver) nothing(pos diag.Pos, what string, s label.Selector) {
+	d := r.diags.Warnf(pos, "selector-matches-nothing", "%s selects no workload", what)
+	if help := r.nearestLabel(s); help != "" {
+		d.WithHelp("%s", help)
+	}
+}
+
+// nearestLabel looks for the requirement that fails everywhere, and for what
+// was probably meant instead.
+func (r *resolver) nearestLabel(s label.Selector) string {
+	there := r.labels()
+	for _, q := range s.Requirements() {
+		if q.Op != label.In && q.Op != label.Exists {
+			continue
+		}
+		values := there.values[q.Key]
+		if values == nil {
+			if near := diag.Nearest(q.Key, there.keys); near != "" {
+				return fmt.Sprintf("no workload has a label %s; did you mean %s?", q.Key, near)
+			}
+			return fmt.Sprintf("no workload has a label %s", q.Key)
+		}
+		for _, v := range q.Values {
+			if values[v] {
+				continue
+			}
+			if near := diag.Nearest(v, slices.Collect(maps.Keys(values))); near != "" {
+				return fmt.Sprintf("no workload has %s=%s; did you mean %s=%s?", q.Key, v, q.Key, near)
+			}
+		}
+	}
+	return ""
+}
+
+// unknown reports a name that nothing has.
+func (r *resolver) unknown(pos diag.Pos, kind, name string, known []string) {
+	d := r.diags.Errorf(pos, "unknown-reference", "there is no %s %q", kind, name)
+	if near := diag.Nearest(name, known); near != "" {
+		d.WithHelp("did you mean %q?", near)
+	}
+}
+
+// sweep forgets what no text speaks of any more.
+func (r *resolver) sweep() {
+	for key, x := range r.endpoints {
+		if x.used < r.generation {
+			delete(r.endpoints, key)
+		}
+	}
+	if len(r.conditions) <= 2*len(r.records)+100 {
+		return
+	}
+	r.conditions = map[string]*Condition{}
+	for _, rec := range r.records {
+		if rec.out.Cond != nil {
+			r.conditions[rec.condKey] = rec.out.Cond
+		}
+	}
+}
