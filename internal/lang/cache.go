@@ -6,16 +6,18 @@ import (
 	"strings"
 
 	"firebreak/internal/diag"
+	"firebreak/internal/plainyaml"
 )
 
 // Cache parses a directory again and again, and reads only those documents
 // whose text has changed. The zero value is ready to use. It is not safe for
 // concurrent use. It keeps what the last Parse used, and nothing older.
 type Cache struct {
-	last  map[docPlace]*part   // what the Parse before this one used
-	texts map[string]*part // the same by text; nil until something is not in its old place
-	now   map[docPlace]*part   // what this Parse has used so far
+	last  map[docPlace]*part // what the Parse before this one used
+	texts map[string]*part   // the same by text; nil until something is not in its old place
+	now   map[docPlace]*part // what this Parse has used so far
 	zones timeZones
+	plain plainyaml.Reader
 }
 
 // docPlace is where a document begins: in a file, behind so many lines.
@@ -57,7 +59,7 @@ func (c *Cache) read(file string, doc chunk) *part {
 		if isEmpty(doc.text) || foreign(doc.text) {
 			return nil
 		}
-		r := &reader{dir: &Dir{}, cache: c, file: file, line: doc.line}
+		r := &reader{dir: &Dir{}, cache: c, plain: &c.plain, file: file, line: doc.line}
 		r.chunk(doc)
 		p = &part{docPlace: at, dir: r.dir, estates: r.estates, list: r.list, full: r.full, unread: r.unread}
 		if len(doc.text) > maxDocument {

@@ -121,6 +121,13 @@ func (r *reader) chunk(c chunk) {
 			WithHelp("divide it into several documents, each below %d MiB", maxDocument>>20)
 		return
 	}
+	if r.plain != nil {
+		if root := r.plain.Document(string(c.text), 1); root != nil {
+			r.visits = min(maxVisits, maxRepeats*(count(root)+100))
+			r.document(root)
+			return
+		}
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(c.text))
 	for !r.full {
 		var n yaml.Node

@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"firebreak/internal/diag"
+	"firebreak/internal/plainyaml"
 )
 
 // reader is the state of one run of Parse, and of the reading of each document
@@ -21,7 +22,8 @@ type reader struct {
 	line   int    // lines of it before the chunk that is being read
 	visits int    // nodes of the document that may still be visited
 
-	made    map[string]bool // cidrs for which an External was made
+	made    map[string]bool   // cidrs for which an External was made
+	plain   *plainyaml.Reader // nil: all documents are the library's
 	estates []*Estate
 	unread  bool // a document could not be read or has no name
 }
