@@ -38,6 +38,9 @@ type System struct {
 	Addresses      func(namespaces []string) ([]netip.Addr, error)
 	WatchAddresses func(ctx context.Context, namespaces []string, changed func()) error
 	Clock          func() int64 // Unix time minus CLOCK_MONOTONIC, ns
+	Now            func() time.Time
+	Boot           func() int64 // CLOCK_BOOTTIME, ns
+	After          func(time.Duration) <-chan time.Time
 	Dial           func(socket string, hello wire.Hello) Sender
 }
 
@@ -106,6 +109,11 @@ type agent struct {
 	endings      chan struct{} // the kernel refused a conversation in its midst: tell its process
 	current      *candidate
 	complaint    string // why the newest reading was refused, in full
+	clock        int64  // Unix time minus CLOCK_BOOTTIME that the kernel's instants go by
+	alarmAt      time.Time
+	alarmC       <-chan time.Time
+	late         string // why what the time changes could not be put in force
+	told         string // what was last logged as not enforced
 	watcher      *watcher
 	unguarded    string // why new interfaces could not be guarded
 	statusBroken string // why the status file could not be written
@@ -191,6 +199,7 @@ func (a *agent) enforce(ctx context.Context, c *candidate) error {
 		return err
 	}
 	a.logf("attached to %s; kernel %s, tier %s", whereText(a.cfg, c.tree), a.release, a.tier)
+	a.tell(c)
 	a.endWithdrawn(ctx)
 	a.announce(c)
 	return nil
@@ -244,6 +253,8 @@ func (a *agent) apply(ctx context.Context, c *candidate) error {
 	c.view.revision = a.kernel.Revision() + 1
 	before := a.attributor.views.Load()
 	a.attributor.enter(c.view)
+	a.clockSet()
+	c.tables.Clock = a.clock
 	applied, err := a.kernel.Apply(c.tables)
 	if err != nil {
 		if before != nil {
@@ -295,7 +306,7 @@ func (a *agent) announce(c *candidate) {
 
 func (a *agent) warn(diags diag.List) {
 	for _, d := range diags {
-		if d.Severity != diag.Error {
+		if d.Severity != diag.Error && d.Code != "unenforced" {
 			a.logf("%s", d)
 		}
 	}
@@ -310,7 +321,7 @@ func (a *agent) events(batch []layout.Event) {
 	ended := false
 	for i := range batch {
 		flows[i] = a.attributor.flow(&batch[i])
-		ended = ended || batch[i].Reason == flow.Ended
+		ended = ended || batch[i].Reason == flow.Ended || batch[i].Reason == flow.Expired
 	}
 	if ended {
 		select {

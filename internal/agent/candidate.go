@@ -2,6 +2,7 @@ package agent
 
 import (
 	"net/netip"
+	"time"
 
 	"firebreak/internal/datapath/layout"
 	"firebreak/internal/diag"
@@ -17,11 +18,16 @@ import (
 type candidate struct {
 	cfg     *Config
 	tree    *cgroupTree
+	addrs   []netip.Addr
 	loaded  *load.Loaded // never nil
 	tables  *layout.Tables
 	numbers *ebpf.Numbers
 	view    *view
 	catalog *wire.Catalog
+
+	described  *wire.Catalog // before what does not fit was left out
+	next       time.Time     // when to render anew, zero: never
+	unenforced diag.List
 }
 
 // endpoints is how many workloads of this host are attributed.
@@ -57,20 +63,24 @@ func consider(cfg *Config, before *ebpf.Numbers, s *System) (*candidate, diag.Li
 	if !zoneExists(loaded.Policy, cfg.Zone, &diags) {
 		return c, diags
 	}
-	return c, append(diags, c.render(tree, addrs, before)...)
+	c.described = catalog(loaded, cfg.Policy)
+	return c, append(diags, c.render(tree, addrs, before, s.Now())...)
 }
 
-func (c *candidate) render(tree *cgroupTree, addrs []netip.Addr, before *ebpf.Numbers) diag.List {
+// render makes of what was loaded what holds at that instant.
+func (c *candidate) render(tree *cgroupTree, addrs []netip.Addr, before *ebpf.Numbers, at time.Time) diag.List {
 	h := ebpf.Host{Zone: c.cfg.Zone, Cgroups: tree.found, OwnAddresses: addrs}
 	numbers := before.Clone()
 	p := c.loaded.Policy
-	tables, diags := ebpf.Render(p, h, numbers)
+	tables, diags := ebpf.Render(p, h, at, numbers)
 	if tables == nil {
 		return diags
 	}
-	c.tree, c.tables, c.numbers = tree, tables, numbers
+	c.tree, c.addrs, c.tables, c.numbers = tree, addrs, tables, numbers
+	c.next, c.unenforced = ebpf.Next(p, at), unenforced(diags)
 	c.view = newView(p, tables, numbers, h, tree)
-	c.catalog = catalog(c.loaded, c.cfg.Policy)
+	described := *c.described
+	c.catalog = &described
 	fit(c.catalog, c.deciding())
 	return diags
 }

@@ -81,22 +81,18 @@ func portWords(ports []inventory.Port) []string {
 }
 
 func ruleInfos(l *load.Loaded, text *cutter) []wire.RuleInfo {
-	written := map[[2]string]*lang.Rule{}
-	for _, p := range l.Tree.Policies {
-		for _, r := range p.Rules {
-			written[[2]string{p.Name, r.Name}] = r
-		}
-	}
 	out := make([]wire.RuleInfo, 0, len(l.Policy.Rules))
 	for i := range l.Policy.Rules {
 		r := &l.Policy.Rules[i]
 		info := wire.RuleInfo{
 			Rule: r.Ref, Effect: lang.Effect(r.Effect).String(), Stage: lang.Stage(r.Stage).String(),
-			Tier: lang.Tier(r.Tier).String(), Ports: traffic(r).String(), Reason: r.Reason, Owner: r.Owner,
-			Text: text.rule(r.Ref),
+			Tier: r.Tier.String(), Ports: traffic(r).String(), Reason: r.Reason, Owner: r.Owner,
+			From: r.FromText, To: r.ToText,
 		}
-		if w := written[[2]string{r.Ref.Policy, r.Ref.Rule}]; w != nil {
-			info.From, info.To = endpointText(w.From), endpointText(w.To)
+		if r.Tier == policy.Guardrails || r.Tier == policy.Exceptions {
+			info.Text = text.document(r.Ref.File, r.Ref.Line)
+		} else {
+			info.Text = text.rule(r.Ref)
 		}
 		out = append(out, info)
 	}
@@ -109,19 +105,6 @@ func traffic(r *policy.Rule) netset.Traffic {
 		t = t.Union(g.Traffic)
 	}
 	return t
-}
-
-func endpointText(e lang.Endpoint) string {
-	switch e.Kind {
-	case lang.ByAny:
-		return "any"
-	case lang.BySelect:
-		return "select " + e.Selector.String()
-	case lang.ByIP:
-		return "ip " + e.IP.String()
-	default:
-		return e.Kind.String() + " " + e.Name
-	}
 }
 
 // defaultInfos lists what each zone's default may be called in a verdict: a

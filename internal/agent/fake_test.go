@@ -214,6 +214,62 @@ func (k *fakeKernel) Bins(f func(layout.Bin)) error {
 
 func (k *fakeKernel) Lost() (uint64, error) { return k.lost, nil }
 
+// fakeTime goes on only when it is told to, and may be set.
+type fakeTime struct {
+	mu     sync.Mutex
+	wall   time.Time
+	since  time.Duration // boot
+	alarms []fakeAlarm
+}
+
+type fakeAlarm struct {
+	at time.Duration
+	c  chan time.Time
+}
+
+func (f *fakeTime) now() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.wall
+}
+
+func (f *fakeTime) boot() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return int64(f.since)
+}
+
+func (f *fakeTime) after(d time.Duration) <-chan time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := make(chan time.Time, 1)
+	f.alarms = append(f.alarms, fakeAlarm{f.since + d, c})
+	return c
+}
+
+// pass lets time pass, and fires what was to fire.
+func (f *fakeTime) pass(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.wall, f.since = f.wall.Add(d), f.since+d
+	left := f.alarms[:0]
+	for _, a := range f.alarms {
+		if a.at > f.since {
+			left = append(left, a)
+			continue
+		}
+		a.c <- f.wall
+	}
+	f.alarms = left
+}
+
+// set sets the clock.
+func (f *fakeTime) set(by time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.wall = f.wall.Add(by)
+}
+
 // sink collects what an agent sends.
 type sink struct {
 	mu   sync.Mutex
@@ -266,6 +322,7 @@ type trial struct {
 	moved   func()
 	probe   error
 	reload  chan struct{}
+	time    *fakeTime
 	discard int
 	cancel  context.CancelFunc
 	done    chan error
@@ -275,7 +332,7 @@ func newTrial(t testing.TB) *trial {
 	p := newPlace(t)
 	return &trial{
 		place: p, kernel: &fakeKernel{place: p, events: make(chan []layout.Event)}, sink: &sink{},
-		log: &journal{}, reload: make(chan struct{}),
+		log: &journal{}, reload: make(chan struct{}), time: &fakeTime{wall: time.Date(2026, 11, 23, 10, 30, 0, 0, time.UTC)},
 	}
 }
 
@@ -300,6 +357,9 @@ func (r *trial) system() *System {
 			return nil
 		},
 		Clock: func() int64 { return 1_000_000_000 },
+		Now:   r.time.now,
+		Boot:  r.time.boot,
+		After: r.time.after,
 		Dial:  func(string, wire.Hello) Sender { return r.sink },
 	}
 }

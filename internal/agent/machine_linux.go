@@ -23,6 +23,9 @@ func thisMachine() *System {
 		Addresses:      ownAddresses,
 		WatchAddresses: watchAddresses,
 		Clock:          clockOffset,
+		Now:            time.Now,
+		Boot:           bootTime,
+		After:          time.After,
 		Dial: func(socket string, hello wire.Hello) Sender {
 			return wire.NewWriter(wire.WriterOptions{Path: socket, Hello: hello})
 		},
@@ -75,6 +78,14 @@ func clockOffset() int64 {
 		return 0
 	}
 	return now - (before.Nano()+after.Nano())/2
+}
+
+func bootTime() int64 {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts) != nil {
+		return 0
+	}
+	return ts.Nano()
 }
 
 // ReadPinned reads what is pinned below a directory. It returns

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/netip"
 	"runtime"
+	"time"
 
 	"firebreak/internal/diag"
 	"firebreak/internal/wire"
@@ -35,6 +36,9 @@ func thisMachine() *System {
 		Addresses:      func([]string) ([]netip.Addr, error) { return nil, errNotLinux },
 		WatchAddresses: func(context.Context, []string, func()) error { return errNotLinux },
 		Clock:          func() int64 { return 0 },
+		Now:            time.Now,
+		Boot:           func() int64 { return 0 },
+		After:          time.After,
 		Dial:           func(string, wire.Hello) Sender { return nobody{} },
 	}
 }

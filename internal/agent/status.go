@@ -21,7 +21,7 @@ func (a *agent) report(ctx context.Context) {
 	s := wire.Status{
 		Host: a.cfg.Name, Kernel: a.release, Tier: a.tier, Revision: a.kernel.Revision(),
 		Endpoints: a.current.endpoints(), Entries: len(a.current.tables.Policy),
-		Lag: a.lags.p99(), Error: a.complaint, Time: time.Now(),
+		Lag: a.lags.p99(), Error: a.complaint, Time: time.Now(), Unenforced: len(a.current.unenforced),
 	}
 	lost, err := a.evidence.Lost()
 	if err != nil {
@@ -63,21 +63,23 @@ func (a *agent) writeStatus(s wire.Status) {
 
 // StatusReport is what `agent status` prints.
 type StatusReport struct {
-	Host      string    `json:"host"`
-	Kernel    string    `json:"kernel"`
-	Tier      string    `json:"tier"`
-	Running   bool      `json:"running"` // whether the agent's process is alive
-	PID       int       `json:"pid,omitempty"`
-	Enforcing bool      `json:"enforcing"` // whether the kernel holds a revision, also without the agent
-	Revision  uint64    `json:"revision"`
-	Endpoints int       `json:"endpoints"`
-	Entries   int       `json:"entries"`
-	Lost      uint64    `json:"lost"`
-	Lag       int64     `json:"lag"` // ns from kernel event to wire, p99 of the last second
-	Programs  int       `json:"programs"`
-	Drops     any       `json:"drops,omitempty"`
-	Error     string    `json:"error,omitempty"`
-	Time      time.Time `json:"time"` // of the agent's last report; zero if there is none
+	Host      string `json:"host"`
+	Kernel    string `json:"kernel"`
+	Tier      string `json:"tier"`
+	Running   bool   `json:"running"` // whether the agent's process is alive
+	PID       int    `json:"pid,omitempty"`
+	Enforcing bool   `json:"enforcing"` // whether the kernel holds a revision, also without the agent
+	Revision  uint64 `json:"revision"`
+	Endpoints int    `json:"endpoints"`
+	Entries   int    `json:"entries"`
+	Lost      uint64 `json:"lost"`
+	Lag       int64  `json:"lag"` // ns from kernel event to wire, p99 of the last second
+	Programs  int    `json:"programs"`
+	Drops     any    `json:"drops,omitempty"`
+	Error     string `json:"error,omitempty"`
+	// Unenforced is how many rules here demand what the kernel cannot see.
+	Unenforced int       `json:"unenforced"`
+	Time       time.Time `json:"time"` // of the agent's last report; zero if there is none
 }
 
 // Pinned is what the pinned maps say, whether or not an agent runs.
@@ -97,7 +99,7 @@ func ReadStatus(cfg *Config, probe func() (string, string, error), read func(pin
 	r.PID, r.Running = running(cfg.State)
 	if last, err := lastStatus(cfg.State); err == nil {
 		r.Kernel, r.Tier, r.Endpoints, r.Time = last.Kernel, last.Tier, last.Endpoints, last.Time
-		r.Error, r.Lost = last.Error, last.Lost
+		r.Error, r.Lost, r.Unenforced = last.Error, last.Lost, last.Unenforced
 		if r.Running {
 			r.Lag = int64(last.Lag)
 		}

@@ -57,9 +57,13 @@ func (a *agent) work(ctx context.Context) error {
 		case <-a.endings:
 			a.endWithdrawn(ctx)
 			continue
+		case <-a.alarm():
+			a.alarmAt = time.Time{} // it may have been early by a hair
+			a.keepTime(ctx)
 		case <-ticks.C:
 			a.guard()
 			a.noteServer()
+			a.keepTime(ctx)
 			if a.cgroupsChanged() {
 				a.reload(ctx)
 			}
@@ -158,21 +162,31 @@ func (a *agent) reload(ctx context.Context) {
 		a.refuse((&Refused{diags}).Error())
 		return
 	}
-	if reflect.DeepEqual(c.tables, a.current.tables) {
-		a.accept(c, diags)
-		return
-	}
-	if err := a.save(c); err != nil {
-		a.refuse(err.Error())
-		return
-	}
-	if err := a.apply(ctx, c); err != nil {
-		a.refuse(err.Error())
+	if why := a.put(ctx, c, false); why != "" {
+		a.refuse(why)
 		return
 	}
 	a.accepted(diags)
+}
+
+// put puts a good reading in force, unless the kernel holds the same already
+// and is not to be told anyway. It returns why it could not.
+func (a *agent) put(ctx context.Context, c *candidate, anyway bool) string {
+	c.tables.Clock = a.current.tables.Clock
+	if !anyway && reflect.DeepEqual(c.tables, a.current.tables) {
+		a.accept(c)
+		return ""
+	}
+	if err := a.save(c); err != nil {
+		return err.Error()
+	}
+	if err := a.apply(ctx, c); err != nil {
+		return err.Error()
+	}
+	a.tell(c)
 	a.endWithdrawn(ctx)
 	a.announce(c)
+	return ""
 }
 
 func (a *agent) consider() (*candidate, diag.List) {
@@ -221,16 +235,16 @@ func needsRestart(old, cfg *Config) string {
 
 // accept takes over a reading that renders to what is in force: nothing
 // changes in the kernel, but lines may have moved, and names.
-func (a *agent) accept(c *candidate, diags diag.List) {
+func (a *agent) accept(c *candidate) {
 	c.view.revision = a.current.view.revision
 	c.catalog.Revision = a.current.catalog.Revision
-	a.accepted(diags)
-	if reflect.DeepEqual(c.catalog, a.current.catalog) {
-		return
-	}
+	a.tell(c)
+	same := reflect.DeepEqual(c.catalog, a.current.catalog)
 	a.current = c
 	a.attributor.enter(c.view)
-	a.announce(c)
+	if !same {
+		a.announce(c)
+	}
 }
 
 func (a *agent) accepted(diags diag.List) {

@@ -158,6 +158,9 @@ func writeAgentStatus(w io.Writer, r *agent.StatusReport) error {
 	if r.Running {
 		lines += fmt.Sprintf(", %s from kernel to server (p99)", time.Duration(r.Lag).Round(10*time.Microsecond))
 	}
+	if r.Unenforced > 0 {
+		lines += fmt.Sprintf("\nunenforced %d rules demand what the kernel cannot see; `firebreak agent` logs each", r.Unenforced)
+	}
 	if r.Error != "" {
 		lines += "\nrefused    " + r.Error
 	}

@@ -103,7 +103,7 @@ func (k *kernel) load(t *testing.T, dir *lang.Dir, inv *inventory.Snapshot) {
 		own = append(own, w.Addresses...)
 	}
 	var numbers ebpf.Numbers
-	tables, diags := ebpf.Render(p, ebpf.Host{Zone: "unassigned", OwnAddresses: own}, &numbers)
+	tables, diags := ebpf.Render(p, ebpf.Host{Zone: "unassigned", OwnAddresses: own}, time.Now(), &numbers)
 	if tables == nil {
 		t.Fatalf("the policy does not render: %v", diags)
 	}

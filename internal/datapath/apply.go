@@ -32,6 +32,10 @@ type image struct {
 }
 
 func imageOf(t *layout.Tables, slot uint8) (*image, error) {
+	clock := t.Clock
+	if clock == 0 {
+		clock = time.Now().UnixNano() - bootNS()
+	}
 	im := &image{
 		host:      t.HostIdentity,
 		addresses: make(map[addressKey]addressValue, len(t.Addresses)),
@@ -48,7 +52,7 @@ func imageOf(t *layout.Tables, slot uint8) (*image, error) {
 		im.cgroups[cgroupKey{ID: c.ID, Slot: uint32(slot)}] = c.Local
 	}
 	for k, v := range t.Policy {
-		im.policy[policyKeyOf(k, slot)] = policyValueOf(v)
+		im.policy[policyKeyOf(k, slot)] = policyValueOf(v, clock)
 	}
 	for i := range im.classes {
 		im.classes[i] = new([65536]uint16)

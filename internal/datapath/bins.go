@@ -48,6 +48,16 @@ func monotonicNS() uint64 {
 	return uint64(ts.Nano())
 }
 
+// bootNS is the time by which what is permitted ends: it counts while the
+// machine sleeps, and setting the clock does not move it.
+func bootNS() int64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		return 0
+	}
+	return ts.Nano()
+}
+
 // grow learns the edges that have appeared. The counters of a new edge start
 // at zero, those of an edge that was there when the reader opened do not.
 func (b *binReader) grow(d *Datapath) error {

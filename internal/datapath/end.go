@@ -136,7 +136,8 @@ func (l *lookup) address(a netip.Addr) addressValue {
 // permits reports whether a conversation may go on. What the kernel has
 // judged under this revision stands; the rest is judged as it would be.
 func (l *lookup) permits(k *connKey, c *conn, revision uint32) bool {
-	if c.Revision == revision || c.Verdict == uint8(flow.Dropped) {
+	now := uint64(bootNS())
+	if c.Verdict == uint8(flow.Dropped) || c.Revision == revision && (c.Until == 0 || now < c.Until) {
 		return c.Verdict != uint8(flow.Dropped)
 	}
 	local, remote := l.address(addrOf(k.Local, k.Family)), l.address(addrOf(k.Remote, k.Family))
@@ -157,7 +158,7 @@ func (l *lookup) permits(k *connKey, c *conn, revision uint32) bool {
 	v, ok := l.decide(policyKey{
 		Local: identity, Peer: remote.Peer, Class: l.im.classes[0][port], Direction: c.Direction, Slot: l.slot,
 	})
-	return ok && v.AllowInForce != 0
+	return ok && v.AllowInForce != 0 && (v.InForceUntil == 0 || now < v.InForceUntil)
 }
 
 func (l *lookup) decide(k policyKey) (policyValue, bool) {

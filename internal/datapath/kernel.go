@@ -47,8 +47,9 @@ type policyKey struct {
 
 type policyValue struct {
 	InForceRule, ToComeRule   uint32
+	InForceUntil, ToComeUntil uint64 // ns, CLOCK_BOOTTIME; 0: without end
 	AllowInForce, AllowToCome uint8
-	_                         uint16
+	_                         [6]byte
 }
 
 type connKey struct {
@@ -60,7 +61,7 @@ type connKey struct {
 }
 
 type conn struct {
-	Last, Cgroup, Anchor                           uint64
+	Last, Cgroup, Anchor, Until                    uint64
 	Revision, Edge, Identity, Peer, Rule, ToComeRl uint32
 	ISN                                            uint32
 	Direction, Verdict, ToCome, Flags              uint8
@@ -117,11 +118,22 @@ func policyKeyOf(k layout.PolicyKey, slot uint8) policyKey {
 	return policyKey{Local: k.Local, Peer: k.Peer, Class: k.Class, Direction: uint8(k.Direction), Slot: slot}
 }
 
-func policyValueOf(v layout.PolicyValue) policyValue {
+// policyValueOf turns instants of Unix time into the kernel's; clock is the
+// difference.
+func policyValueOf(v layout.PolicyValue, clock int64) policyValue {
 	return policyValue{
 		InForceRule: v.InForceRule, ToComeRule: v.ToComeRule,
+		InForceUntil: bootTime(v.InForceUntil, clock), ToComeUntil: bootTime(v.ToComeUntil, clock),
 		AllowInForce: bit(v.AllowInForce), AllowToCome: bit(v.AllowToCome),
 	}
+}
+
+// bootTime is an instant since boot. One from before it is long over.
+func bootTime(unix, clock int64) uint64 {
+	if unix == 0 {
+		return 0
+	}
+	return uint64(max(unix-clock, 1))
 }
 
 func bit(b bool) uint8 {

@@ -105,7 +105,7 @@ func statsOf(m *bpfMaps, revision uint64) (Stats, error) {
 		*into = n
 		errs = append(errs, err)
 	}
-	for r := flow.ByPolicy; r <= flow.NotThroughIP; r++ {
+	for r := flow.ByPolicy; r <= flow.Expired; r++ {
 		n, err := readStat(m.Stats, statReason+uint32(r))
 		errs = append(errs, err)
 		if n > 0 {

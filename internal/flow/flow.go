@@ -101,9 +101,10 @@ const (
 	NoRevision          // no policy has been loaded yet
 	Ended               // its permission was withdrawn
 	NotThroughIP        // sent by a packet socket, around the IP stack
+	Expired             // the time for which the rule permits it is over, and nothing newer has been said
 )
 
-var reasonWords = [...]string{"policy", "spoofed-source", "malformed", "fragment", "no-policy-yet", "permission-withdrawn", "packet-socket"}
+var reasonWords = [...]string{"policy", "spoofed-source", "malformed", "fragment", "no-policy-yet", "permission-withdrawn", "packet-socket", "expired"}
 
 // String returns the word used in text, JSON and on the page.
 func (r Reason) String() string {

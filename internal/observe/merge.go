@@ -217,7 +217,7 @@ func (a *Aggregate) settle(t *talk, i int, f *flow.Flow) {
 //   - else a drop after a drop by the same end is the same attempt again.
 func (t *talk) join(j, n int) int {
 	r := t.reports[j]
-	var mine, stopped, arrived uint64 // sets of conversations
+	var mine, stopped, left, arrived uint64 // sets of conversations
 	last, lastDropped := -1, false
 	for i := range t.reports[:j] {
 		p := &t.reports[i]
@@ -229,10 +229,14 @@ func (t *talk) join(j, n int) int {
 			arrived |= 1 << p.conv
 		} else if p.stopped() {
 			stopped |= 1 << p.conv
+		} else {
+			left |= 1 << p.conv
 		}
 	}
+	stopped &^= left // what is dropped after that was on its way already
 	live := func(k int) bool { return r.at-t.convs[k].start < int64(Window) }
-	if r.reason == flow.Ended && last >= 0 && live(last) {
+	ends := r.reason == flow.Ended || r.reason == flow.Expired && !lastDropped
+	if ends && last >= 0 && live(last) {
 		return last
 	}
 	apart := mine

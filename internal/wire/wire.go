@@ -119,7 +119,9 @@ type Status struct {
 	Lost      uint64        `json:"lost"`            // events the ring buffer refused, since attach
 	Lag       time.Duration `json:"lag"`             // kernel event → sent, p99 of the last second
 	Error     string        `json:"error,omitempty"` // why the newest policy was refused; empty if it is in force
-	Time      time.Time     `json:"time"`
+	// Unenforced is how many rules there demand what the host cannot see.
+	Unenforced int       `json:"unenforced,omitempty"`
+	Time       time.Time `json:"time"`
 }
 
 // Unsent says what a Writer had to drop because the server did not take it in

@@ -63,6 +63,13 @@ static __always_inline bool is_dhcp(struct end *e)
 	       ((k->lport == 68 && k->rport == 67) || (k->lport == 546 && k->rport == 547));
 }
 
+/* Whether an instant is past; 0 never is. Few conversations have one, so the
+ * clock is read for few packets. */
+static __always_inline bool over(__u64 until)
+{
+	return until && bpf_ktime_get_boot_ns() >= until;
+}
+
 static __always_inline void set_builtin(struct conn *c, __u32 rule)
 {
 	c->rule = c->to_come_rule = rule;
@@ -80,6 +87,8 @@ static __noinline int ask_policy(struct end *e, struct conn *c, struct address_v
 	c->peer = remote ? remote->peer : UNKNOWN_PEER;
 	c->verdict = c->to_come = VERDICT_DROPPED;
 	c->rule = c->to_come_rule = RULE_NONE;
+	c->until = 0;
+	c->flags &= ~CONN_EXPIRED;
 	if (c->peer == BUILTIN_PEER) {
 		set_builtin(c, remote->rule);
 		return 0;
@@ -103,11 +112,20 @@ static __noinline int ask_policy(struct end *e, struct conn *c, struct address_v
 	struct policy_value *v = decide(c->identity, c->peer, *class, c->direction, slot);
 	if (!v)
 		return REASON_NO_REVISION;
+	bool to_come = v->allow_to_come && !over(v->to_come_until);
 	c->rule = v->in_force_rule;
 	c->to_come_rule = v->to_come_rule;
-	c->to_come = v->allow_to_come ? VERDICT_FORWARDED : VERDICT_DROPPED;
-	if (v->allow_in_force)
-		c->verdict = v->allow_to_come ? VERDICT_FORWARDED : VERDICT_AUDITED;
+	c->to_come = to_come ? VERDICT_FORWARDED : VERDICT_DROPPED;
+	if (!v->allow_in_force)
+		return 0;
+	if (over(v->in_force_until)) {
+		c->flags |= CONN_EXPIRED;
+		return REASON_EXPIRED;
+	}
+	c->verdict = to_come ? VERDICT_FORWARDED : VERDICT_AUDITED;
+	c->until = v->in_force_until;
+	if (to_come && v->to_come_until && (!c->until || v->to_come_until < c->until))
+		c->until = v->to_come_until;
 	return 0;
 }
 
@@ -180,7 +198,7 @@ static __noinline int judge_slow(struct packet *p, struct end *e, struct conn *k
 	c.flags = (known ? known->flags & CONN_COUNTED_BY_NF : 0) | (e->nf ? CONN_COUNTED_BY_NF : 0);
 	identify(e, known, local, slot, &c);
 	if (known && known->revision == c.revision && known->identity == c.identity &&
-	    !(known->flags & CONN_TENTATIVE)) {
+	    !(known->flags & CONN_TENTATIVE) && !over(known->until)) {
 		/* The socket is the one that the address announced. */
 		known->cgroup = c.cgroup;
 		known->anchor = c.anchor;
@@ -188,7 +206,7 @@ static __noinline int judge_slow(struct packet *p, struct end *e, struct conn *k
 	}
 	c.direction = known ? known->direction : e->outgoing ? EGRESS : INGRESS;
 	int reason = ask_policy(e, &c, local, &class, slot);
-	if (!known && c.verdict == VERDICT_DROPPED && !reason && p->kind == KIND_LATER && p->proto == PROTO_TCP) {
+	if (!known && c.verdict == VERDICT_DROPPED && (!reason || reason == REASON_EXPIRED) && p->kind == KIND_LATER && p->proto == PROTO_TCP) {
 		/* In midstream and not in the table: it may be the answer to a
 		 * conversation that the other end opened. */
 		c.direction = !c.direction;
@@ -200,7 +218,7 @@ static __noinline int judge_slow(struct packet *p, struct end *e, struct conn *k
 	}
 	if (c.verdict == VERDICT_DROPPED && !known)
 		return refuse(p, e, &c, class, reason);
-	if (known && c.verdict == VERDICT_DROPPED && known->revision != c.revision)
+	if (known && c.verdict == VERDICT_DROPPED && known->revision != c.revision && reason != REASON_EXPIRED)
 		reason = REASON_ENDED;
 	c.edge = edge_for(&c, class, e->key.proto, reason);
 	bool same = known && known->verdict == c.verdict && known->rule == c.rule && known->to_come == c.to_come &&
@@ -275,7 +293,7 @@ __noinline int judge(struct packet *p, struct end *e)
 		     (c->direction != (e->outgoing ? EGRESS : INGRESS) || (p->proto == PROTO_TCP && c->isn != p->isn));
 	if (p->proto != PROTO_TCP && now - c->last > DATAGRAM_IDLE_NS)
 		fresh = true;
-	if (fresh || c->revision != (__u32)revision || (e->cgroup && c->cgroup != e->cgroup))
+	if (fresh || c->revision != (__u32)revision || (e->cgroup && c->cgroup != e->cgroup) || over(c->until))
 		return judge_slow(p, e, fresh ? NULL : c, revision, now);
 	if (now - c->last > TOUCH_NS)
 		c->last = now;
@@ -285,7 +303,7 @@ __noinline int judge(struct packet *p, struct end *e)
 		count_edge(c->edge, now, p->len);
 	if (c->verdict != VERDICT_DROPPED)
 		return PASS;
-	count_stat(STAT_REASON + REASON_ENDED);
+	count_stat(STAT_REASON + (c->flags & CONN_EXPIRED ? REASON_EXPIRED : REASON_ENDED));
 	return p->reset ? PASS : DROP;
 }
 

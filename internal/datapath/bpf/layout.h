@@ -36,6 +36,7 @@
 #define REASON_FRAGMENT 3
 #define REASON_NO_REVISION 4
 #define REASON_ENDED 5
+#define REASON_EXPIRED 7 /* 6 is the guard's */
 #define REASONS 8
 
 #define MAX_ADDRESSES 131072
@@ -92,12 +93,17 @@ struct policy_key {
 	__u8 slot;
 };
 
+/* What is allowed ends at an instant of CLOCK_BOOTTIME, in ns, which no setting
+ * of the clock moves; 0: it does not end. */
 struct policy_value {
 	__u32 in_force_rule;
 	__u32 to_come_rule;
+	__u64 in_force_until;
+	__u64 to_come_until;
 	__u8 allow_in_force;
 	__u8 allow_to_come;
 	__u16 unused;
+	__u32 unused2;
 };
 
 /* One end of a conversation. local is the end that is judged, whichever of
@@ -115,11 +121,13 @@ struct conn_key {
 
 #define CONN_COUNTED_BY_NF 1 /* netfilter hooks see it: cgroup hooks do not count */
 #define CONN_TENTATIVE 2     /* the address has several owners; the socket decides */
+#define CONN_EXPIRED 4       /* dropped because its time was over */
 
 struct conn {
 	__u64 last;   /* ns, CLOCK_MONOTONIC */
 	__u64 cgroup; /* id of the socket's own cgroup; 0: no socket seen yet */
 	__u64 anchor; /* id of the configured cgroup above it; 0: none */
+	__u64 until;  /* ns, CLOCK_BOOTTIME: to be judged anew from then on; 0: never */
 	__u32 revision;
 	__u32 edge;
 	__u32 identity;

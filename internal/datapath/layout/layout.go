@@ -11,7 +11,7 @@ import (
 )
 
 // Version names this layout. Pinned maps of another version are never reused.
-const Version = 3
+const Version = 4
 
 // Identity numbers below FirstIdentity are reserved.
 const (
@@ -109,9 +109,13 @@ type PolicyKey struct {
 }
 
 // PolicyValue is a decision under both policies. Rule numbers are never 0.
+// What is allowed ends at an instant, in Unix nanoseconds: from then on it is
+// denied, until another revision says otherwise. 0 means that it does not end.
 type PolicyValue struct {
 	InForceRule  uint32
 	ToComeRule   uint32
+	InForceUntil int64
+	ToComeUntil  int64
 	AllowInForce bool
 	AllowToCome  bool
 }
@@ -123,6 +127,10 @@ type Tables struct {
 	Cgroups      []Cgroup
 	Classes      []ClassRange
 	Policy       map[PolicyKey]PolicyValue
+
+	// Clock is Unix time minus CLOCK_BOOTTIME, in nanoseconds, by which instants
+	// become the kernel's; 0 means the machine's own, read when they are applied.
+	Clock int64
 }
 
 // Capacities of the maps for one revision (each map holds two). A policy that

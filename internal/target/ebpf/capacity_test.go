@@ -73,7 +73,7 @@ func TestTooManyEntriesNameTheRule(t *testing.T) {
 		p.Rules = append(p.Rules, rule(2+i, one(1), one(3), netset.Of(netset.TCP, uint16(1000+2*i), uint16(1000+2*i))))
 	}
 	p.Rules = append(p.Rules, rule(900, one(1), upTo(2001), ports))
-	tables, diags := Render(p, hostOf(1), &Numbers{})
+	tables, diags := Render(p, hostOf(1), monday, &Numbers{})
 	if tables != nil || len(diags) != 1 || diags[0].Code != "capacity" {
 		t.Fatalf("got %v, %v", tables, diags)
 	}
@@ -98,13 +98,13 @@ func TestTooManyRangesNameTheRule(t *testing.T) {
 	for i := range 40 {
 		p.Rules = append(p.Rules, rule(2+i, one(1), one(2), netset.Of(netset.UDP, uint16(i*100), uint16(i*100+i))))
 	}
-	if _, diags := Render(p, hostOf(1), &Numbers{}); diags.HasErrors() {
+	if _, diags := Render(p, hostOf(1), monday, &Numbers{}); diags.HasErrors() {
 		t.Fatalf("refused although it fits: %v", diags)
 	}
 	p.Rules = append(p.Rules,
 		rule(500, one(1), one(2), everySecond(netset.SCTP, 0, 32000)),
 		rule(501, one(1), one(2), everySecond(netset.UDP, 20000, 22000)))
-	tables, diags := Render(p, hostOf(1), &Numbers{})
+	tables, diags := Render(p, hostOf(1), monday, &Numbers{})
 	if tables != nil || len(diags) != 1 || diags[0].Code != "capacity" || !strings.Contains(diags[0].Message, "p/r50") {
 		t.Fatalf("got %v", diags)
 	}
@@ -115,7 +115,7 @@ func TestTooManyAddressesAreRefused(t *testing.T) {
 	for i := range layout.MaxAddresses {
 		p.Inventory.Workloads[2].Addresses = append(p.Inventory.Workloads[2].Addresses, netip.AddrFrom4([4]byte{10, 200 + byte(i>>16), byte(i >> 8), byte(i)}))
 	}
-	_, diags := Render(p, hostOf(1), &Numbers{})
+	_, diags := Render(p, hostOf(1), monday, &Numbers{})
 	if len(diags) != 1 || diags[0].Code != "capacity" {
 		t.Fatalf("got %v", diags)
 	}
@@ -125,7 +125,7 @@ func TestAnUnknownWorkloadOfACgroupIsNamed(t *testing.T) {
 	p := estate(3)
 	h := hostOf(1)
 	h.Cgroups[0].Workload = "w11"
-	_, diags := Render(p, h, &Numbers{})
+	_, diags := Render(p, h, monday, &Numbers{})
 	if len(diags) != 1 || diags[0].Code != "unknown-reference" || !strings.Contains(diags[0].String(), `did you mean "w1"?`) {
 		t.Fatalf("got %v", diags)
 	}
@@ -139,16 +139,16 @@ func TestASmallChangeStaysSmall(t *testing.T) {
 		p.Rules = append(p.Rules, rule(i, one(1+i%150), one(2+i%150), netset.Of(netset.TCP, uint16(2000+10*i), uint16(2000+10*i))))
 	}
 	n := &Numbers{}
-	before, diags := Render(p, hostOf(1, 2, 3, 4), n)
+	before, diags := Render(p, hostOf(1, 2, 3, 4), monday, n)
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
-	again, _ := Render(p, hostOf(1, 2, 3, 4), n)
+	again, _ := Render(p, hostOf(1, 2, 3, 4), monday, n)
 	if !reflect.DeepEqual(before, again) {
 		t.Fatal("the same policy rendered twice differs")
 	}
 	p.Rules = append(p.Rules, rule(999, one(1), one(150), netset.Of(netset.TCP, 5, 5)))
-	after, _ := Render(p, hostOf(1, 2, 3, 4), n)
+	after, _ := Render(p, hostOf(1, 2, 3, 4), monday, n)
 	changed := 0
 	for key, v := range after.Policy {
 		if before.Policy[key] != v {
@@ -176,7 +176,7 @@ func BenchmarkRender(b *testing.B) {
 	h, n := hostOf(1, 2, 3, 4, 5, 6, 7, 8, 9, 10), &Numbers{}
 	b.ReportAllocs()
 	for b.Loop() {
-		tables, diags := Render(p, h, n)
+		tables, diags := Render(p, h, monday, n)
 		if diags.HasErrors() {
 			b.Fatal(diags)
 		}
@@ -197,7 +197,7 @@ func BenchmarkRenderPairs(b *testing.B) {
 	h, n := hostOf(1, 2, 3, 4, 5, 6, 7, 8, 9, 10), &Numbers{}
 	b.ReportAllocs()
 	for b.Loop() {
-		tables, diags := Render(p, h, n)
+		tables, diags := Render(p, h, monday, n)
 		if diags.HasErrors() {
 			b.Fatal(diags)
 		}

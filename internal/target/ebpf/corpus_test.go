@@ -30,7 +30,7 @@ func TestCorpus(t *testing.T) {
 				h.Cgroups = append(h.Cgroups, Cgroup{ID: uint64(i + 1), Workload: w.Name})
 			}
 			n := &Numbers{}
-			tables, diags := Render(p, h, n)
+			tables, diags := Render(p, h, monday, n)
 			if tables == nil {
 				t.Fatal(diags)
 			}

@@ -154,8 +154,9 @@ func (r *renderer) evaluate(s *side, items []item, extra []int) verdicts {
 	slices.Sort(classes)
 	v := verdicts{classes: slices.Compact(classes)}
 	v.decisions = make([]decision, len(v.classes))
+	c := r.times.course(items)
 	for i, class := range v.classes {
-		v.decisions[i] = r.decide(items, class, r.p.Identities[s.ident].Zone)
+		v.decisions[i] = r.decide(items, c, class, r.p.Identities[s.ident].Zone)
 	}
 	return v
 }
@@ -294,6 +295,8 @@ func (r *renderer) enter(key layout.PolicyKey, d decision) {
 		ToComeRule:   r.number(toCome),
 		AllowInForce: d.inForce,
 		AllowToCome:  d.toCome,
+		InForceUntil: r.times.nanos(d.inForceUntil),
+		ToComeUntil:  r.times.nanos(d.toComeUntil),
 	}
 }
 

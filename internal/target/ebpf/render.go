@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"time"
 
 	"firebreak/internal/datapath/layout"
 	"firebreak/internal/diag"
@@ -36,19 +37,26 @@ type Cgroup struct {
 func HostWorkload(zone string) string { return "host/" + zone }
 
 // Render returns the tables of one host, or, with errors, nil: an unknown name
-// (unknown-reference), or more than the kernel's maps hold (capacity). It adds
-// to n what had no number yet, also when it then fails.
-func Render(p *policy.Policy, h Host, n *Numbers) (*layout.Tables, diag.List) {
-	return render(p, p.Prefixes(), h, n)
+// (unknown-reference), or more than the kernel's maps hold (capacity). It warns
+// of what rules demand and the kernel cannot enforce (unenforced). It adds to n
+// what had no number yet, also when it then fails.
+//
+// The tables say what holds at that instant. What is permitted then and will
+// not be later has the instant of its end with it; what will be permitted only
+// later is denied. See Next for when to render anew.
+func Render(p *policy.Policy, h Host, at time.Time, n *Numbers) (*layout.Tables, diag.List) {
+	return render(p, p.Prefixes(), h, at, n)
 }
 
-func render(p *policy.Policy, prefixes []policy.PrefixPeer, h Host, n *Numbers) (*layout.Tables, diag.List) {
+func render(p *policy.Policy, prefixes []policy.PrefixPeer, h Host, at time.Time, n *Numbers) (*layout.Tables, diag.List) {
 	r := &renderer{p: p, n: n, prefixes: prefixes, h: h}
+	r.times.at = at
 	if !r.findHost() {
 		return nil, r.diags
 	}
 	r.addresses()
 	r.collect()
+	r.times.lay()
 	r.classes.partition(n)
 	r.tables.Classes = r.classes.ranges
 	r.checkFixed()
@@ -79,6 +87,7 @@ type renderer struct {
 	identNum  []uint32 // by identity, 0 until asked
 
 	classes classes
+	times   times
 	slot    []int32      // by identity: index into touches, or -1
 	touches [][2][]touch // by identity on this host, by direction
 	ruleNum map[ruleID]uint32
@@ -160,22 +169,38 @@ func (r *renderer) collect() {
 		r.slot[id] = int32(i)
 	}
 	r.touches = make([][2][]touch, len(here))
+	r.times.of = make([]int32, len(r.p.Rules))
 	for i := range r.p.Rules {
-		rule := &r.p.Rules[i]
-		from := matching(&rule.From, here)
-		for g := range rule.Grants {
-			grant := &rule.Grants[g]
-			to := matching(&grant.To, here)
-			if len(from) == 0 && len(to) == 0 || grant.Traffic.IsEmpty() {
-				continue
+		r.times.of[i] = always
+		r.collectRule(i, here)
+	}
+}
+
+func (r *renderer) collectRule(i int, here []int) {
+	rule := &r.p.Rules[i]
+	from := matching(&rule.From, here)
+	known := false
+	for g := range rule.Grants {
+		grant := &rule.Grants[g]
+		to := matching(&grant.To, here)
+		if len(from) == 0 && len(to) == 0 || grant.Traffic.IsEmpty() {
+			continue
+		}
+		if !known {
+			known = true
+			if !r.times.add(i, scheduleOf(rule)) {
+				return
 			}
-			it := item{int32(i), int32(g), int32(r.classes.set(grant.Traffic))}
-			for _, id := range from {
-				r.touch(id, flow.Egress, touch{it, &grant.To})
+			if r.report(rule); !rendered(rule) {
+				return
 			}
-			for _, id := range to {
-				r.touch(id, flow.Ingress, touch{it, &rule.From})
-			}
+		}
+		it := item{int32(i), int32(g), int32(r.classes.set(grant.Traffic))}
+		for _, id := range from {
+			r.touch(id, flow.Egress, touch{it, &grant.To})
+		}
+		for _, id := range to {
+			r.touch(id, flow.Ingress, touch{it, &rule.From})
 		}
 	}
 }

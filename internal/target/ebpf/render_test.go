@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -88,9 +89,63 @@ type says struct {
 	ref   flow.Rule
 }
 
+// asked is under which policy, when, and about a request that which of the
+// rules with http mean: bit i is rule i.
+type asked struct {
+	inForce  bool
+	at       time.Time
+	requests uint
+}
+
+// there reports whether a rule counts, as the language defines it.
+func (a asked) there(i int, r policy.Rule) bool {
+	if a.inForce && r.Stage != policy.Enforce {
+		return false
+	}
+	if r.Cond == nil {
+		return true
+	}
+	if r.Cond.HTTP != nil && (r.Effect == policy.Deny || a.requests>>i&1 == 0) {
+		return false
+	}
+	if !r.Cond.Expires.IsZero() && !a.at.Before(r.Cond.Expires) {
+		return false
+	}
+	if w := r.Cond.When; w != nil { // these are drawn in UTC
+		minute := a.at.Hour()*60 + a.at.Minute()
+		on := func(days int) bool { return w.Days>>a.at.AddDate(0, 0, days).Weekday()&1 != 0 }
+		if w.Lo < w.Hi {
+			return on(0) && w.Lo <= minute && minute < w.Hi
+		}
+		return on(0) && w.Lo <= minute || on(-1) && minute < w.Hi
+	}
+	return true
+}
+
 // slow evaluates every rule for one end, one far identity (or -1), one set of
-// Externals and one port, tier by tier, as the language defines it.
-func slow(p *policy.Policy, local int, d flow.Direction, far int, externals []int, proto netset.Protocol, port uint16, inForce bool) says {
+// Externals and one port, tier by tier, as the language defines it. A packet
+// passes if it can be part of some request that is permitted.
+func slow(p *policy.Policy, local int, d flow.Direction, far int, externals []int, proto netset.Protocol, port uint16, a asked) says {
+	var conditional uint
+	for i, r := range p.Rules {
+		if r.Cond != nil && r.Cond.HTTP != nil {
+			conditional |= 1 << i
+		}
+	}
+	var deny says
+	for a.requests = conditional; ; a.requests = (a.requests - 1) & conditional { // every subset
+		s := slowRequest(p, local, d, far, externals, proto, port, a)
+		if s.allow {
+			return s
+		}
+		deny = s // the last one is about what is no request
+		if a.requests == 0 {
+			return deny
+		}
+	}
+}
+
+func slowRequest(p *policy.Policy, local int, d flow.Direction, far int, externals []int, proto netset.Protocol, port uint16, a asked) says {
 	matches := func(e policy.Peers, ident int, exts []int) bool {
 		if ident >= 0 {
 			return e.Identity(ident)
@@ -98,8 +153,8 @@ func slow(p *policy.Policy, local int, d flow.Direction, far int, externals []in
 		return e.Address(exts)
 	}
 	var speaking []policy.Rule
-	for _, r := range p.Rules {
-		if inForce && r.Stage != policy.Enforce {
+	for i, r := range p.Rules {
+		if !a.there(i, r) {
 			continue
 		}
 		for _, g := range r.Grants {
@@ -135,7 +190,7 @@ func slow(p *policy.Policy, local int, d flow.Direction, far int, externals []in
 		}
 	}
 	z := p.Zones[p.Identities[local].Zone]
-	if z.DefaultAllow || inForce && z.Stage != policy.Enforce {
+	if z.DefaultAllow || a.inForce && z.Stage != policy.Enforce {
 		return says{true, flow.Rule{Rule: "default-allow", File: z.Pos.File, Line: z.Pos.Line}}
 	}
 	return says{false, flow.Rule{Rule: "default-deny", File: z.Pos.File, Line: z.Pos.Line}}
@@ -144,7 +199,7 @@ func slow(p *policy.Policy, local int, d flow.Direction, far int, externals []in
 // slowAddress is slow for several possible ends here and all owners there:
 // the strictest far owner, then the loosest end here. It returns the verdict
 // and every rule that may be named for it.
-func slowAddress(p *policy.Policy, locals []int, d flow.Direction, f farEnd, proto netset.Protocol, port uint16, inForce bool) (bool, []flow.Rule) {
+func slowAddress(p *policy.Policy, locals []int, d flow.Direction, f farEnd, proto netset.Protocol, port uint16, a asked) (bool, []flow.Rule) {
 	allow, refs := false, map[bool][]flow.Rule{}
 	for _, l := range locals {
 		fars := f.idents
@@ -153,7 +208,7 @@ func slowAddress(p *policy.Policy, locals []int, d flow.Direction, f farEnd, pro
 		}
 		all, by := true, map[bool][]flow.Rule{}
 		for _, far := range fars {
-			s := slow(p, l, d, far, f.externals, proto, port, inForce)
+			s := slow(p, l, d, far, f.externals, proto, port, a)
 			all = all && s.allow
 			by[s.allow] = append(by[s.allow], s.ref)
 		}
@@ -267,6 +322,7 @@ func drawPolicy(t *rapid.T) *policy.Policy {
 		case policy.Exceptions:
 			r.Effect = policy.Allow
 		}
+		r.Cond = drawCond(t, r.Effect, r.Tier)
 		for range rapid.IntRange(1, 2).Draw(t, "grants") {
 			r.Grants = append(r.Grants, policy.Grant{To: drawPeers(t, idents, len(p.Externals)), Traffic: drawTraffic(t)})
 		}
@@ -295,7 +351,7 @@ func TestTablesSayWhatThePolicySays(t *testing.T) {
 		p := drawPolicy(t)
 		h := drawHost(t, p)
 		n := &Numbers{}
-		tables, diags := Render(p, h, n)
+		tables, diags := Render(p, h, monday, n)
 		if diags.HasErrors() {
 			t.Fatal(diags)
 		}
@@ -363,16 +419,94 @@ func checkEnd(t *rapid.T, p *policy.Policy, k kernel, rules map[uint32]flow.Rule
 				if !ok {
 					t.Fatalf("no entry for local %d %s", local, d)
 				}
-				checkVerdict(t, v.AllowInForce, rules[v.InForceRule], p, idents, d, far, proto, port, true)
-				checkVerdict(t, v.AllowToCome, rules[v.ToComeRule], p, idents, d, far, proto, port, false)
+				checkVerdict(t, says{v.AllowInForce, rules[v.InForceRule]}, v.InForceUntil, p, idents, d, far, proto, port, true)
+				checkVerdict(t, says{v.AllowToCome, rules[v.ToComeRule]}, v.ToComeUntil, p, idents, d, far, proto, port, false)
 			}
 		}
 	}
 }
 
-func checkVerdict(t *rapid.T, got bool, by flow.Rule, p *policy.Policy, idents []int, d flow.Direction, far farEnd, proto netset.Protocol, port uint16, inForce bool) {
-	want, refs := slowAddress(p, idents, d, far, proto, port, inForce)
-	if got != want || !slices.Contains(refs, by) {
-		t.Fatalf("%s of identities %v, far end %+v, %s %d, in force %v:\n got %v by %v\nwant %v by one of %v", d, idents, far, proto, port, inForce, got, by, want, refs)
+func checkVerdict(t *rapid.T, got says, until int64, p *policy.Policy, idents []int, d flow.Direction, far farEnd, proto netset.Protocol, port uint16, inForce bool) {
+	describe := func() string {
+		return fmt.Sprintf("%s of identities %v, far end %+v, %s %d, in force %v", d, idents, far, proto, port, inForce)
 	}
+	want, by := slowAddress(p, idents, d, far, proto, port, asked{inForce: inForce, at: monday})
+	if got.allow != want {
+		t.Fatalf("%s:\n got %+v\nwant %v by one of %v", describe(), got, want, by)
+	}
+	if !slices.Contains(by, got.ref) && !hasRequests(p) { // of requests, several rules may be named
+		t.Fatalf("%s: named is %v, want one of %v", describe(), got.ref, by)
+	}
+	if !timed(p) || !got.allow {
+		if until != 0 {
+			t.Fatalf("%s: ends at %s", describe(), time.Unix(0, until).UTC())
+		}
+		return
+	}
+	ends := time.Unix(0, until).UTC()
+	allowed := func(at time.Time) bool {
+		is, _ := slowAddress(p, idents, d, far, proto, port, asked{inForce: inForce, at: at})
+		return is
+	}
+	for i, at := range sampleTimes {
+		if (i+int(port)+int(proto))%9 == 0 && !allowed(at) && (until == 0 || at.Before(ends)) {
+			t.Fatalf("%s: not allowed at %s, and ends at %v %s", describe(), at, until != 0, ends)
+		}
+	}
+	if until != 0 && len(idents) == 1 && !ends.Equal(horizonOf(monday)) && allowed(ends) {
+		t.Fatalf("%s: ends at %s, and is allowed then", describe(), ends)
+	}
+}
+
+func hasRequests(p *policy.Policy) bool {
+	return slices.ContainsFunc(p.Rules, func(r policy.Rule) bool { return r.Cond != nil && r.Cond.HTTP != nil })
+}
+
+func timed(p *policy.Policy) bool {
+	return slices.ContainsFunc(p.Rules, func(r policy.Rule) bool {
+		return r.Cond != nil && (r.Cond.When != nil || !r.Cond.Expires.IsZero())
+	})
+}
+
+func horizonOf(at time.Time) time.Time { return at.Add(Horizon).Truncate(24 * time.Hour) }
+
+// monday is when most tests render: a Monday at 10:30.
+var monday = time.Date(2026, 11, 23, 10, 30, 0, 0, time.UTC)
+
+// The times that are drawn are of these; sampleTimes has one between each two.
+var (
+	minutePool  = []int{0, 600, 630, 660, 720, 1440}
+	expiryPool  = []time.Duration{-time.Hour, 0, 45 * time.Minute, 30 * time.Hour, 30 * 24 * time.Hour}
+	sampleTimes = func() (out []time.Time) {
+		for day := range 11 {
+			for _, minute := range []int{0, 300, 610, 640, 670, 800, 1000} {
+				if at := monday.Truncate(24 * time.Hour).Add(time.Duration(day*24*60+minute) * time.Minute); at.After(monday) {
+					out = append(out, at)
+				}
+			}
+		}
+		return append(out, monday.AddDate(0, 0, 29), monday.AddDate(0, 0, 31))
+	}()
+)
+
+// drawCond draws what a rule demands; mostly nothing.
+func drawCond(t *rapid.T, effect policy.Effect, tier policy.Tier) *policy.Condition {
+	var c policy.Condition
+	switch rapid.IntRange(0, 7).Draw(t, "cond") {
+	case 0:
+		c.HTTP = []policy.HTTP{{Methods: []string{"GET"}}}
+	case 1:
+		c.MTLS = effect == policy.Allow
+	case 2, 3:
+		lo := rapid.SampledFrom(minutePool[:5]).Draw(t, "lo")
+		hi := rapid.SampledFrom(minutePool[1:]).Filter(func(m int) bool { return m != lo }).Draw(t, "hi")
+		c.When = &policy.Window{Lo: lo, Hi: hi, Days: rapid.SampledFrom([]uint8{everyDay, 0b10, 0b1110, 0b1000001}).Draw(t, "days"), Location: time.UTC}
+	}
+	if tier == policy.Exceptions {
+		c.When, c.Expires = nil, monday.Add(rapid.SampledFrom(expiryPool).Draw(t, "expires"))
+	}
+	if c.HTTP == nil && !c.MTLS && c.When == nil && c.Expires.IsZero() {
+		return nil
+	}
+	return &c
 }
