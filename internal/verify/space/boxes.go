@@ -238,8 +238,8 @@ func (s *Space) nameTimes(in atoms) (string, bool) {
 			return n.text, true
 		}
 	}
-	if any, ok := union(in, names); ok {
-		return "(" + strings.Join(any, " or ") + ")", true
+	if any, rest := union(in, names); rest.none() {
+		return "(" + texts(any, " or ") + ")", true
 	}
 	var parts []string
 	rest := make(atoms, len(in)).not()
@@ -252,47 +252,57 @@ func (s *Space) nameTimes(in atoms) (string, bool) {
 }
 
 // say renders a set of atoms: names whose union it is, or one name without
-// others, or everything without some names; other says that it is no plain
-// list of names.
+// others, or everything without some names, or the first and one of these; other
+// says that it is no plain list of names.
 func say(in atoms, names []name) (text string, other, ok bool) {
-	if with, ok := union(in, names); ok {
-		return strings.Join(with, ","), false, true
+	with, rest := union(in, names)
+	if rest.none() {
+		return texts(with, ","), false, true
 	}
-	around := name{"", make(atoms, len(in)).not()}
-	for _, n := range names {
-		if in.within(n.in) && n.in.within(around.in) {
-			around = n
-		}
+	if n, ok := otherThan(in, in, names); ok {
+		return n.text, true, true
 	}
-	without, ok := union(around.in.and(in.not()), names)
-	if !ok {
-		without, ok = lessOf(around.in, in, names)
-	}
-	if !ok {
-		return "", true, false
-	}
-	return strings.TrimSpace(around.text + " other than " + strings.Join(without, ",")), true, true
+	n, ok := otherThan(rest, in, names)
+	with = slices.DeleteFunc(with, func(x name) bool { return x.in.within(n.in) })
+	return texts(with, ",") + " or " + n.text, true, ok
 }
 
-// union returns names whose union is the set.
-func union(in atoms, names []name) (out []string, ok bool) {
-	rest := slices.Clone(in)
+func texts(names []name, between string) string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = n.text
+	}
+	return strings.Join(out, between)
+}
+
+// union returns names whose union is the set, but for the rest.
+func union(in atoms, names []name) (out []name, rest atoms) {
+	rest = slices.Clone(in)
 	for _, n := range names {
 		if n.in.within(in) && !n.in.and(rest).none() {
-			out, rest = append(out, n.text), rest.and(n.in.not())
+			out, rest = append(out, n), rest.and(n.in.not())
 		}
 	}
-	return out, rest.none() && len(out) > 0
+	return out, rest
 }
 
-// lessOf returns names that have nothing of the set and all else that is
-// around it.
-func lessOf(around, in atoms, names []name) (out []string, ok bool) {
-	rest := around.and(in.not())
+// otherThan finds what has all of some, and nothing that is not in: the
+// narrowest name around some, without names that have nothing of it.
+func otherThan(some, in atoms, names []name) (out name, ok bool) {
+	out.in = make(atoms, len(in)).not()
 	for _, n := range names {
-		if n.in.and(in).none() && !n.in.and(rest).none() {
-			out, rest = append(out, n.text), rest.and(n.in.not())
+		if some.within(n.in) && n.in.within(out.in) {
+			out = n
 		}
 	}
-	return out, rest.none() && len(out) > 0
+	var without []name
+	rest := out.in.and(in.not())
+	for _, n := range names {
+		if n.in.and(some).none() && !n.in.and(rest).none() {
+			without, rest = append(without, n), rest.and(n.in.not())
+			out.in = out.in.and(n.in.not())
+		}
+	}
+	out.text = strings.TrimSpace(out.text + " other than " + texts(without, ","))
+	return out, rest.none()
 }

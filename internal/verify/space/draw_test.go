@@ -16,7 +16,7 @@ var (
 	someMethods  = []string{"GET", "POST", "DELETE", "BREW"}
 	someSegments = []string{"a", "ab", "b", "*", "a*", "*b", "a*b", "*a*", "{x}", "{id}", "v1.0", ".a", "%41", "%2", "*.*", ""}
 	somePieces   = []string{"a", "b", "ab", "/", "/", "/", ".", "..", "%2e", "%2E", "%2f", "%2F", "%", "2", "e", "v1.0", "x", "//", "F", "é"}
-	someHosts    = []string{"api.example", "*.example", "*.api.example", "b", "*.b", "a.b", "example"}
+	someHosts    = []string{"api.example", "*.example", "*.api.example", "b", "*.b", "a.b", "example", ".b"}
 	manyHosts    = append([]string{"", "x", "y.example", "y.api.example", "z.y.api.example", ".example", "aexample", "x.b", "c"}, someHosts...)
 	someHeaders  = []string{"x-a", "x-b", "x-c"}
 	someValues   = []string{"", "1", "2", "x"}
@@ -158,7 +158,7 @@ func (d *drawer) path(conds []*policy.Condition) string {
 		}
 		for _, b := range []byte(s) {
 			if b == '*' {
-				out.WriteString(strings.Join(some(d, somePieces, 0, 2, "star"), ""))
+				out.WriteString(strings.Join(some(d, somePieces, 0, 3, "star"), ""))
 			} else {
 				out.WriteByte(b)
 			}

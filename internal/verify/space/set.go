@@ -92,9 +92,6 @@ func (a Set) Contains(p netset.Protocol, port uint16, at Point) bool {
 	if len(a.segs) == 0 || p >= netset.NumProtocols {
 		return false
 	}
-	if !p.HasPorts() {
-		port = 0
-	}
 	x := uint32(p)<<16 | uint32(port)
 	lo, hi := 0, len(a.segs)
 	for lo < hi {

@@ -105,7 +105,7 @@ func TestLaws(t *testing.T) {
 			"nothing is left":     {a.Subtract(a), {}},
 			"all is neutral":      {a.Intersect(all), a},
 			"nothing is neutral":  {a.Union(Set{}), a},
-			"either given":  {a.Given(true).Union(a.Given(false)), a.Given(false).Union(a.Given(true))},
+			"either given":        {a.Given(true).Union(a.Given(false)), a.Given(false).Union(a.Given(true))},
 			"restricting is free": {a.Given(true).Given(false), a.Given(true)},
 			"ports":               {Plain(a.Ports()).Intersect(a), a},
 			"whole":               {Plain(a.Whole()).Union(a), a},

@@ -87,8 +87,12 @@ func (s *Space) words(n *node) []string {
 		return boxes
 	}
 	d := &s.diagrams
-	if out, ok := s.cover(d.apply(opLess, d.yes, n)); ok && len(out) <= 4 && short(out) {
-		return []string{"other than " + strings.Join(out, " or ")}
+	others := d.apply(opLess, d.yes, n)
+	if out, ok := s.cover(others); ok && len(out) <= 4 && short(out) {
+		return otherThanAll(out)
+	}
+	if out, ok := s.boxed(others); ok && len(out) <= 4 && !(exact && len(boxes) <= len(out)) {
+		return otherThanAll(out)
 	}
 	if exact {
 		return boxes
@@ -98,6 +102,10 @@ func (s *Space) words(n *node) []string {
 		text = "any kind"
 	}
 	return []string{"some requests of " + text}
+}
+
+func otherThanAll(parts []string) []string {
+	return []string{"other than " + strings.Join(parts, " or ")}
 }
 
 // boxed says the set box by box, if that is short.

@@ -1,6 +1,7 @@
 package space
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -67,23 +68,39 @@ func TestString(t *testing.T) {
 		"all mtls":                         allMTLS,
 		"TCP 80; TCP 8080 HTTP":            plain(80).Union(allow(8080, "any")),
 		"TCP 8080 POST /api/v1/payments/*": allow(8080, "pay").Union(allow(8080, "one")),
-		"TCP 8080 POST /api/v1/payments/*; TCP 8080 mtls":                           allow(8080, "pay").Union(allow(8080, "mtls")),
-		"TCP 80,8080 POST /api/v1/payments/*":                                       allow(8080, "pay").Union(allow(80, "pay")),
-		"TCP 80 GET; TCP 8080 POST /api/v1/payments/*":                              allow(8080, "pay").Union(allow(80, "get")),
-		"TCP 8080 GET,POST /a/*,/b host api.example header x-a=b":                   allow(8080, "full"),
-		"TCP 80 /x; TCP 80 host *.example":                                          allow(80, "two"),
-		"TCP 5432 mtls":                                                             allow(5432, "mtls"),
-		"TCP 5432 no mtls":                                                          plain(5432).Subtract(allow(5432, "mtls")).Union(Set{}),
-		"TCP 22 06:00-22:00 mon,tue Europe/Berlin":                                  allow(22, "day"),
-		"TCP 22 22:00-06:00 sat,sun UTC":                                            allow(22, "night"),
-		"TCP 80 /x until 2027-01-31T18:00:00Z":                                      allow(80, "until"),
-		"TCP 80 other than POST /api/v1/payments/*,ambiguous":                       plain(80).Subtract(deny(80, "pay")),
-		"TCP 80 GET even ambiguous":                                                 deny(80, "get"),
-		"TCP 80 GET ambiguous":                                                      deny(80, "get").Subtract(allow(80, "get")),
-		"TCP 80 (method other than GET,POST)":                                       allow(80, "any").Subtract(allow(80, "get")).Subtract(x.post(80)),
-		"TCP 80 POST (path /api/v1/payments/* other than /api/v1/payments/1)":       allow(80, "pay").Subtract(deny(80, "one")),
-		"TCP 80 not HTTP":                                                           plain(80).Subtract(deny(80, "any")),
-		"UDP 53 other than POST /api/v1/payments/*,ambiguous or GET even ambiguous": x.udp(53).Subtract(all.Intersect(x.of(x.udp(53), "pay")).Union(x.of(x.udp(53), "get"))),
+		"TCP 8080 POST /api/v1/payments/*; TCP 8080 mtls":                                allow(8080, "pay").Union(allow(8080, "mtls")),
+		"TCP 80,8080 POST /api/v1/payments/*":                                            allow(8080, "pay").Union(allow(80, "pay")),
+		"TCP 80 GET; TCP 8080 POST /api/v1/payments/*":                                   allow(8080, "pay").Union(allow(80, "get")),
+		"TCP 8080 GET,POST /a/*,/b host api.example header x-a=b":                        allow(8080, "full"),
+		"TCP 80 /x; TCP 80 host *.example":                                               allow(80, "two"),
+		"TCP 5432 mtls":                                                                  allow(5432, "mtls"),
+		"TCP 5432 no mtls":                                                               plain(5432).Subtract(allow(5432, "mtls")).Union(Set{}),
+		"TCP 22 06:00-22:00 mon,tue Europe/Berlin":                                       allow(22, "day"),
+		"TCP 22 22:00-06:00 sat,sun UTC":                                                 allow(22, "night"),
+		"TCP 80 /x until 2027-01-31T18:00:00Z":                                           allow(80, "until"),
+		"TCP 80 other than POST /api/v1/payments/*,ambiguous":                            plain(80).Subtract(deny(80, "pay")),
+		"TCP 80 GET even ambiguous":                                                      deny(80, "get"),
+		"TCP 80 GET ambiguous":                                                           deny(80, "get").Subtract(allow(80, "get")),
+		"TCP 80 (method other than GET,POST)":                                            allow(80, "any").Subtract(allow(80, "get")).Subtract(x.method(80, "POST")),
+		"TCP 80 POST (path /api/v1/payments/* other than /api/v1/payments/1)":            allow(80, "pay").Subtract(deny(80, "one")),
+		"TCP 80 not HTTP":                                                                plain(80).Subtract(deny(80, "any")),
+		"UDP 53 other than POST /api/v1/payments/*,ambiguous or GET even ambiguous":      x.udp(53).Subtract(all.Intersect(x.of(x.udp(53), "pay")).Union(x.of(x.udp(53), "get"))),
+		"TCP 80 other than POST (path /api/v1/payments/* other than /api/v1/payments/1)": plain(80).Subtract(allow(80, "pay").Subtract(deny(80, "one"))),
+		"TCP 80 (path /api/v1/payments/1 or other than /api/v1/payments/*)":              allow(80, "any").Subtract(x.path(80, "/api/v1/payments/*").Subtract(x.path(80, "/api/v1/payments/1"))),
+		"TCP 80 (path other than /x or ambiguous)":                                       deny(80, "any").Subtract(x.path(80, "/x")),
+		"TCP 80 /x,ambiguous":                                                            x.path(80, "/x").Union(deny(80, "any").Subtract(allow(80, "any"))),
+		"TCP 80 (method other than GET,POST) even ambiguous":                             deny(80, "any").Subtract(deny(80, "get")).Subtract(x.method(80, "POST")),
+		"TCP 80 other than GET or POST even ambiguous":                                   plain(80).Subtract(allow(80, "get")).Subtract(x.method(80, "POST")),
+		"TCP 80 outside 06:00-22:00 mon,tue Europe/Berlin":                               plain(80).Subtract(allow(80, "day")),
+		"TCP 80 06:00-22:00 mon,tue Europe/Berlin until 2027-01-31T18:00:00Z":            allow(80, "day").Intersect(x.ahead(80)),
+		"TCP 80 GET host api.example":                                                    allow(80, "get").Intersect(x.atom(80, dimHost, x.s.hosts.in([]string{"api.example"}))),
+		"TCP 80 GET (host other than *.example)":                                         allow(80, "get").Intersect(x.atom(80, dimHost, x.s.hosts.in([]string{"*.example"}).not())),
+		"TCP 80 GET (header x-a absent or other than b)":                                 allow(80, "get").Intersect(x.atom(80, dimHeader, atoms{true, true, false})),
+		"TCP 80 GET (header x-a other than b)":                                           allow(80, "get").Intersect(x.atom(80, dimHeader, atoms{false, true, false})),
+		"TCP 80 GET (header x-a absent or b)":                                            allow(80, "get").Intersect(x.atom(80, dimHeader, atoms{true, false, true})),
+		"TCP 80 GET no header x-a":                                                       allow(80, "get").Intersect(x.atom(80, dimHeader, atoms{true, false, false})),
+		"TCP 80 GET header x-a":                                                          allow(80, "get").Intersect(x.atom(80, dimHeader, atoms{false, true, true})),
+		"TCP 80 GET header x-a=b no mtls":                                                allow(80, "get").Intersect(x.atom(80, dimHeader, atoms{false, false, true})).Subtract(allow(80, "mtls")),
 	} {
 		if got := set.String(); got != want && !sameItems(got, want) {
 			t.Errorf("got  %s\nwant %s", got, want)
@@ -121,12 +138,45 @@ func (x *said) of(t Set, cond string) Set {
 	return set
 }
 
-// post is every POST with a path that is not ambiguous.
-func (x *said) post(port uint16) Set {
-	any := x.tcp(port, "any", false)
+// atom is what has some atoms, and of HTTP only what is not ambiguous or
+// whatever, as the dimension has it.
+func (x *said) atom(port uint16, dim uint16, in atoms) Set {
 	d := &x.s.diagrams
-	in := x.s.methodAtoms([]string{"POST"})
-	return any.Intersect(conditioned(any.Ports(), d.pick(dimMethod, in, d.yes)))
+	return conditioned(netset.Of(netset.TCP, port, port), d.pick(dim, in, d.yes))
+}
+
+// method is every request with that method, also with an ambiguous path.
+func (x *said) method(port uint16, m string) Set {
+	return x.atom(port, dimMethod, x.s.methodAtoms([]string{m}))
+}
+
+// path is every request with such a path.
+func (x *said) path(port uint16, p string) Set {
+	return x.tcp(port, "any", false).Intersect(x.atom(port, dimPath, x.s.paths.of([]string{p}, false)))
+}
+
+func (x *said) ahead(port uint16) Set {
+	return x.atom(port, dimTime, x.s.moments.of(nil, x.conds["until"].Expires))
+}
+
+// TestLongTextsSaySo: what is cut short names something wider.
+func TestLongTextsSaySo(t *testing.T) {
+	var conds []*policy.Condition
+	for i := range 40 {
+		conds = append(conds, &policy.Condition{HTTP: []policy.HTTP{{Methods: []string{"POST"}, Paths: []string{fmt.Sprintf("/p%d", i)}, Hosts: []string{fmt.Sprintf("h%d", i)}}}})
+	}
+	s, err := New(conds, Horizon{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var set Set
+	for _, c := range conds {
+		one, _ := s.Of(netset.Of(netset.TCP, 80, 80), c, false)
+		set = set.Union(one)
+	}
+	if got := set.String(); !strings.HasPrefix(got, "TCP 80 some requests of POST /p0,/p1") || len(got) > 2*maxText {
+		t.Errorf("got %s", got)
+	}
 }
 
 // TestTextsTellSetsApart: a text that claims to be exact may not be that of
