@@ -2,6 +2,7 @@ package lang
 
 import (
 	"net/netip"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -20,7 +21,8 @@ const endpointHelp = "exactly one of: service, zone, external, select, principal
 // diagnostic, if it was not one.
 func (r *reader) endpoint(n *yaml.Node, what string, where place) Endpoint {
 	e := Endpoint{Pos: r.pos(n)}
-	if v := r.enter(n); v == nil || v.Kind != yaml.MappingNode {
+	v := r.enter(n)
+	if v == nil || v.Kind != yaml.MappingNode {
 		if v != nil {
 			r.errorf(n, "bad-endpoint", "%s must say what it names, not just %s", what, describe(v)).
 				WithHelp("write it like %s: {service: NAME}; %s", what, endpointHelp)
@@ -28,23 +30,13 @@ func (r *reader) endpoint(n *yaml.Node, what string, where place) Endpoint {
 		return e
 	}
 	before, named := len(r.list), 0
-	set := func(kind EndpointKind, read func(*yaml.Node) bool) field {
-		return may(kind.String(), func(n *yaml.Node) {
-			named++
-			if e.ValuePos = r.pos(n); read(n) {
-				e.Kind = kind
-			}
-		})
+	if kind, value := oneName(v); value != nil {
+		if named = 1; r.enter(v.Content[0]) != nil {
+			e.take(r, kind, value)
+		}
+	} else {
+		r.endpointFields(n, what, where, &e, &named)
 	}
-	name := func(n *yaml.Node) bool { e.Name = r.name(n, "the name"); return e.Name != "" }
-	text := func(n *yaml.Node) (ok bool) { e.Name, ok = r.principal(n); return ok }
-	fields := []field{
-		set(ByService, name), set(ByZone, name), set(ByExternal, name), set(ByPrincipal, text),
-		set(BySelect, func(n *yaml.Node) bool { return r.endpointSelector(n, &e) }),
-		set(ByAny, r.anyTrue),
-	}
-	fields = append(fields, r.special(&e, &named, where, set)...)
-	r.object(n, what, fields...)
 	if named != 1 && !r.list[before:].HasErrors() {
 		r.errorf(n, "bad-endpoint", "%s must name one thing, not %d", what, named).WithHelp(endpointHelp)
 	}
@@ -54,15 +46,60 @@ func (r *reader) endpoint(n *yaml.Node, what string, where place) Endpoint {
 	return e
 }
 
-// special returns the fields that mean something else in a rule than in a
-// Case: a rule speaks of identities, a Case may ask about one workload.
-func (r *reader) special(e *Endpoint, named *int, where place, set func(EndpointKind, func(*yaml.Node) bool) field) []field {
-	if where == inCase {
-		return []field{
-			set(ByWorkload, func(n *yaml.Node) (ok bool) { e.Name, ok = r.text(n, "the name"); return ok }),
-			set(ByIP, func(n *yaml.Node) bool { return r.address(n, e) }),
-		}
+// oneName recognises the endpoints that are written most: one field that may
+// stand everywhere, with a value. It spares them what object does for mappings
+// in which more could be wrong.
+func oneName(v *yaml.Node) (EndpointKind, *yaml.Node) {
+	if len(v.Content) != 2 || v.Content[0].Kind != yaml.ScalarNode || isNull(v.Content[1]) {
+		return ByNothing, nil
 	}
+	i := slices.Index(endpointFields[:ByAny], v.Content[0].Value)
+	if i < 0 {
+		return ByNothing, nil
+	}
+	return EndpointKind(i + 1), v.Content[1]
+}
+
+// take reads the value of one field into e.
+func (e *Endpoint) take(r *reader, kind EndpointKind, n *yaml.Node) {
+	e.ValuePos = r.pos(n)
+	ok := false
+	switch kind {
+	case ByService, ByZone, ByExternal:
+		e.Name = r.name(n, "the name")
+		ok = e.Name != ""
+	case BySelect:
+		ok = r.endpointSelector(n, e)
+	case ByPrincipal:
+		e.Name, ok = r.principal(n)
+	case ByAny:
+		ok = r.anyTrue(n)
+	case ByWorkload:
+		e.Name, ok = r.text(n, "the name")
+	case ByIP:
+		ok = r.address(n, e)
+	}
+	if ok {
+		e.Kind = kind
+	}
+}
+
+func (r *reader) endpointFields(n *yaml.Node, what string, where place, e *Endpoint, named *int) {
+	set := func(kind EndpointKind) field {
+		return may(kind.String(), func(n *yaml.Node) { *named++; e.take(r, kind, n) })
+	}
+	fields := []field{set(ByService), set(ByZone), set(ByExternal), set(ByPrincipal), set(BySelect), set(ByAny)}
+	if where == inCase {
+		fields = append(fields, set(ByWorkload), set(ByIP))
+	} else {
+		fields = append(fields, r.inRuleOnly(e, named)...)
+	}
+	r.object(n, what, fields...)
+}
+
+// inRuleOnly returns the fields that mean something else in a rule than in a
+// Case: a rule speaks of identities, a Case may ask about one workload.
+func (r *reader) inRuleOnly(e *Endpoint, named *int) []field {
 	single := func(name string) field {
 		return refuse(name, func(n *yaml.Node) {
 			r.errorf(n, "bad-endpoint", "a rule cannot name a single %s", name).
