@@ -2,9 +2,11 @@ package lang
 
 import (
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 )
 
 // FuzzParse looks for input that panics, or brings out diagnostics without a
@@ -13,6 +15,7 @@ func FuzzParse(f *testing.F) {
 	for _, c := range allDiagnosticCases() {
 		f.Add([]byte(c.text))
 	}
+	f.Add([]byte(everything))
 	for _, name := range []string{"estate.yaml", "policy.yaml", "hosts.yaml"} {
 		text, err := os.ReadFile("testdata/shop/" + name)
 		if err != nil {
@@ -22,6 +25,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		d, list := parseBeside(string(text))
+		checkCache(t, text)
 		for _, one := range list {
 			if one.Code == "" || one.Message == "" || one.Pos.Line < 1 && one.Code != "no-estate" {
 				t.Errorf("incomplete diagnostic: %s", one)
@@ -35,6 +39,18 @@ func FuzzParse(f *testing.F) {
 		}
 		checkPromises(t, d)
 	})
+}
+
+// checkCache moves a text, and reads it anew and from memory.
+func checkCache(t *testing.T, text []byte) {
+	t.Helper()
+	var c Cache
+	c.Parse(fstest.MapFS{"p.yaml": {Data: text}})
+	moved := fstest.MapFS{"q.yaml": {Data: slices.Concat([]byte("# moved\nkind: Zone\n---\n"), text)}, "p.yaml": {Data: text}}
+	d, list := c.Parse(moved)
+	if want, wantList := Parse(moved); !reflect.DeepEqual(d, want) || !reflect.DeepEqual(list, wantList) {
+		t.Errorf("from memory:\n%s\nanew:\n%s", texts(list), texts(wantList))
+	}
 }
 
 // checkPromises holds a tree without errors to what tree.go says of it.

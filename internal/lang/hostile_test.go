@@ -20,7 +20,35 @@ func hostile() map[string]string {
 	for c := 'b'; c < 'k'; c++ {
 		laughs += fmt.Sprintf("%c: &%c [%s]\n", c, c, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*%c,", c-1), 9), ","))
 	}
+	rule := func(field string) string {
+		return "kind: Policy\nmetadata: {name: p}\nspec:\n  rules:\n  - {name: r, effect: allow, from: {any: true}, to: {any: true}, " + field + "}\n"
+	}
+	many := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
 	return map[string]string{
+		"many headers":          rule("http: [{headers: {" + many(150_000, "x-%d: true,") + "}}], reson: x"),
+		"many methods":          rule("http: [{methods: [" + many(150_000, "M%d-LONG-ENOUGH-TO-COMPARE,") + "]}], reson: x"),
+		"many bad methods":      rule("http: [{methods: [" + many(150_000, "m%d,") + "]}]"),
+		"many paths":            rule("http: [{paths: [" + many(200_000, "/%d/*,") + "]}], reson: x"),
+		"a path of stars":       rule("http: [{paths: [\"/" + strings.Repeat("*a", 2000) + "\"]}], reson: x"),
+		"many alternatives":     rule("http: [" + many(100_000, "{hosts: [h%d]},") + "], reson: x"),
+		"many time zones":       strings.Repeat("---\n"+rule("when: {days: [mon], timeZone: Antarctica/Dumont-DUrville-and-further}"), 2000),
+		"an alternative bomb":   rule("http: &h ["+strings.Repeat("{grpc: [a.B/C]},", 5000)+"]") + strings.Repeat("  - {name: r, effect: deny, from: {any: true}, to: {any: true}, http: *h}\n", 900),
+		"deep headers":          rule("http: [{headers: {a: " + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + "}}]"),
+		"deep parameters":       rule("template: three-tiers, with: " + strings.Repeat("{web: ", 9000) + strings.Repeat("}", 9000)),
+		"a bomb of clients":     "kind: Policy\nmetadata: {name: p}\nspec:\n  rules:\n  - {name: r, template: shared-logging, with: {to: {any: true}, ports: [1/TCP], from: &c [" + strings.Repeat("{any: true},", 10_000) + "]}}\n" + strings.Repeat("  - {name: s, template: shared-logging, with: {to: {any: true}, ports: [1/TCP], from: *c}}\n", 900),
+		"a bomb of rules":       "kind: Policy\nmetadata: {name: p}\nspec:\n  rules:\n  - &r {" + many(100_000, "a%d: b,") + "}\n" + strings.Repeat("  - *r\n", 100_000),
+		"many only":             "kind: Guardrail\nmetadata: {name: g}\nspec: {only: {to: {any: true}, from: [" + strings.Repeat("{any: true},", 150_000) + "]}, must: x}",
+		"many controls":         "kind: Guardrail\nmetadata: {name: g}\nspec: {never: {from: {any: true}, to: {any: true}}, controls: [" + many(300_000, "c%d,") + "], must: x}",
+		"many names":            "kind: External\nmetadata: {name: g}\nspec: {fqdns: [" + many(200_000, "h%d.example,") + "], cidr: x}",
+		"many service ports":    "kind: Service\nmetadata: {name: s}\nspec: {select: a=b, port: x, ports: [" + many(60_000, "{port: %d},") + many(60_000, "{protocol: UDP, port: %d},") + "]}",
+		"many request headers":  "kind: Case\nmetadata: {name: c}\nspec: {expect: [{from: {any: true}, to: {any: true}, effect: deny, x: y, http: {method: GET, path: /, headers: {" + many(150_000, "x-%d: y,") + "}}}]}",
+		"exceptions":            strings.Repeat("kind: Exception\nmetadata: {name: e}\nspec: {expires: x}\n---\n", 10*mega/60),
 		"10 MB of rules":        "kind: Policy\nmetadata: {name: p}\nspec:\n  rules:\n" + strings.Repeat("  - {name: r, effect: allow}\n", 10*mega/29),
 		"10 MB of one line":     "kind: Zone\nmetadata: {name: " + strings.Repeat("a", 10*mega) + "}",
 		"10 MB of unknown kind": strings.Repeat("kind: Nothing\n---\n", 10*mega/18),

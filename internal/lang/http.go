@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"firebreak/internal/diag"
 )
 
 // https reads the alternatives of a rule's http.
@@ -70,15 +72,17 @@ func (r *reader) methods(n *yaml.Node) []string {
 // method reports whether s can be the method of a request. Methods are case-
 // sensitive, and those in use are upper case: "get" would match nothing.
 func (r *reader) method(n *yaml.Node, s string) bool {
-	switch near := oneOf(s, methods); {
+	switch {
+	case slices.Contains(methods, s):
+		return true
 	case s == "*":
 		r.errorf(n, "bad-method", "\"*\" is no method").WithHelp("leave methods out to mean every method")
 	case !isToken(s) || s != strings.ToUpper(s):
-		r.errorf(n, "bad-method", "%q is no method", shorten(s)).WithHelp("a method is a word in upper case; %s", near)
-	case !slices.Contains(methods, s) && strings.HasPrefix(near, "did"):
-		r.warnAt(r.pos(n), "unusual-method", "%q is a method that no server is known to take", shorten(s)).WithHelp("%s", near)
-		return true
+		r.errorf(n, "bad-method", "%q is no method", shorten(s)).WithHelp("a method is a word in upper case; %s", oneOf(s, methods))
 	default:
+		if near := diag.Nearest(s, methods); near != "" {
+			r.warnAt(r.pos(n), "unusual-method", "%q is a method that no server is known to take", shorten(s)).WithHelp("did you mean %q?", near)
+		}
 		return true
 	}
 	return false
@@ -130,16 +134,18 @@ func (r *reader) grpc(n *yaml.Node) []string {
 // there.
 func (r *reader) headers(n *yaml.Node) []Header {
 	var out []Header
+	seen := map[string]bool{}
 	r.pairs(n, "headers", "the name of a header: [value, …]", func(key, value *yaml.Node) {
 		name, ok := r.headerName(key)
 		if !ok {
 			return
 		}
-		if slices.ContainsFunc(out, func(h Header) bool { return h.Name == name }) {
+		if seen[name] {
 			r.errorf(key, "duplicate-key", "the header %q is there twice", shorten(name)).
 				WithHelp("names of headers are the same in upper and lower case; give all values in one list")
 			return
 		}
+		seen[name] = true
 		if h, ok := r.header(name, value); ok {
 			out = append(out, h)
 		}

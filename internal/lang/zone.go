@@ -3,6 +3,7 @@ package lang
 import (
 	"go.yaml.in/yaml/v3"
 
+	"firebreak/internal/diag"
 	"firebreak/internal/label"
 	"firebreak/internal/netset"
 )
@@ -47,11 +48,12 @@ func (r *reader) zone(n *yaml.Node) {
 
 func (r *reader) service(n *yaml.Node) {
 	s := &Service{}
+	seen := map[ServicePort]diag.Pos{}
 	s.Meta = r.body(n, "Service", func(n *yaml.Node) {
 		r.object(n, "a Service's spec",
 			need("select", func(n *yaml.Node) { s.Select = r.selector(n, "the service's selector") }),
 			may("ports", func(n *yaml.Node) {
-				r.each(n, "ports", func(n *yaml.Node) { r.servicePort(n, s) })
+				r.each(n, "ports", func(n *yaml.Node) { r.servicePort(n, s, seen) })
 			}))
 	})
 	if s.Select == nil {
@@ -87,7 +89,9 @@ func validPortName(s string) bool {
 	return hasLetter && len(s) <= 63 && s != "icmp"
 }
 
-func (r *reader) servicePort(n *yaml.Node, s *Service) {
+// servicePort adds a port, unless it is there already; seen has the names and
+// the numbers that are.
+func (r *reader) servicePort(n *yaml.Node, s *Service, seen map[ServicePort]diag.Pos) {
 	p := ServicePort{Pos: r.pos(n)}
 	r.object(n, "a port of a Service",
 		may("name", func(n *yaml.Node) {
@@ -120,18 +124,18 @@ func (r *reader) servicePort(n *yaml.Node, s *Service) {
 	if p.Number == 0 {
 		return
 	}
-	for _, q := range s.Ports {
-		if p.Name != "" && p.Name == q.Name {
-			r.errorAt(p.Pos, "duplicate-name", "the service has two ports called %q", p.Name).
-				WithHelp("the other is at %s; give each its own name", q.Pos)
-			return
-		}
-		if p.Number == q.Number && p.Protocol == q.Protocol {
-			r.errorAt(p.Pos, "duplicate-name", "the service has the port %d/%s twice", p.Number, p.Protocol).
-				WithHelp("the other is at %s; remove one", q.Pos)
-			return
-		}
+	name, number := ServicePort{Name: p.Name}, ServicePort{Number: p.Number, Protocol: p.Protocol}
+	if other, twice := seen[name]; twice && p.Name != "" {
+		r.errorAt(p.Pos, "duplicate-name", "the service has two ports called %q", p.Name).
+			WithHelp("the other is at %s; give each its own name", other)
+		return
 	}
+	if other, twice := seen[number]; twice {
+		r.errorAt(p.Pos, "duplicate-name", "the service has the port %d/%s twice", p.Number, p.Protocol).
+			WithHelp("the other is at %s; remove one", other)
+		return
+	}
+	seen[name], seen[number] = p.Pos, p.Pos
 	s.Ports = append(s.Ports, p)
 }
 
