@@ -171,3 +171,16 @@ func TestAgreesWithTheReference(t *testing.T) {
 	}
 	t.Logf("%d questions", *estates*500)
 }
+
+// TestSeedsOfOldFaults asks again where the two once disagreed.
+func TestSeedsOfOldFaults(t *testing.T) {
+	for seed, fault := range map[uint64]string{
+		1004944: "a pass with a condition before an unconditional rule of its tier led nowhere",
+	} {
+		d := newDice(seed)
+		dir, inv, p := draw(d)
+		if s := judge(t, dir, inv, p).questions(d, 500); s != "" {
+			t.Errorf("seed %d (%s): %s", seed, fault, s)
+		}
+	}
+}

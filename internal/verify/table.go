@@ -169,8 +169,11 @@ func (e *Engine) steps(w *walk, order []int32, at uint32) {
 			passes = append(passes, len(w.steps))
 		}
 		w.steps = append(w.steps, step{rule: it.rule, effect: r.Effect, cond: cond})
-		if cond == nil {
+		switch {
+		case cond == nil && len(passes) == 0:
 			return
+		case cond == nil: // what has passed still goes on behind the tier
+			passed = policy.Platform + 1
 		}
 	}
 	w.land(passes)
