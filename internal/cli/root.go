@@ -21,6 +21,8 @@ func verbs() []*cobra.Command {
 		NewCheck(),
 		NewExplain(),
 		NewReach(),
+		NewBlast(),
+		NewPaths(),
 		NewGen(),
 		NewFmt(),
 		NewSchema(),

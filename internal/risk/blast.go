@@ -15,6 +15,7 @@ type Estate struct {
 	// count as open; MeanKnown is the mean if all of them were shut.
 	Unsure    int
 	MeanKnown float64
+	Reachable []int64 // by node: how many other workloads one of its own reaches; 0 outside
 }
 
 // ZoneMean is the mean over the workloads of one zone.
@@ -37,6 +38,7 @@ func (g *Graph) Blast() Estate {
 		}
 	}
 	sums := g.reachable(allLinks)
+	out.Reachable = sums
 	out.Mean = g.mean(sums, nil)
 	out.MeanKnown = out.Mean
 	if out.Unsure > 0 {
@@ -162,6 +164,22 @@ func (g *Graph) From(node int, workload string) Reach {
 		}
 	}
 	return out
+}
+
+// Worst is the place from which an attacker gets furthest, of equals the first;
+// there must be one. Estate is the answer of Blast.
+func (g *Graph) Worst(e Estate, places []Place) Place {
+	worst, most := places[0], int64(-1)
+	for _, p := range places {
+		reaches := e.Reachable[p.Node]
+		if g.Nodes[p.Node].Outside() {
+			reaches = int64(g.From(p.Node, "").Reachable)
+		}
+		if reaches > most {
+			worst, most = p, reaches
+		}
+	}
+	return worst
 }
 
 // group is who of a node can be reached by a workload of another, or its own.

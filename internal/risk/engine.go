@@ -31,6 +31,11 @@ type keeperOf struct{ rule, zone int }
 // peers that do not exist.
 func FromEngine(e *verify.Engine, inForce bool) (*Graph, []int32) {
 	m := &maker{e: e, inForce: inForce, g: &Graph{}, keepers: map[keeperOf]int32{}, byClass: map[passOf]int32{}}
+	for i := range e.Policy().Rules {
+		if e.Policy().Rules[i].Effect == policy.Allow {
+			m.keeper(keeperOf{i, -1}) // so that they are in the order of the policy
+		}
+	}
 	var peers []verify.Peer
 	m.node = make([]int32, e.Peers())
 	for x := range m.node {

@@ -1,5 +1,7 @@
 package risk
 
+import "slices"
+
 // Place is a workload at its node, or a node outside (Workload is then empty).
 type Place struct {
 	Node     int
@@ -39,14 +41,18 @@ func (g *Graph) Paths(from, to []Place, k int) []Path {
 // path says a way in words.
 func (w *ways) path(way []step) Path {
 	var out Path
-	name, last := w.names(way)
+	first, last := w.names(way)
+	name := first
 	for i, s := range way {
 		a, b := &w.g.Nodes[s.from], &w.g.Nodes[s.to]
 		p := &w.g.Passes[s.pass]
 		h := PathHop{From: name, FromZone: a.Zone, ToZone: b.Zone, Text: p.text(), Unknown: p.Unknown, Attacks: w.attacks(s)}
 		switch {
 		case i == len(way)-1:
-			h.To, h.Alike = last, max(len(w.to[s.to])-1, 0)
+			h.To, h.Alike = last, len(w.to[s.to])-1
+			if slices.Contains(w.to[s.to], first) && first != last {
+				h.Alike--
+			}
 		default:
 			h.To, h.Alike = b.Workloads[0], len(b.Workloads)-1
 		}

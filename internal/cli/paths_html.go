@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"firebreak/internal/risk"
+)
+
+// pathsHTML writes a page: each way as a chain, with its rules and techniques,
+// and what is worth cutting.
+func pathsHTML(w io.Writer, p *pathsAnswer) error {
+	style, err := pageStyle()
+	if err != nil {
+		return err
+	}
+	data := map[string]any{
+		"Title": fmt.Sprintf("From %s to %s", p.from, p.to), "Style": style, "Dir": p.dir, "Which": which(p.inForce),
+		"Mean": percent(p.estate.Mean), "Skipped": p.skipped(), "Cuts": p.cutRows(), "None": "",
+	}
+	if len(p.paths) == 0 {
+		data["None"] = p.none()
+	}
+	var paths []map[string]any
+	for i, path := range p.paths {
+		paths = append(paths, map[string]any{
+			"Title":   fmt.Sprintf("%d. %s, cost %d", i+1, count(len(path.Hops), "hop"), path.Cost),
+			"Picture": chain(path), "Hops": pathRows(path),
+		})
+	}
+	data["Paths"] = paths
+	return render(w, "paths.html", data)
+}
+
+type pathRow struct {
+	Hop                           int
+	From, To, Alike, Traffic      string
+	Unknown                       bool
+	URL, Technique, Name, Service string
+	Others                        string
+	Cost                          int
+	Rules                         []string
+}
+
+func pathRows(p risk.Path) []pathRow {
+	var out []pathRow
+	for i, h := range p.Hops {
+		a := h.Attacks[0]
+		row := pathRow{
+			Hop: i + 1, From: h.From, To: h.To, Traffic: h.Text, Unknown: h.Unknown,
+			URL: a.URL(), Technique: a.ID, Name: a.Name, Service: a.Service, Cost: a.Cost, Others: techniqueIDs(h.Attacks[1:]),
+		}
+		if h.Alike > 0 {
+			row.Alike = fmt.Sprintf("or %d more", h.Alike)
+		}
+		for _, k := range h.Opens {
+			row.Rules = append(row.Rules, k.String())
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+// The measures of a chain, in pixels.
+const (
+	linkBox   = 170
+	linkArrow = 210
+)
+
+// chain draws a way from left to right.
+func chain(p risk.Path) picture {
+	var out picture
+	put := func(i int, class, name, zone string) {
+		b := textBox(class, name, zone)
+		b.Width = linkBox
+		for j := range b.Lines {
+			b.Lines[j].Text = cut(b.Lines[j].Text, linkBox-24)
+		}
+		b.place(i*(linkBox+linkArrow)+1, 1)
+		out.Boxes = append(out.Boxes, b)
+		out.Width, out.Height = b.X+b.Width+1, max(out.Height, b.Y+b.Height+1, 96)
+	}
+	put(0, "held", p.Hops[0].From, zoneTitle(p.Hops[0].FromZone))
+	for i, h := range p.Hops {
+		class := "box"
+		if i == len(p.Hops)-1 {
+			class = "restricted"
+		}
+		put(i+1, class, h.To, zoneTitle(h.ToZone))
+		x := (i+1)*linkBox + i*linkArrow
+		mid := x + linkArrow/2
+		a := h.Attacks[0]
+		out.Arrows = append(out.Arrows, fmt.Sprintf("M%d 26H%d", x+8, x+linkArrow-14))
+		out.Tips = append(out.Tips, fmt.Sprintf("M%d 26l-9 -5v10z", x+linkArrow-6))
+		by := ""
+		if len(h.Opens) > 0 {
+			by = shortKeeper(h.Opens[0])
+		}
+		out.Heads = append(out.Heads,
+			label{Class: "bold", Text: a.ID, X: mid, Y: 17, Anchor: "middle"},
+			label{Class: "mono", Text: cut(h.Text, linkArrow-16), X: mid, Y: 44, Anchor: "middle"},
+			label{Class: "small", Text: cut(a.Name, linkArrow), X: mid, Y: 64, Anchor: "middle"},
+			label{Class: "small", Text: cut(by, linkArrow), X: mid, Y: 82, Anchor: "middle"})
+	}
+	return out
+}
+
+func zoneTitle(zone string) string {
+	if zone == "" {
+		return "outside"
+	}
+	return "zone " + zone
+}
+
+// shortKeeper names a keeper without its place.
+func shortKeeper(k risk.Keeper) string {
+	k.Rule.File = ""
+	if k.Zone != "" {
+		return "default of zone " + k.Zone
+	}
+	return "by " + k.Rule.String()
+}
+
+type cutRow struct {
+	What, Before, After, Change string
+	Default                     bool
+}
+
+func (p *pathsAnswer) cutRows() []cutRow {
+	var out []cutRow
+	for _, list := range [][]risk.Cut{p.cuts.Rules, p.cuts.Defaults} {
+		for _, c := range list {
+			out = append(out, cutRow{c.Keeper.String(), percent(c.Before), percent(c.Now), points(c.Before, c.Now), c.Keeper.Zone != ""})
+		}
+	}
+	return out
+}
