@@ -4,9 +4,8 @@
 package load
 
 import (
-	"errors"
 	"io/fs"
-	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -38,7 +37,26 @@ type Loaded struct {
 // with places as the working directory sees them. Places in the tree and the
 // policy are relative to dir.
 func Dir(dir string, sources []string, extra ...inventory.Workload) (*Loaded, diag.List) {
-	l, diags := read(dir, sources, extra)
+	return new(loader).load(dir, sources, extra)
+}
+
+// FS is Dir for a policy directory that is not on the disk, such as one of an
+// old revision: dir is its path in fsys, and sources of the Estate are read
+// from there, too, if their paths stay in fsys; else they are unreadable.
+// Sources that are given are on the disk. Places are as fsys sees them; those
+// in the tree and the policy are relative to dir.
+func FS(fsys fs.FS, dir string, sources []string, extra ...inventory.Workload) (*Loaded, diag.List) {
+	return (&loader{fsys: fsys}).load(path.Clean(filepath.ToSlash(dir)), sources, extra)
+}
+
+// loader is where a directory is read from, and what is known of it already.
+type loader struct {
+	fsys  fs.FS  // nil for the disk
+	cache *Cache // nil where nothing is kept
+}
+
+func (x *loader) load(dir string, sources []string, extra []inventory.Workload) (*Loaded, diag.List) {
+	l, diags := x.read(dir, sources, extra)
 	for i := range diags {
 		if f := diags[i].Pos.File; f != "" && !filepath.IsAbs(f) {
 			diags[i].Pos.File = filepath.Join(dir, f)
@@ -66,31 +84,49 @@ func Unrepeated(diags diag.List) diag.List {
 	})
 }
 
-func read(dir string, sources []string, extra []inventory.Workload) (*Loaded, diag.List) {
+func (x *loader) read(dir string, sources []string, extra []inventory.Workload) (*Loaded, diag.List) {
 	l := &Loaded{Tree: &lang.Dir{}, Inventory: &inventory.Snapshot{}, Dirs: []string{dir}}
-	if d := unreadableDir("policy directory", dir); d != nil {
+	at := location{x.fsys, dir}
+	if d := at.unreadableDir("policy directory"); d != nil {
 		return l, diag.List{*d}
 	}
-	var diags diag.List
-	l.Tree, diags = lang.Parse(os.DirFS(dir))
-	parts := []*inventory.Snapshot{{Workloads: extra}}
-	for _, s := range l.sources(dir, sources, &diags) {
-		part, more := l.inventory(s)
-		s.rename(part, more)
-		diags = append(diags, more...)
-		parts = append(parts, part)
+	c := x.cache
+	if c == nil {
+		c = new(Cache)
 	}
-	joined, more := inventory.Join(parts...)
-	diags = append(diags, more...)
-	l.Inventory, more = inventory.Relabel(joined, relabelings(l.Tree.Estate))
-	diags = append(diags, more...)
+	var diags diag.List
+	l.Tree, diags = c.text.Parse(at.dir())
+	diags = append(diags, x.join(l, x.sources(l.Tree.Estate, dir, sources, &diags), extra)...)
 	if diags.HasErrors() {
 		return l, diags
 	}
-	p, more := policy.Resolve(l.Tree, l.Inventory)
+	p, more := c.resolver.Resolve(l.Tree, l.Inventory)
 	diags = append(diags, more...)
 	l.Policy = p
 	return l, diags
+}
+
+// join reads the sources and makes one inventory of them.
+func (x *loader) join(l *Loaded, sources []source, extra []inventory.Workload) diag.List {
+	var diags diag.List
+	made := &joined{labels: relabelings(l.Tree.Estate), extra: extra}
+	for _, s := range sources {
+		if s.kind == "file" {
+			l.Files = append(l.Files, s.at.path)
+		} else if s.kind == "kube" {
+			l.Dirs = append(l.Dirs, s.at.path)
+		}
+		p := x.part(s)
+		diags = append(diags, p.diags...)
+		made.parts = append(made.parts, p.snapshot)
+	}
+	if x.cache == nil {
+		made.make()
+	} else {
+		x.cache.make(&made)
+	}
+	l.Inventory = made.out
+	return append(diags, made.diags...)
 }
 
 func relabelings(e *lang.Estate) []inventory.Relabeling {
@@ -106,35 +142,42 @@ func relabelings(e *lang.Estate) []inventory.Relabeling {
 
 // source is where an inventory comes from, and where that is written.
 type source struct {
-	kind, path string
-	place      string // path, relative to the policy directory if it can be
-	pos        diag.Pos
+	kind  string
+	at    location
+	shown string // the path, relative to the policy directory if it can be
+	pos   diag.Pos
+}
+
+// part is what one source says. It is not changed once it is made.
+type part struct {
+	snapshot *inventory.Snapshot // never nil
+	diags    diag.List
 }
 
 // rename makes every place in a source one that can be opened.
-func (s source) rename(part *inventory.Snapshot, diags diag.List) {
+func (s source) rename(p *part) {
 	there := func(p *diag.Pos) {
 		if *p == s.pos {
 			return // where the source is named, not in it
 		}
 		if s.kind == "file" {
-			p.File = s.place
+			p.File = s.shown
 		} else {
-			p.File = filepath.Join(s.place, p.File)
+			p.File = filepath.Join(s.shown, p.File)
 		}
 	}
-	for i := range diags {
-		there(&diags[i].Pos)
+	for i := range p.diags {
+		there(&p.diags[i].Pos)
 	}
-	for i := range part.Workloads {
-		there(&part.Workloads[i].Source)
+	for i := range p.snapshot.Workloads {
+		there(&p.snapshot.Workloads[i].Source)
 	}
-	for i := range part.Frontends {
-		there(&part.Frontends[i].Source)
+	for i := range p.snapshot.Frontends {
+		there(&p.snapshot.Frontends[i].Source)
 	}
 }
 
-func (l *Loaded) sources(dir string, given []string, diags *diag.List) []source {
+func (x *loader) sources(estate *lang.Estate, dir string, given []string, diags *diag.List) []source {
 	var out []source
 	for _, s := range given {
 		kind, path, ok := strings.Cut(s, ":")
@@ -142,82 +185,67 @@ func (l *Loaded) sources(dir string, given []string, diags *diag.List) []source 
 			diags.Errorf(diag.Pos{}, "bad-source", "%q is no inventory source", s).WithHelp("write file:FILE or kube:DIR")
 			continue
 		}
-		place, err := filepath.Rel(dir, path)
-		if err != nil {
-			place = path
+		shown, err := filepath.Rel(dir, path)
+		if err != nil || x.fsys != nil {
+			shown = path
 		}
-		out = append(out, source{kind, path, place, diag.Pos{}})
+		out = append(out, source{kind, location{path: path}, shown, diag.Pos{}})
 	}
-	if len(given) > 0 || l.Tree.Estate == nil {
+	if len(given) > 0 || estate == nil {
 		return out
 	}
-	for _, s := range l.Tree.Estate.Inventory {
-		path := s.Path
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(dir, path)
+	for _, s := range estate.Inventory {
+		at := location{x.fsys, s.Path}
+		if !filepath.IsAbs(s.Path) {
+			at.path = filepath.Join(dir, s.Path)
 		}
-		out = append(out, source{s.Kind, path, s.Path, s.Pos})
+		out = append(out, source{s.Kind, at, s.Path, s.Pos})
 	}
 	return out
 }
 
-// inventory reads one source; the snapshot is never nil.
-func (l *Loaded) inventory(s source) (*inventory.Snapshot, diag.List) {
+// part reads one source, or remembers what it said.
+func (x *loader) part(s source) *part {
+	if x.cache == nil {
+		return s.read()
+	}
+	return x.cache.part(s)
+}
+
+func (s source) read() *part {
+	p := s.open()
+	s.rename(p)
+	return p
+}
+
+func (s source) open() *part {
+	empty := &inventory.Snapshot{}
 	switch s.kind {
 	case "file":
-		l.Files = append(l.Files, s.path)
-		if err := unreadableFile(s.path); err != nil {
+		if err := s.at.unreadableFile(); err != nil {
 			return unreadable(s, err)
 		}
-		return file.Read(os.DirFS(filepath.Dir(s.path)), filepath.Base(s.path))
+		fsys, name := s.at.file()
+		snapshot, diags := file.Read(fsys, name)
+		return &part{snapshot, diags}
 	case "kube":
-		l.Dirs = append(l.Dirs, s.path)
-		if d := unreadableDir("manifest directory", s.path); d != nil {
+		if d := s.at.unreadableDir("manifest directory"); d != nil {
 			d.Pos = s.pos
-			return &inventory.Snapshot{}, diag.List{*d}
+			return &part{empty, diag.List{*d}}
 		}
-		return kube.Read(os.DirFS(s.path))
+		snapshot, diags := kube.Read(s.at.dir())
+		return &part{snapshot, diags}
 	}
 	var diags diag.List
 	d := diags.Errorf(s.pos, "unknown-source", "inventory sources of kind %q cannot be read", s.kind)
 	if near := diag.Nearest(s.kind, []string{"file", "kube"}); near != "" {
 		d.WithHelp("did you mean %q?", near)
 	}
-	return &inventory.Snapshot{}, diags
+	return &part{empty, diags}
 }
 
-func unreadable(s source, err error) (*inventory.Snapshot, diag.List) {
+func unreadable(s source, err error) *part {
 	var diags diag.List
-	diags.Errorf(s.pos, "unreadable", "inventory %s cannot be read: %v", s.path, err).WithHelp("name a file that exists and that this user may read")
-	return &inventory.Snapshot{}, diags
-}
-
-func unreadableFile(path string) error {
-	info, err := os.Stat(path)
-	if err == nil && info.IsDir() {
-		err = errors.New("it is a directory")
-	}
-	return cause(err)
-}
-
-func unreadableDir(what, path string) *diag.Diagnostic {
-	info, err := os.Stat(path)
-	if err == nil && !info.IsDir() {
-		err = errors.New("it is not a directory")
-	}
-	if err == nil {
-		return nil
-	}
-	var diags diag.List
-	diags.Errorf(diag.Pos{}, "unreadable", "%s %s cannot be read: %v", what, path, cause(err)).WithHelp("name a directory that exists and that this user may read")
-	return &diags[0]
-}
-
-// cause leaves out the path, which the message names already.
-func cause(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
+	diags.Errorf(s.pos, "unreadable", "inventory %s cannot be read: %v", s.at.path, err).WithHelp("name a file that exists and that this user may read")
+	return &part{&inventory.Snapshot{}, diags}
 }
