@@ -18,6 +18,7 @@ import (
 	"firebreak/internal/datapath/layout"
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
+	"firebreak/internal/load"
 	"firebreak/internal/wire"
 )
 
@@ -100,6 +101,7 @@ type agent struct {
 	tier         string
 	state        *state
 	saved        []byte // the numbers on the disk
+	files        load.Cache
 	kernel       Kernel
 	evidence     Evidence
 	sender       Sender
@@ -161,7 +163,7 @@ func (a *agent) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, diags := consider(cfg, numbers, a.sys)
+	c, diags := consider(cfg, &a.files, numbers, a.sys)
 	a.warn(diags)
 	if diags.HasErrors() {
 		return &Refused{diags}

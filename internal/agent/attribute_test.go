@@ -9,6 +9,7 @@ import (
 
 	"firebreak/internal/datapath/layout"
 	"firebreak/internal/flow"
+	"firebreak/internal/load"
 	"firebreak/internal/target/ebpf"
 	"firebreak/internal/wire"
 )
@@ -20,7 +21,7 @@ func considered(t testing.TB, r *trial, before *ebpf.Numbers) *candidate {
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
-	c, diags := consider(cfg, before, r.system())
+	c, diags := consider(cfg, new(load.Cache), before, r.system())
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}

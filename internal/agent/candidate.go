@@ -42,17 +42,17 @@ func (c *candidate) endpoints() int {
 	return len(seen)
 }
 
-// consider reads everything that the configuration names and renders it. The
-// numbers given out before are not changed. With errors only cfg and loaded
-// are set.
-func consider(cfg *Config, before *ebpf.Numbers, s *System) (*candidate, diag.List) {
+// consider reads everything that the configuration names, but for what files
+// knows already, and renders it. The numbers given out before are not changed.
+// With errors only cfg and loaded are set.
+func consider(cfg *Config, files *load.Cache, before *ebpf.Numbers, s *System) (*candidate, diag.List) {
 	c := &candidate{cfg: cfg, loaded: &load.Loaded{Dirs: []string{cfg.Policy}}}
 	tree, diags := s.Cgroups(cfg)
 	addrs, err := s.Addresses(cfg.Namespaces)
 	if err != nil {
 		diags.Errorf(diag.Pos{}, "no-addresses", "%v", err)
 	}
-	loaded, more := load.Dir(cfg.Policy, cfg.Inventory, inventory.Workload{
+	loaded, more := files.Dir(cfg.Policy, cfg.Inventory, inventory.Workload{
 		Name: ebpf.HostWorkload(cfg.Zone), Zone: cfg.Zone, Host: cfg.Name,
 	})
 	c.loaded = loaded

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"firebreak/internal/load"
 	"firebreak/internal/target/ebpf"
 )
 
@@ -36,7 +37,7 @@ func BenchmarkConsider(b *testing.B) {
 	before := considered(b, r, &ebpf.Numbers{}).numbers
 	b.ReportAllocs()
 	for b.Loop() {
-		c, diags := consider(cfg, before, r.system())
+		c, diags := consider(cfg, new(load.Cache), before, r.system())
 		if diags.HasErrors() {
 			b.Fatal(diags)
 		}

@@ -199,7 +199,7 @@ func (a *agent) consider() (*candidate, diag.List) {
 			WithHelp("restart the agent; enforcement goes on meanwhile")
 		return a.current, diags
 	}
-	c, more := consider(cfg, a.current.numbers, a.sys)
+	c, more := consider(cfg, &a.files, a.current.numbers, a.sys)
 	diags = append(diags, more...)
 	if c.tree != nil && c.tree.root != a.current.tree.root {
 		if c.tree.root == "" || a.current.tree.root == "" || !within(c.tree.root, a.current.tree.root) {
