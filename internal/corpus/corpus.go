@@ -7,12 +7,22 @@
 // about. policy.yaml and inventory.yaml are what they are called; each line of
 // flows is
 //
-//	FROM TO PORT IN-FORCE TO-COME [RULE [RULE]]
+//	FROM TO PORT IN-FORCE TO-COME [RULE [RULE]] [CIRCUMSTANCE...]
 //
-// with addresses, a port such as 5432/TCP or icmp, the verdict in force
-// (forwarded, audited, dropped, unjudged), the one to come (forwarded,
-// dropped, unjudged), and the rules that decide them, as policy/rule or the
-// name of a default; one rule stands for both. A # begins a comment.
+// with addresses (TO may be external:NAME, for what is known by its FQDNs), a
+// port such as 5432/TCP or icmp, the verdict in force (forwarded, audited,
+// dropped, unjudged), the one to come (forwarded, dropped, unjudged), and the
+// rules that decide them, as policy/rule or the name of a default; one rule
+// stands for both. A # begins a comment. The circumstances are
+//
+//	at:2027-01-04T12:00:00Z   the time; Noon where not given
+//	http:POST:/a/b            the request; what is no HTTP where not given
+//	host:api.example          its host
+//	header:name=value         one of its headers
+//	mtls:no                   the peer proves nothing; it does where not given
+//
+// A judge that cannot see some of them answers the lines on which they have no
+// bearing, and says of the others why it does not: see Beyond.
 package corpus
 
 import (
@@ -23,6 +33,7 @@ import (
 	"strconv"
 	"strings"
 	"testing/fstest"
+	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
@@ -42,11 +53,16 @@ type Case struct {
 	Flows []Flow
 }
 
+// Noon is the time of a line that names none: a Monday.
+var Noon = time.Date(2027, 1, 4, 12, 0, 0, 0, time.UTC)
+
 // Flow is one conversation and what must become of it. The rules are empty
 // where the case does not name them.
 type Flow struct {
 	Line        int // in the case's file "flows", from 1
 	From, To    netip.Addr
+	External    string // instead of To, which is invalid then
+	In          flow.Circumstances
 	Protocol    netset.Protocol
 	Port        uint16 // 0 for protocols without ports
 	InForce     flow.Verdict
@@ -124,13 +140,18 @@ func parse(a *txtar.Archive) (Case, error) {
 }
 
 func parseFlow(words []string) (f Flow, err error) {
+	if words, err = f.circumstances(words); err != nil {
+		return f, err
+	}
 	if len(words) < 5 || len(words) > 7 {
 		return f, fmt.Errorf("%d words, want FROM TO PORT IN-FORCE TO-COME [RULE [RULE]]", len(words))
 	}
 	if f.From, err = netip.ParseAddr(words[0]); err != nil {
 		return f, err
 	}
-	if f.To, err = netip.ParseAddr(words[1]); err != nil {
+	if name, ok := strings.CutPrefix(words[1], "external:"); ok {
+		f.External = name
+	} else if f.To, err = netip.ParseAddr(words[1]); err != nil {
 		return f, err
 	}
 	if f.Protocol, f.Port, err = parsePort(words[2]); err != nil {
@@ -141,6 +162,11 @@ func parseFlow(words []string) (f Flow, err error) {
 	}
 	if err = f.ToCome.UnmarshalText([]byte(words[4])); err != nil {
 		return f, err
+	}
+	for _, rule := range words[5:] {
+		if strings.Contains(rule, ":") {
+			return f, fmt.Errorf("%q is no rule: circumstances come last", rule)
+		}
 	}
 	if len(words) > 5 {
 		f.InForceRule, f.ToComeRule = words[5], words[len(words)-1]
