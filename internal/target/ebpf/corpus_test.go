@@ -3,6 +3,7 @@ package ebpf
 import (
 	"os"
 	"testing"
+	"time"
 
 	"firebreak/internal/corpus"
 	"firebreak/internal/datapath/layout"
@@ -30,12 +31,22 @@ func TestCorpus(t *testing.T) {
 				h.Cgroups = append(h.Cgroups, Cgroup{ID: uint64(i + 1), Workload: w.Name})
 			}
 			n := &Numbers{}
-			tables, diags := Render(p, h, monday, n)
-			if tables == nil {
-				t.Fatal(diags)
-			}
-			k, rules := kernel{tables, newMatcher(tables.Addresses)}, Rules(p, n)
+			kernels := map[time.Time]kernel{} // by the time that the tables are of
 			for _, f := range c.Flows {
+				if why := c.Beyond(f, corpus.HTTP, corpus.MTLS, corpus.Name, corpus.Frontend); why != "" {
+					t.Logf("line %d: the tables do not answer: they know nothing of %s", f.Line, why)
+					continue
+				}
+				k, rendered := kernels[f.In.At]
+				if !rendered {
+					tables, diags := Render(p, h, f.In.At, n)
+					if tables == nil {
+						t.Fatal(diags)
+					}
+					k = kernel{tables, newMatcher(tables.Addresses)}
+					kernels[f.In.At] = k
+				}
+				rules := Rules(p, n)
 				inForce, toCome, inForceRule, toComeRule := k.judge(f, rules)
 				if inForce != f.InForce || toCome != f.ToCome {
 					t.Errorf("line %d: %s and %s, want %s and %s", f.Line, inForce, toCome, f.InForce, f.ToCome)
