@@ -24,6 +24,7 @@ func verbs() []*cobra.Command {
 		NewBlast(),
 		NewPaths(),
 		NewGen(),
+		NewInit(),
 		NewFmt(),
 		NewSchema(),
 		NewAgent(),

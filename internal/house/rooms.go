@@ -47,6 +47,7 @@ var mayImport = []struct {
 	{"internal/diag", nil},
 	{"internal/wire", nil},
 	{"internal/cgroup", nil},
+	{"internal/scaffold", nil},
 	{"internal/datapath/layout", nil},
 	{"internal/plainyaml", nil},
 	{"internal/lang/...", []string{"internal/lang/...", "internal/plainyaml"}},
