@@ -114,7 +114,9 @@ func TestLaws(t *testing.T) {
 				rt.Fatalf("%s: %s\nis not %s", law, sides[0], sides[1])
 			}
 		}
-		canonical(rt, a)
+		for _, x := range []Set{a, b, a.Union(b), a.Given(true), a.Given(false), a.At(d.instant("at")), all.Subtract(a)} {
+			canonical(rt, x)
+		}
 	})
 }
 

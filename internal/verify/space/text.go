@@ -91,17 +91,24 @@ func (s *Space) words(n *node) []string {
 	if out, ok := s.cover(others); ok && len(out) <= 4 && short(out) {
 		return otherThanAll(out)
 	}
-	if out, ok := s.boxed(others); ok && len(out) <= 4 && !(exact && len(boxes) <= len(out)) {
-		return otherThanAll(out)
-	}
-	if exact {
+	out, ok := s.boxed(others)
+	ok = ok && len(out) <= 4
+	switch {
+	case exact && (!ok || burden(boxes) <= 1+burden(out)):
 		return boxes
+	case ok:
+		return otherThanAll(out)
 	}
 	text, _ := s.box(s.around(n))
 	if text == "" || len(text) > maxText {
 		text = "any kind"
 	}
 	return []string{"some requests of " + text}
+}
+
+// burden is how hard a text is to read.
+func burden(parts []string) int {
+	return len(parts) + strings.Count(strings.Join(parts, ""), "other than")
 }
 
 func otherThanAll(parts []string) []string {

@@ -93,6 +93,9 @@ func TestString(t *testing.T) {
 		"TCP 80 other than GET or POST even ambiguous":                                   plain(80).Subtract(allow(80, "get")).Subtract(x.method(80, "POST")),
 		"TCP 80 outside 06:00-22:00 mon,tue Europe/Berlin":                               plain(80).Subtract(allow(80, "day")),
 		"TCP 80 06:00-22:00 mon,tue Europe/Berlin until 2027-01-31T18:00:00Z":            allow(80, "day").Intersect(x.ahead(80)),
+		"TCP 80 POST /x,ambiguous":                                                       x.method(80, "POST").Intersect(x.path(80, "/x").Union(deny(80, "any").Subtract(allow(80, "any")))),
+		"TCP 80 not HTTP; TCP 80 POST even ambiguous":                                    plain(80).Subtract(deny(80, "any")).Union(x.method(80, "POST")),
+		"TCP 80 HTTP even ambiguous no mtls":                                             deny(80, "any").Subtract(allow(80, "mtls")),
 		"TCP 80 GET host api.example":                                                    allow(80, "get").Intersect(x.atom(80, dimHost, x.s.hosts.in([]string{"api.example"}))),
 		"TCP 80 GET (host other than *.example)":                                         allow(80, "get").Intersect(x.atom(80, dimHost, x.s.hosts.in([]string{"*.example"}).not())),
 		"TCP 80 GET (header x-a absent or other than b)":                                 allow(80, "get").Intersect(x.atom(80, dimHeader, atoms{true, true, false})),
@@ -201,6 +204,54 @@ func TestTextsTellSetsApart(t *testing.T) {
 				rt.Fatalf("%q is the text of two sets, differing in %s and %s", text, set.Subtract(other), other.Subtract(set))
 			}
 			seen[text] = set
+			for _, x := range set.segs {
+				if d := &s.diagrams; d.apply(opLess, x.when, s.inside(s.around(x.when))) != d.no {
+					rt.Fatalf("what is said to be around %q is not", text)
+				}
+				boxes, ok := s.boxes(x.when, nil)
+				all := s.diagrams.no
+				for _, b := range boxes {
+					all = s.diagrams.apply(opOr, all, s.inside(b))
+				}
+				if ok && all != x.when {
+					rt.Fatalf("%q was taken apart wrongly", text)
+				}
+			}
 		}
 	})
+}
+
+// inside returns what is in a box.
+func (s *Space) inside(b box) *node {
+	n := s.diagrams.yes
+	for dim := numDims - 1; dim >= 0; dim-- {
+		if in := b[uint16(dim)]; in != nil {
+			n = s.diagrams.pick(uint16(dim), in, n)
+		}
+	}
+	return n
+}
+
+// TestNothingIsSaidTwice: what the other alternatives say already is left out.
+func TestNothingIsSaidTwice(t *testing.T) {
+	alternative := func(paths, methods []string) *policy.Condition {
+		return &policy.Condition{HTTP: []policy.HTTP{{Methods: methods, Paths: paths}}}
+	}
+	conds := []*policy.Condition{
+		alternative([]string{"/m"}, []string{"GET", "POST"}),
+		alternative([]string{"/m", "/n"}, []string{"GET"}),
+		alternative([]string{"/m", "/o"}, []string{"POST"}),
+	}
+	s, err := New(conds, Horizon{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var set Set
+	for _, c := range conds {
+		one, _ := s.Of(netset.Of(netset.TCP, 80, 80), c, false)
+		set = set.Union(one)
+	}
+	if got, want := set.String(), "TCP 80 GET /m,/n; TCP 80 POST /m,/o"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }

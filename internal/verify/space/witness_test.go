@@ -23,7 +23,7 @@ func TestWitnessIsPlain(t *testing.T) {
 		"lowest port":              {x.tcp(90, "mtls", false).Union(x.tcp(80, "mtls", false)), 80, flow.Circumstances{At: from, MTLS: true}},
 		"proven if it may be":      {x.tcp(80, "any", false).Union(x.tcp(80, "mtls", false)), 80, flow.Circumstances{At: from, MTLS: true}},
 		"unproven if it must be":   {plain.Subtract(x.tcp(90, "mtls", false)), 90, flow.Circumstances{At: from}},
-		"proven before no request": {x.tcp(80, "get", false).Union(x.tcp(80, "any", true).Intersect(x.tcp(80, "mtls", false))), 80,
+		"proven before no request": {plain.Subtract(x.tcp(90, "any", true)).Subtract(x.tcp(90, "mtls", false)).Union(x.tcp(90, "get", false).Intersect(x.tcp(90, "mtls", false))), 90,
 			flow.Circumstances{At: from, MTLS: true, HTTP: &flow.Request{Method: "GET", Path: "/"}}},
 		"a request that is not ambiguous": {x.tcp(80, "pay", true), 80,
 			flow.Circumstances{At: from, MTLS: true, HTTP: &flow.Request{Method: "POST", Path: "/api/v1/payments/"}}},
