@@ -41,7 +41,7 @@ ifeq ($(wildcard ../shared/corpora/online-boutique),)
 MAY_SKIP := firebreak/internal/cli.TestOnlineBoutiqueFromManifests
 endif
 
-.PHONY: help build demo test lint generate generate-check bpf-check page-check page-test go-test bench fuzz clean
+.PHONY: help build demo test lint generate generate-check bpf-check page-check page-test go-test bench bench-compare fuzz clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -112,6 +112,10 @@ bench: web/node_modules/.package-lock.json ## every benchmark; root adds those b
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 	cd web && node --test --test-reporter=spec $(PAGE_TIMED)
 	@if [ "$$(id -u)" = 0 ]; then hack/need kernel; go run ./internal/netbench $(ARGS); else echo "note: not root, so nothing was measured between namespaces" >&2; fi
+
+bench-compare: ## one decision by Firebreak, OPA and cedar-go over the same rules; under a minute
+	@hack/need go
+	cd bench/compare && go test ./... && go run .
 
 fuzz: ## run every fuzz target for FUZZTIME
 	@hack/need go
