@@ -29,38 +29,34 @@ func (r *renderer) checkFixed() {
 // refusePolicy names the rule, in the order of the text, at which the policy
 // table is full, and the one that takes the most of it.
 func (r *renderer) refusePolicy() {
-	sum, most := 0, ruleID{-1, -1}
-	for id, n := range r.used {
-		if id.rule < 0 {
+	sum, most := 0, 0
+	for i, n := range r.used {
+		if i >= len(r.p.Rules) {
 			sum += n
 		}
-		if n > r.used[most] || n == r.used[most] && id.rule < most.rule {
-			most = id
+		if n > r.used[most] {
+			most = i
 		}
 	}
 	over, pos := most, diag.Pos{}
 	for i := range r.p.Rules {
-		id := ruleID{int32(i), -1}
-		if sum += r.used[id]; sum > layout.MaxPolicy && r.used[id] > 0 {
-			over = id
+		if sum += r.used[i]; sum > layout.MaxPolicy && r.used[i] > 0 {
+			over = i
 			break
 		}
 	}
-	if over.rule >= 0 {
-		pos = r.p.Rules[over.rule].Pos
+	if over < len(r.p.Rules) {
+		pos = r.p.Rules[over].Pos
 	}
 	r.diags.Errorf(pos, "capacity", "the policy needs %d entries on this host; the kernel tables hold %d, those of rule %s do not fit", r.total, layout.MaxPolicy, r.ref(over)).
 		WithHelp("%s takes the most, %d entries: let it name fewer identities or wider ports, or let a zone's default say it", r.ref(most), r.used[most])
 }
 
-func (r *renderer) ref(id ruleID) flow.Rule {
-	if id.rule >= 0 {
-		return r.p.Rules[id.rule].Ref
+func (r *renderer) ref(index int) flow.Rule {
+	if zone, allow, is := r.defaultOf(int32(index)); is {
+		return DefaultRule(&r.p.Zones[zone], allow)
 	}
-	if id.zone < 0 {
-		return flow.Rule{}
-	}
-	return DefaultRule(&r.p.Zones[id.zone], id.rule == defaultAllow)
+	return r.p.Rules[index].Ref
 }
 
 // firstWith returns the first rule with that traffic.

@@ -1,7 +1,6 @@
 package ebpf
 
 import (
-	"encoding/binary"
 	"slices"
 
 	"firebreak/internal/datapath/layout"
@@ -13,132 +12,15 @@ import (
 type verdicts struct {
 	classes   []int // sorted
 	decisions []decision
+	entries   *[]entry // what they come to in the table, once that was asked for
 }
 
-// side is what the rules that touch one identity here say in one direction,
-// sorted out by far end. All lists are sorted.
-type side struct {
-	ident     int
-	any       []item // what speaks of a far end that no rule names
-	byIdent   map[int]named
-	byExt     map[int]named
-	byDefault verdicts // what any says alone
-	known     map[string]verdicts
+// entry is an entry of the table for whatever peer.
+type entry struct {
+	class  uint16
+	toCome int32 // what decides it, to come: an index as of ruleIndex
+	value  layout.PolicyValue
 }
-
-// named is how what speaks of a far end that rules name differs from any: with
-// what names it, and without what speaks of everything but it.
-type named struct{ with, without []item }
-
-func (r *renderer) side(ident int, d flow.Direction) *side {
-	s := &side{ident: ident, byIdent: map[int]named{}, byExt: map[int]named{}, known: map[string]verdicts{}}
-	for _, t := range r.touches[r.slot[ident]][d] {
-		if t.far.Any || t.far.Not {
-			s.any = append(s.any, t.item)
-		}
-		for _, id := range t.far.Identities {
-			s.byIdent[id] = s.byIdent[id].and(t)
-		}
-		for _, x := range t.far.Externals {
-			s.byExt[x] = s.byExt[x].and(t)
-		}
-	}
-	s.byDefault = r.evaluate(s, s.any, nil)
-	return s
-}
-
-func (n named) and(t touch) named {
-	if t.far.Not {
-		n.without = append(n.without, t.item)
-	} else {
-		n.with = append(n.with, t.item)
-	}
-	return n
-}
-
-// toIdentity returns what the end says about a far identity.
-func (r *renderer) toIdentity(s *side, ident int) verdicts {
-	return r.remembered(s, s.byIdent[ident])
-}
-
-// toExternals returns what the end says about an address in those Externals.
-func (r *renderer) toExternals(s *side, set []int) verdicts {
-	if len(set) == 1 {
-		return r.remembered(s, s.byExt[set[0]])
-	}
-	var own named
-	for _, x := range set {
-		own.with = mergeItems(own.with, s.byExt[x].with)
-		own.without = mergeItems(own.without, s.byExt[x].without)
-	}
-	return r.remembered(s, own)
-}
-
-// remembered evaluates a list of items once, however many peers have it.
-func (r *renderer) remembered(s *side, own named) verdicts {
-	if len(own.with) == 0 && len(own.without) == 0 {
-		return s.byDefault
-	}
-	key := make([]byte, 0, 8*(len(own.with)+len(own.without)+1))
-	for _, it := range own.with {
-		key = appendItem(key, it)
-	}
-	key = appendItem(key, item{rule: -1, grant: -1})
-	for _, it := range own.without {
-		key = appendItem(key, it)
-	}
-	if v, ok := s.known[string(key)]; ok {
-		return v
-	}
-	v := r.evaluate(s, mergeItems(lessItems(s.any, own.without), own.with), s.byDefault.classes)
-	s.known[string(key)] = v
-	return v
-}
-
-func appendItem(key []byte, it item) []byte {
-	key = binary.NativeEndian.AppendUint32(key, uint32(it.rule))
-	return binary.NativeEndian.AppendUint32(key, uint32(it.grant))
-}
-
-// lessItems returns a without those of b, all of which a has.
-func lessItems(a, b []item) []item {
-	if len(b) == 0 {
-		return a
-	}
-	out := make([]item, 0, len(a))
-	for _, it := range a {
-		if len(b) > 0 && it == b[0] {
-			b = b[1:]
-			continue
-		}
-		out = append(out, it)
-	}
-	return out
-}
-
-// mergeItems merges two lists in the order of rules and drops what is twice.
-func mergeItems(a, b []item) []item {
-	if len(a) == 0 {
-		return b
-	}
-	if len(b) == 0 {
-		return a
-	}
-	out := make([]item, 0, len(a)+len(b))
-	for len(a) > 0 || len(b) > 0 {
-		switch {
-		case len(b) == 0 || len(a) > 0 && less(a[0], b[0]):
-			out, a = append(out, a[0]), a[1:]
-		case len(a) == 0 || less(b[0], a[0]):
-			out, b = append(out, b[0]), b[1:]
-		default:
-			out, a, b = append(out, a[0]), a[1:], b[1:]
-		}
-	}
-	return out
-}
-
-func less(a, b item) bool { return a.rule < b.rule || a.rule == b.rule && a.grant < b.grant }
 
 // evaluate decides the base class, every class in which an item's traffic
 // differs from it, and the extra ones.
@@ -162,7 +44,7 @@ func (r *renderer) evaluate(s *side, items []item, extra []int) verdicts {
 }
 
 // at returns the decision about a class; one that is not listed is as base.
-func (v verdicts) at(class int) decision {
+func (v *verdicts) at(class int) decision {
 	if i, ok := slices.BinarySearch(v.classes, class); ok {
 		return v.decisions[i]
 	}
@@ -170,11 +52,11 @@ func (v verdicts) at(class int) decision {
 }
 
 // combine merges what several owners of an address say.
-func combine(all []verdicts, strictest bool) verdicts {
+func combine(all []*verdicts, strictest bool) *verdicts {
 	if len(all) == 1 {
 		return all[0]
 	}
-	var v verdicts
+	v := &verdicts{}
 	for _, a := range all {
 		v.classes = append(v.classes, a.classes...)
 	}
@@ -193,8 +75,8 @@ func combine(all []verdicts, strictest bool) verdicts {
 
 // decideAll fills the policy table, end by end.
 func (r *renderer) decideAll() {
-	r.tables.Policy = map[layout.PolicyKey]layout.PolicyValue{}
-	r.ruleNum, r.used = map[ruleID]uint32{}, map[ruleID]int{}
+	rules := len(r.p.Rules) + 2*len(r.p.Zones)
+	r.ruleNum, r.used = make([]uint32, rules), make([]int, rules)
 	for _, l := range r.locals {
 		for _, d := range [...]flow.Direction{flow.Egress, flow.Ingress} {
 			r.decideSide(l, d)
@@ -202,73 +84,108 @@ func (r *renderer) decideAll() {
 	}
 	if r.total > layout.MaxPolicy {
 		r.refusePolicy()
+		return
+	}
+	r.tables.Policy = make(map[layout.PolicyKey]layout.PolicyValue, r.total)
+	for _, e := range r.emitted {
+		for _, x := range e.entries {
+			e.key.Class = x.class
+			r.tables.Policy[e.key] = x.value
+		}
 	}
 }
 
 func (r *renderer) decideSide(l local, d flow.Direction) {
 	sides := make([]*side, len(l.idents))
-	mentioned := map[int]bool{}
+	var mentioned []int
 	for i, id := range l.idents {
 		sides[i] = r.side(id, d)
-		for far := range sides[i].byIdent {
-			mentioned[far] = true
-		}
+		mentioned = append(mentioned, sides[i].mentioned...)
 	}
-	loosest := func(f func(*side) verdicts) verdicts {
-		all := make([]verdicts, len(sides))
+	slices.Sort(mentioned)
+	all := make([]*verdicts, len(sides))
+	loosest := func(f func(*side) *verdicts) *verdicts {
 		for i, s := range sides {
 			all[i] = f(s)
 		}
 		return combine(all, false)
 	}
-	byDefault := loosest(func(s *side) verdicts { return s.byDefault })
-	r.emit(l.number, layout.AnyPeer, d, byDefault, verdicts{})
-	for _, far := range sorted(mentioned) {
-		v := loosest(func(s *side) verdicts { return r.toIdentity(s, far) })
+	byDefault := loosest(func(s *side) *verdicts { return &s.byDefault })
+	r.emit(l.number, layout.AnyPeer, d, byDefault, nil)
+	for _, far := range slices.Compact(mentioned) {
+		v := loosest(func(s *side) *verdicts { return r.toIdentity(s, far) })
 		r.emit(l.number, r.identity(far), d, v, byDefault)
 	}
 	for i := range r.peers {
 		far := &r.peers[i]
-		v := loosest(func(s *side) verdicts {
+		v := loosest(func(s *side) *verdicts {
 			if far.externals != nil {
 				return r.toExternals(s, far.externals)
 			}
-			all := make([]verdicts, len(far.idents))
+			owners := make([]*verdicts, len(far.idents))
 			for j, id := range far.idents {
-				all[j] = r.toIdentity(s, id)
+				owners[j] = r.toIdentity(s, id)
 			}
-			return combine(all, true)
+			return combine(owners, true)
 		})
 		r.emit(l.number, far.number, d, v, byDefault)
 	}
+	for _, s := range sides {
+		r.done(s)
+	}
 }
 
-func sorted(set map[int]bool) []int {
-	out := make([]int, 0, len(set))
-	for i := range set {
-		out = append(out, i)
+// emission is the entries about one peer; key lacks the class.
+type emission struct {
+	key     layout.PolicyKey
+	entries []entry
+}
+
+// emit notes the entries about one peer, unless they say what those about any
+// peer, byDefault, say.
+func (r *renderer) emit(local, peer uint32, d flow.Direction, v, byDefault *verdicts) {
+	if v.entries == nil {
+		v.entries = new([]entry)
+		if byDefault == nil || v != byDefault && !v.saysAs(byDefault) {
+			*v.entries = r.entries(v)
+		}
+	} else if v == byDefault {
+		return
 	}
-	slices.Sort(out)
+	entries := *v.entries
+	if len(entries) == 0 {
+		return
+	}
+	for i := range entries {
+		r.used[entries[i].toCome]++
+	}
+	if r.total += len(entries); r.total <= layout.MaxPolicy {
+		r.emitted = append(r.emitted, emission{layout.PolicyKey{Local: local, Peer: peer, Direction: d}, entries})
+	}
+}
+
+func (r *renderer) entries(v *verdicts) []entry {
+	out := make([]entry, 0, len(v.classes))
+	for i, class := range v.classes {
+		d := &v.decisions[i]
+		if i > 0 && *d == v.decisions[0] {
+			continue
+		}
+		toCome := r.ruleIndex(d.toComeRule, d.toComeOwner)
+		out = append(out, entry{r.classes.number[class], toCome, layout.PolicyValue{
+			InForceRule:  r.number(r.ruleIndex(d.inForceRule, d.inForceOwner)),
+			ToComeRule:   r.number(toCome),
+			AllowInForce: d.inForce,
+			AllowToCome:  d.toCome,
+			InForceUntil: r.times.nanos(d.inForceUntil),
+			ToComeUntil:  r.times.nanos(d.toComeUntil),
+		}})
+	}
 	return out
 }
 
-// emit writes the entries about one peer, unless they say what those about any
-// peer say.
-func (r *renderer) emit(local, peer uint32, d flow.Direction, v, byDefault verdicts) {
-	if peer != layout.AnyPeer && v.saysAs(byDefault) {
-		return
-	}
-	for i, class := range v.classes {
-		if i > 0 && v.decisions[i] == v.decisions[0] {
-			continue
-		}
-		key := layout.PolicyKey{Local: local, Peer: peer, Class: r.classes.number[class], Direction: d}
-		r.enter(key, v.decisions[i])
-	}
-}
-
 // saysAs reports whether both say the same about every class.
-func (v verdicts) saysAs(w verdicts) bool {
+func (v *verdicts) saysAs(w *verdicts) bool {
 	for i, class := range v.classes {
 		if v.decisions[i] != w.at(class) {
 			return false
@@ -282,53 +199,42 @@ func (v verdicts) saysAs(w verdicts) bool {
 	return true
 }
 
-// enter adds an entry, or only counts it once the kernel's map would be full.
-func (r *renderer) enter(key layout.PolicyKey, d decision) {
-	toCome := ruleID{d.toComeRule, d.toComeOwner}
-	r.used[toCome.normal()]++
-	r.total++
-	if r.total > layout.MaxPolicy {
-		return
-	}
-	r.tables.Policy[key] = layout.PolicyValue{
-		InForceRule:  r.number(ruleID{d.inForceRule, d.inForceOwner}),
-		ToComeRule:   r.number(toCome),
-		AllowInForce: d.inForce,
-		AllowToCome:  d.toCome,
-		InForceUntil: r.times.nanos(d.inForceUntil),
-		ToComeUntil:  r.times.nanos(d.toComeUntil),
+// ruleIndex gives rules and, behind them, two defaults of each zone an index of
+// their own.
+func (r *renderer) ruleIndex(rule, zone int32) int32 {
+	switch rule {
+	case defaultDeny:
+		return int32(len(r.p.Rules)) + 2*zone
+	case defaultAllow:
+		return int32(len(r.p.Rules)) + 2*zone + 1
+	default:
+		return rule
 	}
 }
 
-// ruleID is an index into Policy.Rules, or a default and the zone whose it is.
-type ruleID struct{ rule, zone int32 }
-
-func (id ruleID) normal() ruleID {
-	if id.rule >= 0 {
-		id.zone = -1
-	}
-	return id
+// defaultOf is the zone whose default an index is, and whether that allows.
+func (r *renderer) defaultOf(index int32) (zone int32, allow, is bool) {
+	index -= int32(len(r.p.Rules))
+	return index / 2, index%2 == 1, index >= 0
 }
 
-func (r *renderer) number(id ruleID) uint32 {
-	id = id.normal()
-	number, ok := r.ruleNum[id]
-	if !ok {
-		number = r.n.rule(r.keyOf(id))
-		r.ruleNum[id] = number
+// number returns what the kernel calls the rule of that index.
+func (r *renderer) number(index int32) uint32 {
+	if r.ruleNum[index] == 0 {
+		r.ruleNum[index] = r.n.rule(r.keyOf(index))
 	}
-	return number
+	return r.ruleNum[index]
 }
 
-func (r *renderer) keyOf(id ruleID) string {
-	if id.rule >= 0 {
-		return ruleKey(r.p.Rules[id.rule].Ref)
+func (r *renderer) keyOf(index int32) string {
+	if zone, allow, is := r.defaultOf(index); is {
+		return defaultKey(defaultWord(allow), r.p.Zones[zone].Name)
 	}
-	return defaultKey(defaultWord(id.rule), r.p.Zones[id.zone].Name)
+	return ruleKey(r.p.Rules[index].Ref)
 }
 
-func defaultWord(id int32) string {
-	if id == defaultAllow {
+func defaultWord(allow bool) string {
+	if allow {
 		return "default-allow"
 	}
 	return "default-deny"

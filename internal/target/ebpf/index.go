@@ -10,11 +10,7 @@ import (
 // default says: also a zone that denies by default allows in force until it
 // enforces.
 func DefaultRule(z *policy.Zone, allowed bool) flow.Rule {
-	word := defaultDeny
-	if allowed {
-		word = defaultAllow
-	}
-	return flow.Rule{Rule: defaultWord(word), File: z.Pos.File, Line: z.Pos.Line}
+	return flow.Rule{Rule: defaultWord(allowed), File: z.Pos.File, Line: z.Pos.Line}
 }
 
 // Rules returns the rule behind every rule number that tables rendered from p
@@ -27,9 +23,9 @@ func Rules(p *policy.Policy, n *Numbers) map[uint32]flow.Rule {
 		}
 	}
 	for i := range p.Zones {
-		for _, id := range [...]int32{defaultDeny, defaultAllow} {
-			if number, ok := n.rules[defaultKey(defaultWord(id), p.Zones[i].Name)]; ok {
-				out[number] = DefaultRule(&p.Zones[i], id == defaultAllow)
+		for _, allowed := range [...]bool{false, true} {
+			if number, ok := n.rules[defaultKey(defaultWord(allowed), p.Zones[i].Name)]; ok {
+				out[number] = DefaultRule(&p.Zones[i], allowed)
 			}
 		}
 	}

@@ -90,9 +90,11 @@ type renderer struct {
 	times   times
 	slot    []int32      // by identity: index into touches, or -1
 	touches [][2][]touch // by identity on this host, by direction
-	ruleNum map[ruleID]uint32
-	used    map[ruleID]int // entries by the rule that decides them, to come
-	total   int            // entries, also those beyond the capacity
+	blanks  [][]int32    // see blank
+	emitted []emission   // at most as many entries as fit
+	total   int          // entries, also those that do not fit
+	ruleNum []uint32     // by ruleIndex, 0 until asked
+	used    []int        // by ruleIndex: entries that it decides, to come
 }
 
 // local is an end on this host: one identity, or, for an address that several
