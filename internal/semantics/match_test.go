@@ -240,3 +240,46 @@ spec:
 		}
 	}
 }
+
+// A line without a request is about all of them and about what is no HTTP; one
+// without a time is about the time that is given.
+func TestCasesInCircumstances(t *testing.T) {
+	text := policyHead + `
+  - {name: pay, effect: allow, from: {zone: web}, to: {service: db}, ports: [80/TCP], http: [{methods: [POST], paths: [/pay/*]}], reason: x}
+  - {name: all, effect: allow, from: {zone: web}, to: {service: db}, ports: [81/TCP], reason: x}
+  - {name: no-admin, effect: deny, from: {zone: web}, to: {service: db}, ports: [81/TCP], http: [{paths: [/admin/*]}], reason: x}
+  - {name: day, effect: allow, from: {zone: web}, to: {service: db}, ports: [82/TCP], when: {hours: "06:00-22:00"}, reason: x}
+  - {name: tls, effect: allow, from: {zone: web}, to: {service: db}, ports: [83/TCP], require: mtls, reason: x}
+  - {name: both, effect: allow, from: {zone: web}, to: {service: db}, ports: [84/TCP], http: [{methods: [GET]}], reason: x}
+  - {name: rest, effect: allow, from: {zone: web}, to: {service: db}, ports: [84/TCP], reason: x}
+---
+kind: Case
+metadata: {name: c}
+spec:
+  expect:
+`
+	for _, c := range []struct{ line, got string }{
+		{"port: 80/TCP, http: POST /pay/1, effect: allow", "allow p/pay"},
+		{"port: 80/TCP, http: GET /pay/1, effect: deny", "deny default-deny"},
+		{"port: 80/TCP, effect: allow", "deny default-deny"},
+		{"port: 80/TCP, effect: deny", "allow p/pay"}, // some are permitted
+		{"port: 81/TCP, effect: allow", "deny p/no-admin"},
+		{"port: 81/TCP, http: GET /, effect: allow", "allow p/all"},
+		{"port: 81/TCP, http: GET /admin/, effect: deny", "deny p/no-admin"},
+		{"port: 84/TCP, effect: allow", "allow p/rest"}, // the first that was asked
+		{"port: 82/TCP, effect: allow", "allow p/day"},
+		{"port: 82/TCP, at: 2027-01-04T22:00:00Z, effect: deny", "deny default-deny"},
+		{"port: 83/TCP, effect: allow", "allow p/tls"},
+		{"port: 83/TCP, mtls: false, effect: deny", "deny default-deny"},
+	} {
+		e := evaluator(t, text+"  - {from: {zone: web}, to: {service: db}, "+c.line+"}\n")
+		o := e.Cases(monday)[0]
+		rule, _, _ := strings.Cut(o.Rule.String(), " ")
+		if got := o.Got + " " + rule; got != c.got {
+			t.Errorf("%s: %q, want %q (%+v)", c.line, got, c.got, o.Circumstances.HTTP)
+		}
+		if late := e.Cases(monday.Add(11 * time.Hour))[0]; strings.HasPrefix(c.line, "port: 82/TCP, effect") && late.Got != "deny" {
+			t.Errorf("at night: %+v", late)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
@@ -17,13 +18,16 @@ import (
 
 // The oracle knows no tiers, loops or stages. All rules of this universe speak
 // about the one conversation from a to b, so that a policy is a word: which
-// rules it has, in a fixed order. Two letters are a rule: where it stands (P
-// and Q: platform with priorities 1 and 2; A: application; B: baseline) and
-// what it says (a: allow, d: deny, p: pass). The first line that fits decides,
-// and its last letters are the rule that is named; no letters: the default.
+// rules it has, in a fixed order. Two letters are a rule: where it stands (G:
+// guardrail; P and Q: platform with priorities 1 and 2; E: exception; A:
+// application; B: baseline) and what it says (a: allow, d: deny, p: pass). The
+// first line that fits decides, and its last letters are the rule that is
+// named; no letters: the default.
 var truth = []struct{ word, effect, rule string }{
+	{`^Gd`, "deny", "Gd"},
 	{`^Pd`, "deny", "Pd"},
 	{`^Pa`, "allow", "Pa"},
+	{`^Pp.*Ea`, "allow", "Ea"},
 	{`^Pp.*Ad`, "deny", "Ad"},
 	{`^Pp.*Aa`, "allow", "Aa"},
 	{`^Pp.*Bd`, "deny", "Bd"},
@@ -31,6 +35,7 @@ var truth = []struct{ word, effect, rule string }{
 	{`^Pp`, "default", ""},
 	{`^Qd`, "deny", "Qd"},
 	{`^Qa`, "allow", "Qa"},
+	{`^(Qp)?Ea`, "allow", "Ea"},
 	{`^(Qp)?(Aa)?Ad`, "deny", "Ad"},
 	{`^(Qp)?Aa`, "allow", "Aa"},
 	{`^(Qp)?(Ba)?Bd`, "deny", "Bd"},
@@ -79,9 +84,15 @@ func (r rulesWanted) words() (toCome, inForce string) {
 	return toCome, inForce
 }
 
-// everyPolicy visits all policies of the universe.
-func everyPolicy(visit func(rulesWanted)) {
-	places := [][]string{{"", "Pa", "Pd", "Pp"}, {"", "Qa", "Qd", "Qp"}, {"", "Aa"}, {"", "Ad"}, {"", "Ba"}, {"", "Bd"}}
+// The universes: what may stand in each place. Together they have every tier
+// beside every other; one that had all of it would be too large to ask.
+var (
+	rulesOnly = [][]string{{"", "Pa", "Pd", "Pp"}, {"", "Qa", "Qd", "Qp"}, {"", "Aa"}, {"", "Ad"}, {"", "Ba"}, {"", "Bd"}}
+	allTiers  = [][]string{{"", "Gd"}, {"", "Pa", "Pd", "Pp"}, {"", "Ea"}, {"", "Aa"}, {"", "Ad"}, {"", "Ba"}}
+)
+
+// everyPolicy visits all policies of a universe.
+func everyPolicy(places [][]string, visit func(rulesWanted)) {
 	var build func(int, rulesWanted)
 	build = func(i int, sofar rulesWanted) {
 		if i == len(places) {
@@ -90,6 +101,9 @@ func everyPolicy(visit func(rulesWanted)) {
 		}
 		for _, rule := range places[i] {
 			for _, stage := range []string{"o", "e"} {
+				if rule == "Ea" && stage == "o" {
+					continue // exceptions have no stage
+				}
 				if rule != "" {
 					build(i+1, append(sofar[:i:i], struct{ rule, stage string }{rule, stage}))
 				} else if stage == "o" {
@@ -130,6 +144,19 @@ func tree(t testing.TB, want rulesWanted, kinds [2]string) *lang.Dir {
 	d := &lang.Dir{Zones: []*lang.Zone{zone(t, "a", kinds[0]), zone(t, "b", kinds[1])}}
 	for _, x := range want {
 		if x.rule == "" {
+			continue
+		}
+		end := []lang.Endpoint{{Kind: lang.ByAny}}
+		switch x.rule {
+		case "Gd":
+			g := &lang.Guardrail{Meta: lang.Meta{Name: x.rule}, From: end, To: end}
+			if x.stage == "e" {
+				g.Stage = lang.Enforce
+			}
+			d.Guardrails = append(d.Guardrails, g)
+			continue
+		case "Ea":
+			d.Exceptions = append(d.Exceptions, &lang.Exception{Meta: lang.Meta{Name: x.rule}, From: end[0], To: end[0], Expires: end2027})
 			continue
 		}
 		p := &lang.Policy{Tier: map[byte]lang.Tier{'P': lang.Platform, 'Q': lang.Platform, 'A': lang.Application, 'B': lang.Baseline}[x.rule[0]]}
@@ -187,12 +214,14 @@ func expected(lines []line, want rulesWanted, kinds [2]string) (inForce, toCome 
 
 var ab = []inventory.Workload{{Name: "a", Labels: map[string]string{"z": "a"}}, {Name: "b", Labels: map[string]string{"z": "b"}}}
 
-// compare runs the universe and returns how many questions were asked and the
+var end2027 = time.Date(2027, 12, 31, 0, 0, 0, 0, time.UTC)
+
+// compare runs a universe and returns how many questions were asked and the
 // first answer that differs, after which it asks no more. sabotage may change
 // what the evaluator is given.
-func compare(t testing.TB, sabotage func(*lang.Dir)) (questions int, wrong string) {
+func compare(t testing.TB, places [][]string, sabotage func(*lang.Dir)) (questions int, wrong string) {
 	lines := compiled()
-	everyPolicy(func(want rulesWanted) {
+	everyPolicy(places, func(want rulesWanted) {
 		for _, za := range zoneKinds {
 			for _, zb := range zoneKinds {
 				if wrong == "" {
@@ -212,7 +241,7 @@ func ask(t testing.TB, lines []line, want rulesWanted, kinds [2]string, sabotage
 	e := semantics.New(d, &inventory.Snapshot{Workloads: ab})
 	from, _ := e.Workload("a")
 	to, _ := e.Workload("b")
-	got := e.Decide(from, to, netset.TCP, 1, flow.Circumstances{})
+	got := e.Decide(from, to, netset.TCP, 1, flow.Circumstances{At: end2027.Add(-1)})
 	inForce, toCome, inForceRule, toComeRule := expected(lines, want, kinds)
 	if got.InForce == inForce && got.ToCome == toCome && name(got.InForceRule) == inForceRule && name(got.ToComeRule) == toComeRule {
 		return ""
@@ -221,16 +250,26 @@ func ask(t testing.TB, lines []line, want rulesWanted, kinds [2]string, sabotage
 		got.InForce, got.InForceRule, got.ToCome, got.ToComeRule, inForce, inForceRule, toCome, toComeRule)
 }
 
-// name is that of a rule, or of a default and its zone.
-func name(r flow.Rule) string { return strings.TrimSpace(r.Rule + " " + r.File) }
+// name is that of a rule, guardrail or exception, or of a default and its zone.
+func name(r flow.Rule) string {
+	if r.Policy != "" && r.Policy != "p" {
+		return r.Policy
+	}
+	return strings.TrimSpace(r.Rule + " " + r.File)
+}
 
 func TestEveryPolicyOfATinyUniverse(t *testing.T) {
-	questions, wrong := compare(t, func(*lang.Dir) {})
-	if wrong != "" {
-		t.Error(wrong)
-	}
-	if questions != 7*7*3*3*3*3*16 {
-		t.Errorf("%d questions were asked", questions)
+	for _, c := range []struct {
+		places    [][]string
+		questions int
+	}{{rulesOnly, 7 * 7 * 3 * 3 * 3 * 3 * 16}, {allTiers, 3 * 7 * 2 * 3 * 3 * 3 * 16}} {
+		questions, wrong := compare(t, c.places, func(*lang.Dir) {})
+		if wrong != "" {
+			t.Error(wrong)
+		}
+		if questions != c.questions {
+			t.Errorf("%d questions were asked, want %d", questions, c.questions)
+		}
 	}
 }
 
@@ -266,26 +305,58 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 		return false
 	}
 	for name, fault := range map[string]func(*lang.Dir){
-		"stages are ignored":             rules(func(_ *lang.Policy, r *lang.Rule) { r.Stage = lang.Enforce }),
-		"nothing is in force":            rules(func(_ *lang.Policy, r *lang.Rule) { r.Stage = lang.Observe }),
-		"priorities are reversed":        rules(func(p *lang.Policy, _ *lang.Rule) { p.Priority = -p.Priority }),
-		"baseline is application":        rules(func(p *lang.Policy, _ *lang.Rule) { p.Tier = min(p.Tier, lang.Application) }),
-		"application is baseline":        rules(func(p *lang.Policy, _ *lang.Rule) { p.Tier = (p.Tier + 1) / 2 * 2 }),
-		"pass is nothing":                without(func(_ *lang.Dir, _ *lang.Policy, r *lang.Rule) bool { return r.Effect == lang.Pass }),
-		"pass is allow":                  rules(func(_ *lang.Policy, r *lang.Rule) { r.Effect %= lang.Pass }),
-		"baseline is ignored":            without(func(_ *lang.Dir, p *lang.Policy, _ *lang.Rule) bool { return p.Tier == lang.Baseline }),
-		"allow beats deny":               without(func(d *lang.Dir, _ *lang.Policy, r *lang.Rule) bool { return r.Name == "Ad" && has(d, "Aa") }),
-		"allow beats deny in baseline":   without(func(d *lang.Dir, _ *lang.Policy, r *lang.Rule) bool { return r.Name == "Bd" && has(d, "Ba") }),
-		"the source's default is lost":   func(d *lang.Dir) { d.Zones[0].Default = lang.Allow },
-		"the target's default is lost":   func(d *lang.Dir) { d.Zones[1].Default = lang.Allow },
-		"an observing zone drops":        func(d *lang.Dir) { d.Zones[0].Stage = lang.Enforce },
-		"an enforcing zone observes":     func(d *lang.Dir) { d.Zones[1].Stage = lang.Observe },
-		"the zones are the other's":      func(d *lang.Dir) { d.Zones[0].Select, d.Zones[1].Select = d.Zones[1].Select, d.Zones[0].Select },
+		"stages are ignored":           rules(func(_ *lang.Policy, r *lang.Rule) { r.Stage = lang.Enforce }),
+		"nothing is in force":          rules(func(_ *lang.Policy, r *lang.Rule) { r.Stage = lang.Observe }),
+		"priorities are reversed":      rules(func(p *lang.Policy, _ *lang.Rule) { p.Priority = -p.Priority }),
+		"baseline is application":      rules(func(p *lang.Policy, _ *lang.Rule) { p.Tier = min(p.Tier, lang.Application) }),
+		"application is baseline":      rules(func(p *lang.Policy, _ *lang.Rule) { p.Tier = (p.Tier + 1) / 2 * 2 }),
+		"pass is nothing":              without(func(_ *lang.Dir, _ *lang.Policy, r *lang.Rule) bool { return r.Effect == lang.Pass }),
+		"pass is allow":                rules(func(_ *lang.Policy, r *lang.Rule) { r.Effect %= lang.Pass }),
+		"baseline is ignored":          without(func(_ *lang.Dir, p *lang.Policy, _ *lang.Rule) bool { return p.Tier == lang.Baseline }),
+		"allow beats deny":             without(func(d *lang.Dir, _ *lang.Policy, r *lang.Rule) bool { return r.Name == "Ad" && has(d, "Aa") }),
+		"allow beats deny in baseline": without(func(d *lang.Dir, _ *lang.Policy, r *lang.Rule) bool { return r.Name == "Bd" && has(d, "Ba") }),
+		"the source's default is lost": func(d *lang.Dir) { d.Zones[0].Default = lang.Allow },
+		"the target's default is lost": func(d *lang.Dir) { d.Zones[1].Default = lang.Allow },
+		"an observing zone drops":      func(d *lang.Dir) { d.Zones[0].Stage = lang.Enforce },
+		"an enforcing zone observes":   func(d *lang.Dir) { d.Zones[1].Stage = lang.Observe },
+		"the zones are the other's":    func(d *lang.Dir) { d.Zones[0].Select, d.Zones[1].Select = d.Zones[1].Select, d.Zones[0].Select },
+		"guardrails are ignored":       func(d *lang.Dir) { d.Guardrails = nil },
+		"guardrails have no stage": func(d *lang.Dir) {
+			for _, g := range d.Guardrails {
+				g.Stage = lang.Enforce
+			}
+		},
+		"guardrails are application": func(d *lang.Dir) {
+			for range d.Guardrails {
+				p := &lang.Policy{Meta: lang.Meta{Name: "Gd"}, Tier: lang.Application}
+				p.Rules = []*lang.Rule{{Name: "never", Effect: lang.Deny, Stage: d.Guardrails[0].Stage, From: lang.Endpoint{Kind: lang.ByAny}, To: lang.Endpoint{Kind: lang.ByAny}}}
+				d.Policies = append(d.Policies, p)
+			}
+			d.Guardrails = nil
+		},
+		"exceptions are ignored": func(d *lang.Dir) { d.Exceptions = nil },
+		"exceptions have expired": func(d *lang.Dir) {
+			for _, x := range d.Exceptions {
+				x.Expires = end2027.Add(-1)
+			}
+		},
+		"exceptions are application": func(d *lang.Dir) {
+			for range d.Exceptions {
+				p := &lang.Policy{Meta: lang.Meta{Name: "Ea"}, Tier: lang.Application}
+				p.Rules = []*lang.Rule{{Name: "exception", Stage: lang.Enforce, From: lang.Endpoint{Kind: lang.ByAny}, To: lang.Endpoint{Kind: lang.ByAny}}}
+				d.Policies = append(d.Policies, p)
+			}
+			d.Exceptions = nil
+		},
 		"one rule in enforce is dropped": without(func(_ *lang.Dir, _ *lang.Policy, r *lang.Rule) bool { return r.Name == "Bd" && r.Stage == lang.Enforce }),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if questions, wrong := compare(t, fault); wrong == "" {
-				t.Errorf("%d answers, and none of them was found to be wrong", questions)
+			questions, wrong := compare(t, allTiers, fault)
+			if wrong == "" {
+				_, wrong = compare(t, rulesOnly, fault)
+			}
+			if wrong == "" {
+				t.Errorf("%d answers and more, and none of them was found to be wrong", questions)
 			}
 		})
 	}
