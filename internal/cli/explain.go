@@ -47,7 +47,7 @@ It exits with 0, or with 1 if --expect is given and not met.`,
 		if err := f.check(); err != nil {
 			return err
 		}
-		in, err := f.circumstances(time.Now())
+		in, err := f.circumstances(time.Now().UTC().Truncate(time.Second))
 		if err != nil {
 			return err
 		}
