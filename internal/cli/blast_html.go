@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -18,29 +19,26 @@ func blastHTML(w io.Writer, b *blast) error {
 		"Title": "Blast radius", "Style": style, "Dir": b.dir, "Which": which(b.inForce),
 		"Workloads": count(e.Workloads, "workload"), "ZoneCount": count(len(e.Zones), "zone"),
 		"Mean": percent(e.Mean), "Compared": b.base != nil, "Zones": b.zoneRows(), "Bars": b.bars(),
-		"Change": (*changed)(nil), "Taken": nil, "Notes": b.notes(),
+		"Change": (*changed)(nil), "Taken": nil, "Notes": b.notes(), "Remarks": []string(nil),
 	}
 	if b.base != nil {
 		data["Change"] = changeOf(b.base.estate.Mean, e.Mean)
 	}
 	if b.now.taken != nil {
 		data["Title"] = "Blast radius of " + b.now.taken.Name
-		data["Taken"] = b.takenData()
+		data["Taken"], data["Remarks"] = b.takenData(), b.remarks()
 	}
 	return render(w, "blast.html", data)
 }
 
+// notes are what the answer has to be taken with.
 func (b *blast) notes() []string {
-	var out []string
 	var unsure strings.Builder
 	textUnsure(&unsure, b.now.estate)
 	if s := strings.TrimSpace(unsure.String()); s != "" {
-		out = append(out, s)
+		return []string{s}
 	}
-	if b.now.taken != nil {
-		out = append(out, b.remarks()...)
-	}
-	return out
+	return nil
 }
 
 type zoneRow struct {
@@ -60,7 +58,7 @@ func (b *blast) zoneRows() []zoneRow {
 
 // bars draws the mean of each zone, and what it was as a dashed frame.
 func (b *blast) bars() picture {
-	const left, full, step = 220, 900, 24
+	const left, full, step = 220, 880, 24
 	p := picture{Width: left + full + 70, Height: len(b.now.estate.Zones) * step}
 	for i, z := range b.zones() {
 		y := i * step
@@ -76,7 +74,7 @@ func (b *blast) bars() picture {
 			p.Boxes = append(p.Boxes, box{Class: "was", X: left, Y: y + 3, Width: max(int(*z.Was*full), 1), Height: 18})
 		}
 		p.Heads = append(p.Heads,
-			label{Class: class, Text: cut(z.Zone, left-12), X: 0, Y: y + 17},
+			label{Class: class, Text: cut(z.Zone, "bold", left-12), X: 0, Y: y + 17},
 			label{Class: "small", Text: percent(z.Mean), X: p.Width, Y: y + 17, Anchor: "end"})
 	}
 	return p
@@ -120,9 +118,9 @@ func (b *blast) hopRows() []hopRow {
 
 // The measures of the columns, in pixels.
 const (
-	boxWidth  = 200
+	boxWidth  = 190
 	boxGap    = 12
-	columnGap = 56
+	columnGap = 46
 	boxTop    = 28
 	lineStep  = 17
 )
@@ -140,7 +138,7 @@ func (b *blast) columns() *picture {
 	if r.Zone != "" {
 		from = "zone " + r.Zone
 	}
-	p.column(0, "taken", []box{textBox("held", r.Name, from)})
+	p.column(0, "taken", []box{textBox("held", boxWidth, r.Name, from)})
 	for i, h := range r.Hops {
 		var boxes []box
 		for _, z := range byZone(h) {
@@ -148,12 +146,16 @@ func (b *blast) columns() *picture {
 			if z.restricted {
 				class = "restricted"
 			}
-			lines := []string{z.title(), count(z.count, "workload")}
+			second := count(z.count, "workload")
+			if z.restricted {
+				second += ", restricted"
+			}
+			lines := []string{z.zone, second}
 			lines = append(lines, few(z.names, 3)...)
 			if more := z.count - len(few(z.names, 3)); more > 0 {
 				lines = append(lines, fmt.Sprintf("and %d more", more))
 			}
-			boxes = append(boxes, textBox(class, lines...))
+			boxes = append(boxes, textBox(class, boxWidth, lines...))
 		}
 		head := fmt.Sprintf("hop %d: %s", h.Hop, count(h.Workloads, "workload"))
 		if h.Restricted > 0 {
@@ -168,21 +170,19 @@ func (b *blast) columns() *picture {
 	return p
 }
 
-// textBox is a box of lines, the first of them bold.
-func textBox(class string, lines ...string) box {
-	out := box{Class: class, Width: boxWidth}
-	for _, s := range lines {
-		if s == "" {
-			continue
+// textBox is a box of lines, the first of them bold, the second small.
+func textBox(class string, width int, lines ...string) box {
+	out := box{Class: class, Width: width}
+	for i, s := range slices.DeleteFunc(lines, func(s string) bool { return s == "" }) {
+		l := label{Class: "mono", X: 12, Y: 6 + (i+1)*lineStep}
+		switch i {
+		case 0:
+			l.Class = "bold"
+		case 1:
+			l.Class = "small"
 		}
-		style := "mono"
-		switch {
-		case len(out.Lines) == 0:
-			style = "bold"
-		case len(out.Lines) == 1:
-			style = "small"
-		}
-		out.Lines = append(out.Lines, label{Class: style, Text: cut(s, boxWidth-24), X: 12, Y: 6 + (len(out.Lines)+1)*lineStep})
+		l.Text = cutMiddle(s, l.Class, width-20)
+		out.Lines = append(out.Lines, l)
 	}
 	out.Height = 16 + len(out.Lines)*lineStep
 	return out
@@ -191,13 +191,13 @@ func textBox(class string, lines ...string) box {
 // column puts boxes below each other.
 func (p *picture) column(n int, head string, boxes []box) {
 	x, y := n*(boxWidth+columnGap)+1, boxTop
-	p.Heads = append(p.Heads, label{Class: "small", Text: cut(head, boxWidth+columnGap-8), X: x, Y: 14})
+	p.Heads = append(p.Heads, label{Class: "small", Text: cut(head, "small", boxWidth+columnGap-8), X: x, Y: 14})
 	for _, b := range boxes {
 		b.place(x, y)
 		p.Boxes = append(p.Boxes, b)
 		y += b.Height + boxGap
 	}
-	p.Width, p.Height = max(p.Width, x+boxWidth+1), max(p.Height, y-boxGap+1)
+	p.Width, p.Height = max(p.Width, x+boxWidth+columnGap), max(p.Height, y-boxGap+1)
 }
 
 func (b *box) place(x, y int) {

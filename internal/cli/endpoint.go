@@ -21,7 +21,10 @@ func (l *loaded) parties(flag, text string) (end lang.Endpoint, found []semantic
 	if text == "world" {
 		return end, l.world(), nil
 	}
-	kind, name, _ := strings.Cut(text, ":")
+	kind, name, isKind := strings.Cut(text, ":")
+	if !isKind {
+		kind = "" // a bare name, be it "frontend"
+	}
 	switch kind {
 	case "workload", "service", "zone", "external":
 		end, err = l.named(flag, kind, name)

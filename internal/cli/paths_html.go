@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"firebreak/internal/risk"
 )
@@ -25,7 +26,7 @@ func pathsHTML(w io.Writer, p *pathsAnswer) error {
 	for i, path := range p.paths {
 		paths = append(paths, map[string]any{
 			"Title":   fmt.Sprintf("%d. %s, cost %d", i+1, count(len(path.Hops), "hop"), path.Cost),
-			"Picture": chain(path), "Hops": pathRows(path),
+			"Picture": chain(path), "Fits": len(path.Hops) <= mostFit, "Hops": pathRows(path),
 		})
 	}
 	data["Paths"] = paths
@@ -63,46 +64,54 @@ func pathRows(p risk.Path) []pathRow {
 
 // The measures of a chain, in pixels.
 const (
-	linkBox   = 170
-	linkArrow = 210
+	chainWidth = 1180 // as long as arrows need not be shorter than leastArrow
+	linkBox    = 152
+	leastArrow = 136
+	mostArrow  = 240
+	mostFit    = 6 // hops: a longer chain is scrolled and not made smaller
 )
 
 // chain draws a way from left to right.
 func chain(p risk.Path) picture {
-	var out picture
+	n := len(p.Hops)
+	arrow := min(max((chainWidth-(n+1)*linkBox)/n, leastArrow), mostArrow)
+	out := picture{Height: 88}
 	put := func(i int, class, name, zone string) {
-		b := textBox(class, name, zone)
-		b.Width = linkBox
-		for j := range b.Lines {
-			b.Lines[j].Text = cut(b.Lines[j].Text, linkBox-24)
-		}
-		b.place(i*(linkBox+linkArrow)+1, 1)
+		b := textBox(class, linkBox, name, zone)
+		b.place(i*(linkBox+arrow)+1, 1)
 		out.Boxes = append(out.Boxes, b)
-		out.Width, out.Height = b.X+b.Width+1, max(out.Height, b.Y+b.Height+1, 96)
+		out.Width = b.X + b.Width + 1
 	}
 	put(0, "held", p.Hops[0].From, zoneTitle(p.Hops[0].FromZone))
 	for i, h := range p.Hops {
 		class := "box"
-		if i == len(p.Hops)-1 {
+		if i == n-1 {
 			class = "restricted"
 		}
 		put(i+1, class, h.To, zoneTitle(h.ToZone))
-		x := (i+1)*linkBox + i*linkArrow
-		mid := x + linkArrow/2
-		a := h.Attacks[0]
-		out.Arrows = append(out.Arrows, fmt.Sprintf("M%d 26H%d", x+8, x+linkArrow-14))
-		out.Tips = append(out.Tips, fmt.Sprintf("M%d 26l-9 -5v10z", x+linkArrow-6))
-		by := ""
-		if len(h.Opens) > 0 {
-			by = shortKeeper(h.Opens[0])
-		}
-		out.Heads = append(out.Heads,
-			label{Class: "bold", Text: a.ID, X: mid, Y: 17, Anchor: "middle"},
-			label{Class: "mono", Text: cut(h.Text, linkArrow-16), X: mid, Y: 44, Anchor: "middle"},
-			label{Class: "small", Text: cut(a.Name, linkArrow), X: mid, Y: 64, Anchor: "middle"},
-			label{Class: "small", Text: cut(by, linkArrow), X: mid, Y: 82, Anchor: "middle"})
+		out.hop((i+1)*linkBox+i*arrow, arrow, h)
 	}
 	return out
+}
+
+// hop draws what is between two boxes.
+func (p *picture) hop(x, width int, h risk.PathHop) {
+	by := ""
+	if len(h.Opens) > 0 {
+		by = shortKeeper(h.Opens[0])
+	}
+	a := h.Attacks[0]
+	_, name, found := strings.Cut(a.Name, ": ")
+	if !found {
+		name = a.Name
+	}
+	p.Arrows = append(p.Arrows, fmt.Sprintf("M%d 26H%d", x+8, x+width-14))
+	p.Tips = append(p.Tips, fmt.Sprintf("M%d 26l-9 -5v10z", x+width-6))
+	for i, l := range []label{{Class: "bold", Text: a.ID}, {Class: "mono", Text: h.Text}, {Class: "small", Text: name}, {Class: "small", Text: by}} {
+		l.X, l.Y, l.Anchor = x+width/2, [...]int{17, 44, 64, 82}[i], "middle"
+		l.Text = cut(l.Text, l.Class, width-4)
+		p.Heads = append(p.Heads, l)
+	}
 }
 
 func zoneTitle(zone string) string {

@@ -45,13 +45,32 @@ type box struct {
 	Lines               []label
 }
 
-// cut shortens a text that does not fit, at about 7 pixels a letter.
-func cut(s string, width int) string {
-	most := max(width/7, 4)
+// letters is how many letters of a class of text fit, about.
+func letters(class string, width int) int {
+	perLetter := map[string]float64{"bold": 7.9, "mono": 7.4}[class]
+	if perLetter == 0 {
+		perLetter = 6.3
+	}
+	return max(int(float64(width)/perLetter), 5)
+}
+
+// cut shortens a text that does not fit.
+func cut(s, class string, width int) string {
+	most := letters(class, width)
 	if utf8.RuneCountInString(s) <= most {
 		return s
 	}
 	return string([]rune(s)[:most-1]) + "…"
+}
+
+// cutMiddle is cut for names, of which the ends tell most.
+func cutMiddle(s, class string, width int) string {
+	most, r := letters(class, width), []rune(s)
+	if len(r) <= most {
+		return s
+	}
+	tail := (most - 1) / 2
+	return string(r[:most-1-tail]) + "…" + string(r[len(r)-tail:])
 }
 
 // changed says how a share has changed, for a page; nil if nobody asked.
