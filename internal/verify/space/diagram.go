@@ -64,12 +64,13 @@ type diagrams struct {
 	shape   []byte // room for a key
 	made    uint32
 	kids    int
+	most    int  // how many kids there may be
 	full    bool // something could not be made; see Space.Err
 }
 
 func (d *diagrams) start(s *Space) {
 	d.no, d.yes = &node{of: s}, &node{id: 1, in: true, of: s}
-	d.made = 2
+	d.made, d.most = 2, maxKids
 	d.byShape = map[string]*node{}
 	d.answers = map[question]*node{}
 }
@@ -91,7 +92,7 @@ func (d *diagrams) make(dim uint16, kids []*node) *node {
 	if n := d.byShape[string(d.shape)]; n != nil {
 		return n
 	}
-	if d.kids+len(kids) > maxKids {
+	if d.kids+len(kids) > d.most {
 		d.full = true
 		return d.no
 	}

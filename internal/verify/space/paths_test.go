@@ -2,10 +2,12 @@ package space
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"firebreak/internal/netset"
 	"firebreak/internal/policy"
 )
 
@@ -91,5 +93,57 @@ func TestTooMany(t *testing.T) {
 	}
 	if _, err := New(ends, Horizon{from, from.AddDate(1, 0, 0)}); err == nil {
 		t.Error("any number of deadlines is borne")
+	}
+}
+
+// TestTooInvolved joins conditions whose union no small diagram says: the
+// Space stops growing and says that it is no longer exact.
+func TestTooInvolved(t *testing.T) {
+	var conds []*policy.Condition
+	names := func(prefix string, n int) (out []policy.Header) {
+		for i := range n {
+			out = append(out, policy.Header{Name: fmt.Sprint(prefix, i)})
+		}
+		return out
+	}
+	// All names are mentioned once, so that the diagrams look at the partners
+	// last.
+	conds = append(conds, &policy.Condition{HTTP: []policy.HTTP{{Headers: append(names("a", 12), names("b", 12)...)}}})
+	for i := range 12 {
+		conds = append(conds, &policy.Condition{HTTP: []policy.HTTP{{Headers: []policy.Header{{Name: fmt.Sprint("a", i)}, {Name: fmt.Sprint("b", i)}}}}})
+	}
+	s, err := New(conds, Horizon{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined := func() (all Set) {
+		for _, c := range conds {
+			one, _ := s.Of(netset.All(), c, false)
+			all = all.Union(one)
+		}
+		return all
+	}
+	if joined(); s.Err() != nil {
+		t.Fatal("this much is borne: ", s.Err())
+	}
+	size := s.diagrams.kids
+	if s, err = New(conds, Horizon{}); err != nil {
+		t.Fatal(err)
+	}
+	s.diagrams.most = size / 2
+	if all := joined(); s.Err() == nil || s.diagrams.kids > size/2 {
+		t.Errorf("%d of %d kids for %s and no error", s.diagrams.kids, size/2, all)
+	}
+}
+
+func TestHosts(t *testing.T) {
+	names := []string{"*.b", ".b", "*.a.b", "a.b", "x", "x.b"}
+	h := newHosts(append([]string(nil), names...))
+	for _, host := range append(h.samples, "b", ".b", "a.b", ".a.b", "c.a.b", "d.c.a.b", "ca.b", "", "x", "y", "x.b", "x.x.b", "b.") {
+		for _, n := range names {
+			if got, want := h.in([]string{n})[h.locate(host)], bruteHost(n, host); got != want {
+				t.Errorf("%q meets %q: %v, want %v", host, n, got, want)
+			}
+		}
 	}
 }

@@ -223,7 +223,7 @@ func (s *Space) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.diagrams.full {
-		return &TooManyError{"combinations of circumstances", maxKids}
+		return &TooManyError{"combinations of circumstances", s.diagrams.most}
 	}
 	return nil
 }
