@@ -62,7 +62,7 @@ func Format(file string, text []byte) ([]byte, diag.List) {
 // formatChunk returns a chunk as it is written canonically, or as it is.
 func (r *reader) formatChunk(c chunk, first bool) []byte {
 	r.line = c.line
-	if isEmpty(c.text) || foreignToAll(c.text) {
+	if isEmpty(c.text) || foreign(c.text) && !holdsInventory(c.text) {
 		return c.text
 	}
 	if len(c.text) > maxDocument || marks(c.text) > maxMarks {
@@ -70,7 +70,8 @@ func (r *reader) formatChunk(c chunk, first bool) []byte {
 			WithHelp("divide it into several documents, each below %d MiB", maxDocument>>20)
 		return c.text
 	}
-	root, err := only(c.text)
+	text := bytes.ReplaceAll(c.text, []byte("\r\n"), []byte("\n"))
+	root, err := only(text)
 	if err != nil {
 		r.syntaxError(err, c)
 		return c.text
@@ -78,19 +79,25 @@ func (r *reader) formatChunk(c chunk, first bool) []byte {
 	if root == nil || kindOf(root) == "" {
 		return c.text
 	}
-	if out, ok := formatDocument(c.text, first); ok {
+	if out, ok := formatDocument(text, root, first); ok {
 		return out
 	}
 	return c.text
 }
 
-// foreignToAll is foreign for those who also format inventory.
-func foreignToAll(text []byte) bool {
-	if !foreign(text) {
-		return false
+// holdsInventory reports whether the first lines of a document say that it is
+// inventory, which has another reader but is ours to format.
+func holdsInventory(text []byte) bool {
+	for line := range bytes.Lines(text) {
+		key, value, _ := strings.Cut(string(line[:min(len(line), 200)]), ":")
+		switch {
+		case key == "kind":
+			return isInventory(plain(value))
+		case key == "apiVersion" && plain(value) != APIVersion:
+			return false
+		}
 	}
-	root, err := only(text)
-	return err != nil || root == nil || kindOf(root) == ""
+	return false
 }
 
 // only returns the root of the one document of a text, nil if there are none
@@ -123,7 +130,7 @@ func kindOf(root *yaml.Node) string {
 	if apiVersion != nil && !isNull(apiVersion) && apiVersion.Value != APIVersion || kind == nil {
 		return ""
 	}
-	if _, known := documentForms()[kind.Value]; !known {
+	if _, known := documents[kind.Value]; !known {
 		return ""
 	}
 	return kind.Value
@@ -131,34 +138,36 @@ func kindOf(root *yaml.Node) string {
 
 // formatDocument writes a document anew until that changes nothing more. It
 // is not ok if the result would not say the same.
-func formatDocument(text []byte, first bool) (out []byte, ok bool) {
-	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
-	out = text
+func formatDocument(text []byte, root *yaml.Node, first bool) (out []byte, ok bool) {
+	was, wasRoot := text, root
 	for range 4 {
-		next, ok := writeDocument(out, first)
+		out, ok = writeDocument(text, root, first)
 		if !ok {
 			return nil, false
 		}
-		if bytes.Equal(next, out) {
-			return out, saysTheSame(text, out)
+		if bytes.Equal(out, text) {
+			return out, root == wasRoot || saysTheSame(was, wasRoot, out, root)
 		}
-		out = next
+		text = out
+		var err error
+		if root, err = only(text); err != nil || root == nil {
+			return nil, false
+		}
 	}
 	return nil, false
 }
 
 // writeDocument writes a document anew once. It is not ok for what it does not
 // understand.
-func writeDocument(text []byte, first bool) ([]byte, bool) {
-	root, err := only(text)
-	if err != nil || root == nil || !understood(text, root) {
+func writeDocument(text []byte, root *yaml.Node, first bool) ([]byte, bool) {
+	if !understood(text, root) {
 		return nil, false
 	}
 	src, ok := newSource(text, root)
 	if !ok {
 		return nil, false
 	}
-	f := documentForms()[kindOf(root)]
+	f := documents[kindOf(root)]
 	if hasAlias(root) {
 		f = nil // in another order an alias could stand before what it stands for
 	}
@@ -208,16 +217,11 @@ func hasAlias(n *yaml.Node) bool {
 
 // saysTheSame compares two texts of one document: their values, whatever the
 // order of fields, and their comments.
-func saysTheSame(a, b []byte) bool {
+func saysTheSame(a []byte, left *yaml.Node, b []byte, right *yaml.Node) bool {
 	if bytes.Count(a, []byte("#")) != bytes.Count(b, []byte("#")) {
 		return false // the YAML reader knows comments that we do not
 	}
-	left, errA := only(a)
-	right, errB := only(b)
-	if errA != nil || errB != nil || left == nil || right == nil {
-		return false
-	}
-	if !sameNode(left, right, documentForms()[kindOf(left)]) {
+	if !sameNode(left, right, documents[kindOf(left)]) {
 		return false
 	}
 	return slices.Equal(commentsOf(a, left), commentsOf(b, right))

@@ -1,6 +1,9 @@
 package lang
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -39,6 +42,7 @@ var formatCases = []struct{ name, in, want string }{
 	{"line ends", "kind: Zone\r\nmetadata:\r\n    name: a\r\n", "kind: Zone\nmetadata:\n  name: a\n"},
 	{"a mark at the beginning", "\xef\xbb\xbfkind:  Zone\n", "\xef\xbb\xbfkind: Zone\n"},
 	{"a comment right behind braces", "kind: Zone\nmetadata: {a:0 ,b: 0}#c\n", "kind: Zone\nmetadata: {a:0 ,b: 0}#c\n"},
+	{"templates of other tools", "apiVersion: v1\nkind: Pod\nspec: {{ .Values }\n---\nkind:  Zone\n", "apiVersion: v1\nkind: Pod\nspec: {{ .Values }\n---\nkind: Zone\n"},
 	{"nothing", "", ""},
 	{"only a comment", "# nothing\n", "# nothing\n"},
 	{"empty values", "kind: Zone\nmetadata:\nspec: {stage: , select: ~}\n", "kind: Zone\nmetadata:\nspec: {select: null, stage: null}\n"},
@@ -84,6 +88,23 @@ func TestFormatIsBounded(t *testing.T) {
 		out, _ := Format("f.yaml", []byte(in))
 		if len(out) > 2*len(in) {
 			t.Errorf("%s: %d bytes became %d", name, len(in), len(out))
+		}
+	}
+}
+
+// TestExamplesAreFormatted keeps what people begin from as fmt leaves it.
+func TestExamplesAreFormatted(t *testing.T) {
+	names, err := filepath.Glob("../../examples/*/*.yaml")
+	if err != nil || len(names) < 8 {
+		t.Fatalf("found %d files (%v)", len(names), err)
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, list := Format(name, text); len(list) > 0 || !bytes.Equal(out, text) {
+			t.Errorf("%s is not formatted: %v", name, list)
 		}
 	}
 }

@@ -61,8 +61,6 @@ var documents = map[string]*form{
 	"Frontend": document("Frontend", "A virtual address in front of workloads, in an inventory file.", frontendForm(), false),
 }
 
-func documentForms() map[string]*form { return documents }
-
 // document is what all kinds have around their spec. The spec of an inventory
 // document may be missing, and its metadata has a namespace.
 func document(kind, about string, spec *form, policy bool) *form {
