@@ -77,3 +77,27 @@ func manyDocuments(files int, change string) fs.FS {
 	}
 	return out
 }
+
+// BenchmarkCacheOfOneDocument reads 10,000 rules in one document again, of
+// which one in the middle has changed: its text, or its length.
+func BenchmarkCacheOfOneDocument(b *testing.B) {
+	text := tenThousandRules()
+	for name, change := range map[string]string{"one changed": "from: {select: \"app=b5000,", "one longer": "stage: alert\n    from: {select: \"app=a5000,"} {
+		b.Run(name, func(b *testing.B) {
+			var cache Cache
+			versions := [2]fs.FS{
+				fstest.MapFS{"p.yaml": {Data: []byte(text)}},
+				fstest.MapFS{"p.yaml": {Data: []byte(strings.Replace(text, "from: {select: \"app=a5000,", change, 1))}},
+			}
+			cache.Parse(versions[1])
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				if d, list := cache.Parse(versions[i%2]); len(list) > 0 || len(d.Policies[0].Rules) != 10_000 {
+					b.Fatal(texts(list))
+				}
+				i++
+			}
+		})
+	}
+}

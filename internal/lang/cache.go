@@ -36,6 +36,7 @@ type part struct {
 	list    diag.List
 	full    bool
 	unread  bool
+	rules   *rulesRead // nil if they cannot be taken over
 }
 
 // Parse returns exactly what the function Parse returns. A document that is
@@ -48,6 +49,7 @@ func (c *Cache) Parse(fsys fs.FS) (*Dir, diag.List) {
 	r := &reader{dir: &Dir{}, cache: c}
 	d, list := r.run(fsys)
 	c.last, c.texts, c.now = c.now, nil, nil
+	c.plain = plainyaml.Reader{} // it holds the nodes of the largest document
 	return d, list
 }
 
@@ -59,13 +61,15 @@ func (c *Cache) read(file string, doc chunk) *part {
 		if isEmpty(doc.text) || foreign(doc.text) {
 			return nil
 		}
-		r := &reader{dir: &Dir{}, cache: c, plain: &c.plain, file: file, line: doc.line}
+		r := &reader{dir: &Dir{}, cache: c, plain: &c.plain, old: c.last[at], file: file, line: doc.line}
 		r.chunk(doc)
-		p = &part{docPlace: at, dir: r.dir, estates: r.estates, list: r.list, full: r.full, unread: r.unread}
+		p = &part{docPlace: at, dir: r.dir, estates: r.estates, list: r.list, full: r.full, unread: r.unread, rules: r.read}
 		if len(doc.text) > maxDocument {
 			return p
 		}
-		p.text = string(doc.text)
+		if p.text = r.whole; p.text == "" {
+			p.text = string(doc.text)
+		}
 	}
 	c.now[at] = p
 	return p
@@ -83,7 +87,7 @@ func (c *Cache) known(at docPlace, text []byte) *part {
 		return nil
 	}
 	m := mover{at.file, at.line - p.line}
-	return &part{docPlace: at, text: p.text, dir: m.dir(p.dir), estates: moveAll(m, p.estates)}
+	return &part{docPlace: at, text: p.text, dir: m.dir(p.dir), estates: moveAll(m, p.estates), rules: p.rules}
 }
 
 // byText returns what was used last by its text; of many with one text it does

@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"bytes"
 	"os"
 	"reflect"
 	"slices"
@@ -16,6 +17,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(c.text))
 	}
 	f.Add([]byte(everything))
+	f.Add([]byte(long("application")))
 	for _, name := range []string{"estate.yaml", "policy.yaml", "hosts.yaml"} {
 		text, err := os.ReadFile("testdata/shop/" + name)
 		if err != nil {
@@ -41,15 +43,22 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// checkCache moves a text, and reads it anew and from memory.
+// checkCache moves a text, then takes a line out of its middle, and reads it
+// anew and from memory.
 func checkCache(t *testing.T, text []byte) {
 	t.Helper()
 	var c Cache
 	c.Parse(fstest.MapFS{"p.yaml": {Data: text}})
-	moved := fstest.MapFS{"q.yaml": {Data: slices.Concat([]byte("# moved\nkind: Zone\n---\n"), text)}, "p.yaml": {Data: text}}
-	d, list := c.Parse(moved)
-	if want, wantList := Parse(moved); !reflect.DeepEqual(d, want) || !reflect.DeepEqual(list, wantList) {
-		t.Errorf("from memory:\n%s\nanew:\n%s", texts(list), texts(wantList))
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	shorter := bytes.Join(slices.Delete(lines, len(lines)/2, len(lines)/2+1), nil)
+	for _, files := range []fstest.MapFS{
+		{"q.yaml": {Data: slices.Concat([]byte("# moved\nkind: Zone\n---\n"), text)}, "p.yaml": {Data: text}},
+		{"p.yaml": {Data: shorter}},
+	} {
+		d, list := c.Parse(files)
+		if want, wantList := Parse(files); !reflect.DeepEqual(d, want) || !reflect.DeepEqual(list, wantList) {
+			t.Errorf("from memory:\n%s\nanew:\n%s", texts(list), texts(wantList))
+		}
 	}
 }
 

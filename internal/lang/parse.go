@@ -122,7 +122,9 @@ func (r *reader) chunk(c chunk) {
 		return
 	}
 	if r.plain != nil {
-		if root := r.plain.Document(string(c.text), 1); root != nil {
+		text := string(c.text)
+		if root := r.plain.Document(text, 1); root != nil {
+			r.whole = text
 			r.visits = min(maxVisits, maxRepeats*(count(root)+100))
 			r.document(root)
 			return

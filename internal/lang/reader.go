@@ -24,6 +24,9 @@ type reader struct {
 
 	made    map[string]bool   // cidrs for which an External was made
 	plain   *plainyaml.Reader // nil: all documents are the library's
+	whole   string            // the text of the document; empty if it was not plain
+	old     *part             // what was in its place before; may be nil
+	read    *rulesRead        // what may be taken over next time; may be nil
 	estates []*Estate
 	unread  bool // a document could not be read or has no name
 }

@@ -28,14 +28,7 @@ func (r *reader) policy(n *yaml.Node) {
 		}
 	})
 	if rules != nil {
-		names := ruleNames{}
-		r.each(rules, "rules", func(n *yaml.Node) {
-			if isTemplated(n) {
-				r.templated(n, p, names)
-			} else {
-				r.rule(n, p, names)
-			}
-		})
+		r.rules(rules, p)
 	}
 	if p.Name != "" {
 		r.dir.Policies = append(r.dir.Policies, p)
