@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"firebreak/internal/corpus"
 	"firebreak/internal/datapath"
 	"firebreak/internal/datapath/layout"
@@ -31,6 +33,8 @@ type kernel struct {
 	dp    *datapath.Datapath
 	rules map[uint32]flow.Rule
 	port  uint16 // of the next conversation: each is a new one
+
+	expired bool // whether the last one was dropped because its time was over
 
 	mu     sync.Mutex
 	events []layout.Event
@@ -90,8 +94,10 @@ func (k *kernel) take(es []layout.Event) {
 }
 
 // load puts a case's policy into the kernel of a host on which every workload
-// of the inventory runs.
-func (k *kernel) load(t *testing.T, dir *lang.Dir, inv *inventory.Snapshot) {
+// of the inventory runs: tables of one time, for a kernel that is told that it
+// is another.
+func (k *kernel) load(t *testing.T, dir *lang.Dir, inv *inventory.Snapshot, at, now time.Time) {
+	t.Helper()
 	host := inventory.Workload{Name: ebpf.HostWorkload("unassigned"), Zone: "unassigned"}
 	joined, diags := inventory.Join(inv, &inventory.Snapshot{Workloads: []inventory.Workload{host}})
 	p, more := policy.Resolve(dir, joined)
@@ -103,10 +109,15 @@ func (k *kernel) load(t *testing.T, dir *lang.Dir, inv *inventory.Snapshot) {
 		own = append(own, w.Addresses...)
 	}
 	var numbers ebpf.Numbers
-	tables, diags := ebpf.Render(p, ebpf.Host{Zone: "unassigned", OwnAddresses: own}, time.Now(), &numbers)
+	tables, diags := ebpf.Render(p, ebpf.Host{Zone: "unassigned", OwnAddresses: own}, at, &numbers)
 	if tables == nil {
 		t.Fatalf("the policy does not render: %v", diags)
 	}
+	var boot unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot); err != nil {
+		t.Fatal(err)
+	}
+	tables.Clock = now.UnixNano() - boot.Nano()
 	tables.HostIdentity = neutral
 	for _, d := range []flow.Direction{flow.Egress, flow.Ingress} {
 		tables.Policy[layout.PolicyKey{Local: neutral, Direction: d}] = layout.PolicyValue{
@@ -132,10 +143,12 @@ func (k *kernel) ask(t *testing.T, e *semantics.Evaluator, f corpus.Flow) (inFor
 	told := k.told(t, func(es []layout.Event) bool {
 		return len(es) == ends || (len(es) > 0 && es[len(es)-1].Verdict == flow.Dropped)
 	})
+	k.expired = false
 	for _, ev := range told {
 		if ev.Local == neutral {
 			continue
 		}
+		k.expired = k.expired || ev.Reason == flow.Expired
 		if ev.Verdict == flow.Audited || ev.Verdict > inForce {
 			inForce, inForceRule = flow.Stricter(inForce, ev.Verdict), k.rules[ev.Rule]
 		}
@@ -208,6 +221,41 @@ func packet(f corpus.Flow, source uint16) []byte {
 	return append(append(append(h, f.From.AsSlice()...), f.To.AsSlice()...), l4...)
 }
 
+// blind is what the kernel cannot see.
+var blind = []corpus.Condition{corpus.HTTP, corpus.MTLS, corpus.Name, corpus.Frontend}
+
+// Without an agent the kernel goes on with the tables of an earlier time. It
+// may then drop what a newer rendering would permit, never the other way round.
+func TestOldTablesPermitNothingNew(t *testing.T) {
+	k := newKernel(t)
+	cases, err := corpus.Load(os.DirFS("../../testdata/corpus"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	expired := 0
+	for _, c := range cases {
+		e := semantics.New(c.Dir, c.Inv)
+		for _, f := range c.Flows {
+			if c.Beyond(f, corpus.Time) == "" || c.Beyond(f, blind...) != "" {
+				continue
+			}
+			for _, age := range []time.Duration{time.Second, 7 * time.Hour, 30 * time.Hour, 9 * 24 * time.Hour} {
+				k.load(t, c.Dir, c.Inv, f.In.At.Add(-age), f.In.At)
+				inForce, _, by, _ := k.ask(t, e, f)
+				if inForce != flow.Dropped && f.InForce == flow.Dropped {
+					t.Errorf("%s, flows:%d: %s by %s under tables that are %s old", c.Name, f.Line, inForce, by, age)
+				}
+				if inForce == flow.Dropped && k.expired {
+					expired++
+				}
+			}
+		}
+	}
+	if expired < 10 {
+		t.Errorf("only %d were dropped because their time was over: the test shows little", expired)
+	}
+}
+
 // The real program, in the running kernel, judges the same corpus.
 func TestKernelJudgesTheCorpus(t *testing.T) {
 	k := newKernel(t)
@@ -217,12 +265,16 @@ func TestKernelJudgesTheCorpus(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
-			k.load(t, c.Dir, c.Inv)
 			e := semantics.New(c.Dir, c.Inv)
+			var loaded time.Time
 			for _, f := range c.Flows {
-				if why := c.Beyond(f, corpus.HTTP, corpus.MTLS, corpus.Time, corpus.Name, corpus.Frontend); why != "" {
+				if why := c.Beyond(f, blind...); why != "" {
 					t.Logf("flows:%d: the kernel does not answer: it is blind to %s here", f.Line, why)
 					continue
+				}
+				if !f.In.At.Equal(loaded) {
+					loaded = f.In.At
+					k.load(t, c.Dir, c.Inv, loaded, loaded)
 				}
 				inForce, toCome, by, toComeBy := k.ask(t, e, f)
 				if inForce != f.InForce || (inForce != flow.Dropped && toCome != f.ToCome) ||
