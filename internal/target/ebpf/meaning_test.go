@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"firebreak/internal/diag"
 	"firebreak/internal/flow"
 	"firebreak/internal/inventory"
 	"firebreak/internal/lang"
@@ -46,8 +47,20 @@ func meaningText(t *rapid.T) string {
 			if strings.HasPrefix(to, "service") { // of others, not all have a port of that name
 				ports = pick(ports, ", ports: [main]", ", ports: [8080/TCP, main]")
 			}
-			fmt.Fprintf(&b, "  - {name: r%d, effect: %s, from: {%s}, to: {%s}%s}\n", j, effect, end(), to, ports)
+			when := pick("", "", "", ", when: {hours: '10:30-11:00'}", ", when: {hours: '06:00-10:30', days: [mon]}", ", when: {hours: '22:00-11:31', timeZone: Europe/Berlin}")
+			fmt.Fprintf(&b, "  - {name: r%d, effect: %s, from: {%s}, to: {%s}%s%s}\n", j, effect, end(), to, ports, when)
 		}
+	}
+	for i := range rapid.IntRange(0, 2).Draw(t, "guardrails") {
+		what := fmt.Sprintf("never: {from: {%s}, to: {%s}%s}", end(), end(), pick("", ", ports: [8000-8080/TCP]"))
+		if pick("y", "n") == "y" {
+			what = pick(fmt.Sprintf("only: {to: {%s}, from: [{%s}, {%s}]}", end(), end(), end()), fmt.Sprintf("only: {from: {%s}, to: [{%s}], ports: [8080/TCP]}", end(), end()))
+		}
+		fmt.Fprintf(&b, "---\nkind: Guardrail\nmetadata: {name: g%d}\nspec: {stage: %s, %s}\n", i, pick("enforce", "observe"), what)
+	}
+	for i := range rapid.IntRange(0, 2).Draw(t, "exceptions") {
+		expires := pick("2026-11-23T10:30:00Z", "2026-11-23T11:30:01+01:00", "2027-01-01T00:00:00Z")
+		fmt.Fprintf(&b, "---\nkind: Exception\nmetadata: {name: x%d, owner: o}\nspec: {from: {%s}, to: {%s}%s, ticket: t, approver: a, expires: '%s'}\n", i, end(), end(), pick("", ", ports: [514/UDP, 8080/TCP]"), expires)
 	}
 	return b.String()
 }
@@ -79,6 +92,9 @@ func TestTablesMeanWhatTheTextMeans(t *testing.T) {
 		}
 		inv := meaningInventory(t)
 		p, diags := policy.Resolve(tree, inv)
+		if slices.ContainsFunc(diags, func(d diag.Diagnostic) bool { return d.Code == "exception-pierces-guardrail" || d.Code == "contradictory-guardrails" }) {
+			t.Skip("what is drawn contradicts itself")
+		}
 		if p == nil {
 			t.Fatal(diags)
 		}
@@ -116,7 +132,7 @@ func compareEnd(t *rapid.T, reference *semantics.Evaluator, k kernel, rules map[
 				if d == flow.Ingress {
 					from, to = there, here
 				}
-				ends := reference.Decide(from, to, proto, port, flow.Circumstances{}).Ends
+				ends := reference.Decide(from, to, proto, port, flow.Circumstances{At: monday}).Ends
 				at := slices.IndexFunc(ends, func(e semantics.End) bool { return e.Direction == d && e.Workload == name })
 				got, ok := k.decide(local, entry.Peer, d, k.class(proto, port))
 				if at < 0 || !ok {
