@@ -14,11 +14,12 @@ func (s *Snapshot) With(w Workload) *Snapshot {
 		return &Snapshot{Workloads: []Workload{w}}
 	}
 	i, found := slices.BinarySearchFunc(s.Workloads, w.Name, func(x Workload, name string) int { return cmp.Compare(x.Name, name) })
-	out := &Snapshot{Workloads: make([]Workload, 0, len(s.Workloads)+1), Frontends: s.Frontends}
-	out.Workloads = append(append(out.Workloads, s.Workloads[:i]...), w)
+	out := &Snapshot{Frontends: s.Frontends}
 	if found {
-		i++
+		out.Workloads = slices.Clone(s.Workloads)
+		out.Workloads[i] = w
+	} else {
+		out.Workloads = slices.Insert(slices.Clip(s.Workloads), i, w)
 	}
-	out.Workloads = append(out.Workloads, s.Workloads[i:]...)
 	return out
 }

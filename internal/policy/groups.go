@@ -15,6 +15,7 @@ type group struct {
 	workload *inventory.Workload // the first
 	size     int                 // workloads
 	id       int                 // -1 until it has one
+	before   int                 // its id in the policy before; -1 if it had none
 	key      string              // of the identity
 	zone     int
 	services []int
@@ -53,7 +54,7 @@ func (r *resolver) join(i int, born *[]*group) {
 	raw := r.rel.raw(space[:0], w)
 	g := r.byRaw[string(raw)]
 	if g == nil {
-		g = &group{raw: string(raw), workload: w, id: -1}
+		g = &group{raw: string(raw), workload: w, id: -1, before: -1}
 		r.byRaw[g.raw] = g
 		*born = append(*born, g)
 	}
@@ -66,6 +67,7 @@ func (r *resolver) join(i int, born *[]*group) {
 func (r *resolver) regroup() []*group {
 	var born []*group
 	before, now := r.old.p.Inventory.Workloads, r.p.Inventory.Workloads
+	r.aligned = len(before) == len(now)
 	j := 0
 	leave := func(j int) {
 		r.old.member[j].size--
@@ -79,16 +81,21 @@ func (r *resolver) regroup() []*group {
 		for j < len(before) && before[j].Name < now[i].Name {
 			leave(j)
 			j++
+			r.aligned = false
 		}
 		switch {
 		case j == len(before) || before[j].Name != now[i].Name:
 			enter(i)
+			r.aligned = false
 			continue
 		case unchanged(&before[j], &now[i]):
 			r.member[i] = r.old.member[j]
 		default:
 			leave(j)
 			enter(i)
+			if r.member[i] != r.old.member[j] {
+				r.moved = append(r.moved, i)
+			}
 		}
 		j++
 	}

@@ -24,7 +24,7 @@ func (r *resolver) number(born []*group, same bool) {
 	}
 	if same {
 		for _, g := range r.old.groups {
-			if g.size == 0 {
+			if g.before = g.id; g.size == 0 {
 				delete(r.byRaw, g.raw)
 			}
 		}
@@ -70,10 +70,22 @@ func (r *resolver) touches(ids []int) bool {
 // spread says for every identity and service which workloads it has, and for
 // every workload what its group says.
 func (r *resolver) spread() {
-	if r.same() {
+	switch {
+	case r.same():
 		r.keepSpread()
 		return
+	case r.aligned && r.frame == r.old.frame && len(r.moved) <= mostMoved:
+		r.spreadMoved()
+	default:
+		r.spreadAll()
 	}
+	for id, g := range r.groups {
+		g.workload = &r.p.Inventory.Workloads[r.p.Identities[id].Workloads[0]]
+	}
+	r.spreadNames()
+}
+
+func (r *resolver) spreadAll() {
 	n := len(r.p.Inventory.Workloads)
 	r.p.IdentityOf, r.p.ZoneOf, r.p.ServicesOf = make([]int, n), make([]int, n), make([][]int, n)
 	r.p.Identities, r.p.Services = make([]Identity, len(r.groups)), slices.Clone(r.services)
@@ -99,10 +111,6 @@ func (r *resolver) spread() {
 			r.p.Services[s].Workloads = append(r.p.Services[s].Workloads, i)
 		}
 	}
-	for id, g := range r.groups {
-		g.workload = &r.p.Inventory.Workloads[r.p.Identities[id].Workloads[0]]
-	}
-	r.spreadNames()
 }
 
 func (r *resolver) keepSpread() {

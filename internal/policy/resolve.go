@@ -69,6 +69,9 @@ type resolver struct {
 	groups []*group // by identity
 	member []*group // by workload
 
+	aligned bool  // every workload has the index that it had before
+	moved   []int // then: the workloads that are in another group now, ascending
+
 	changed     []bool // by identity: another one had this number before, or none
 	touched     int    // the generation in which an identity changed last
 	inZone      [][]int
@@ -76,7 +79,8 @@ type resolver struct {
 	endpoints   map[endpointKey]*endpoint
 	conditions  map[string]*Condition
 	records     []*record // in the order of the text: guardrails, exceptions, rules
-	platform    []*record // in the order of Policy.Rules
+	decide      []*record // in the order of Policy.Rules
+	platform    []*record // those of them of that tier
 	tiesFound   diag.List
 	labelsThere *labelIndex // nil until it is needed
 	portsThere  []string    // nil until they are needed

@@ -210,7 +210,7 @@ func some[T any](e *estate, list []T, prefix string, fewest int, make func(strin
 }
 
 func (e *estate) edit() {
-	switch e.pick("nothing", "estate", "zone", "service", "external", "rule", "rule", "rule", "policy", "rail", "exception", "label", "label", "label", "workload", "workload", "remove", "copy") {
+	switch e.pick("nothing", "estate", "zone", "service", "external", "rule", "rule", "rule", "policy", "rail", "exception", "label", "label", "label", "workload", "workload", "facts", "remove", "copy") {
 	case "estate":
 		e.estate = &lang.Estate{Meta: e.meta("e")}
 		if e.chance(2) {
@@ -241,6 +241,23 @@ func (e *estate) edit() {
 			w := rapid.SampledFrom(e.inv.Workloads).Draw(e.t, "workload")
 			w.Labels = maps.Clone(w.Labels)
 			w.Labels[e.pick("tier", "env", "team", "noise", "useless")] = e.pick("web", "prod", "a", "1")
+			e.inv = e.inv.With(w)
+		}
+	case "facts":
+		if len(e.inv.Workloads) > 0 {
+			w, other := rapid.SampledFrom(e.inv.Workloads).Draw(e.t, "workload"), e.workload("other")
+			switch e.pick("principal", "zone", "ports", "addresses", "source") {
+			case "principal":
+				w.Principal = other.Principal
+			case "zone":
+				w.Zone = other.Zone
+			case "ports":
+				w.Ports = other.Ports
+			case "addresses":
+				w.Addresses = other.Addresses
+			case "source":
+				w.Source = other.Source
+			}
 			e.inv = e.inv.With(w)
 		}
 	case "workload":

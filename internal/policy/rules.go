@@ -64,16 +64,21 @@ func (r *resolver) rules() {
 		decide = append(decide, rec)
 	}
 	slices.SortStableFunc(decide, compareRules)
+	r.decide = decide
+	r.platform = slices.DeleteFunc(slices.Clone(decide), func(rec *record) bool { return rec.out.Tier != Platform })
+	if r.old != nil && slices.Equal(decide, r.old.decide) && !slices.ContainsFunc(decide, r.isRenewed) {
+		r.p.Rules = r.old.p.Rules
+		return
+	}
 	if len(decide) > 0 {
 		r.p.Rules = make([]Rule, len(decide))
 	}
 	for i, rec := range decide {
 		r.p.Rules[i] = rec.out
-		if rec.out.Tier == Platform {
-			r.platform = append(r.platform, rec)
-		}
 	}
 }
+
+func (r *resolver) isRenewed(rec *record) bool { return rec.renewed == r.generation }
 
 // speak resolves the ends and the traffic of a record, and finds what is
 // unwise in them, unless all of that is known.

@@ -20,7 +20,7 @@ func (r *resolver) checkTies() {
 
 func (r *resolver) sameTies() bool {
 	return r.old != nil && r.frame == r.old.frame && r.touched < r.generation && slices.Equal(r.platform, r.old.platform) &&
-		!slices.ContainsFunc(r.platform, func(rec *record) bool { return rec.renewed == r.generation })
+		!slices.ContainsFunc(r.platform, r.isRenewed)
 }
 
 func (r *resolver) findTies() {
