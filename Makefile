@@ -41,7 +41,7 @@ ifeq ($(wildcard ../shared/corpora/online-boutique),)
 MAY_SKIP := firebreak/internal/cli.TestOnlineBoutiqueFromManifests
 endif
 
-.PHONY: help build demo test lint generate generate-check bpf-check page-check page-test go-test bench bench-compare fuzz clean
+.PHONY: help build demo test lint generate generate-check bpf-check page-check page-test go-test bench bench-compare bench-growth fuzz clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -116,6 +116,10 @@ bench: web/node_modules/.package-lock.json ## every benchmark; root adds those b
 bench-compare: ## one decision by Firebreak, OPA and cedar-go over the same rules; under a minute
 	@hack/need go
 	cd bench/compare && go test ./... && go run .
+
+bench-growth: ## time and memory from 1,000 workloads up to a million; ARGS="-max 100000 -runs 1"
+	@hack/need go
+	go run ./internal/gen/growth $(ARGS)
 
 fuzz: ## run every fuzz target for FUZZTIME
 	@hack/need go

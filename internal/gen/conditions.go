@@ -69,12 +69,12 @@ func (m *maker) cases() {
 func (m *maker) intruders(v zone) {
 	for _, to := range m.byEnv[prod] {
 		s := &m.services[to]
-		if m.class(to) != v.class || s.replicas > small || len(m.purposes(to)) == 0 {
+		if m.class(to) != v.class || s.replicas > m.small() || len(m.purposes(to)) == 0 {
 			continue
 		}
 		for env := prod + 1; env < len(envs); env++ {
 			for _, from := range m.byEnv[env][:min(3, len(m.byEnv[env]))] {
-				if m.services[from].replicas <= small {
+				if m.services[from].replicas <= m.small() {
 					m.cases_ = append(m.cases_, expectation{"service: " + m.services[from].name, "service: " + s.name, m.purposes(to)[0], "deny"})
 					break
 				}
