@@ -94,8 +94,9 @@ func formattable(arg string) ([]string, error) {
 		return []string{arg}, err
 	}
 	var out []string
-	err = filepath.WalkDir(arg, func(name string, d fs.DirEntry, err error) error {
-		hidden := name != arg && strings.HasPrefix(d.Name(), ".")
+	root := arg + string(filepath.Separator) // a link to a directory is one
+	err = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		hidden := name != root && strings.HasPrefix(d.Name(), ".")
 		ext := filepath.Ext(name)
 		switch {
 		case err != nil:
