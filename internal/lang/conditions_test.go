@@ -205,7 +205,7 @@ func TestEveryTimeZoneCanBeLoaded(t *testing.T) {
 
 func TestTheMethodsAreMethods(t *testing.T) {
 	for _, m := range methods {
-		if !isToken(m) || m != strings.ToUpper(m) {
+		if !isToken(m) || m != strings.ToUpper(m) || len(m) > longestMethod {
 			t.Errorf("%q", m)
 		}
 	}

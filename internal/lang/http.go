@@ -80,13 +80,21 @@ func (r *reader) method(n *yaml.Node, s string) bool {
 	case !isToken(s) || s != strings.ToUpper(s):
 		r.errorf(n, "bad-method", "%q is no method", shorten(s)).WithHelp("a method is a word in upper case; %s", oneOf(s, methods))
 	default:
-		if near := diag.Nearest(s, methods); near != "" {
+		// What is much longer than any of them is none with a slip in it.
+		near := ""
+		if len(s) <= longestMethod+1 {
+			near = diag.Nearest(s, methods)
+		}
+		if near != "" {
 			r.warnAt(r.pos(n), "unusual-method", "%q is a method that no server is known to take", shorten(s)).WithHelp("did you mean %q?", near)
 		}
 		return true
 	}
 	return false
 }
+
+// longestMethod is the length of UNSUBSCRIBE.
+const longestMethod = 11
 
 // isToken reports whether s is a token of RFC 9110: a method, the name of a header.
 func isToken(s string) bool {

@@ -76,7 +76,9 @@ func (z *timeZones) nearest(name string) string {
 	var all []string
 	best := ""
 	for f := range z.files {
-		all = append(all, f)
+		if near := len(f) - len(city); max(near, -near) <= len(city)/3+1 {
+			all = append(all, f) // the others are too far off to be meant
+		}
 		_, last, _ := strings.Cut(f, "/")
 		if strings.EqualFold(f, city) {
 			return f
