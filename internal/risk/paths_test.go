@@ -70,6 +70,30 @@ func TestPathsByHand(t *testing.T) {
 	}
 }
 
+// TestAlike demands that whoever would do as well is counted, and nobody else.
+func TestAlike(t *testing.T) {
+	g := made("web*2 dmz\napp*4 app", "web>app 1 r\napp>app 2 s")
+	all := []Place{{1, "app-1"}, {1, "app-2"}, {1, "app-3"}}
+	for _, c := range []struct {
+		from, to []Place
+		want     int
+	}{
+		{[]Place{{0, "web-1"}}, all, 2},
+		{[]Place{{0, "web-1"}}, all[:1], 0},
+		{all, all, 1},
+		{all[:1], all[1:], 1},
+	} {
+		p := g.Paths(c.from, c.to, 1)
+		if len(p) != 1 || len(p[0].Hops) != 1 || p[0].Hops[0].Alike != c.want {
+			t.Errorf("from %v to %v: %+v, want %d alike", c.from, c.to, p, c.want)
+		}
+	}
+	g = made("web*2 dmz\napp*4 app\ndb*1 data", "web>app 1 r\napp>db 2 s")
+	if p := g.Paths([]Place{{0, "web-1"}}, []Place{{2, "db-1"}}, 1); p[0].Hops[0].Alike != 3 || p[0].Hops[1].Alike != 0 {
+		t.Errorf("%+v", p)
+	}
+}
+
 // plainPaths lists the cost and the length of every simple path.
 func plainPaths(g *Graph, from, to int) []string {
 	var out []string
