@@ -92,7 +92,9 @@ func TestTablesMeanWhatTheTextMeans(t *testing.T) {
 		}
 		inv := meaningInventory(t)
 		p, diags := policy.Resolve(tree, inv)
-		if slices.ContainsFunc(diags, func(d diag.Diagnostic) bool { return d.Code == "exception-pierces-guardrail" || d.Code == "contradictory-guardrails" }) {
+		if slices.ContainsFunc(diags, func(d diag.Diagnostic) bool {
+			return d.Code == "exception-pierces-guardrail" || d.Code == "contradictory-guardrails"
+		}) {
 			t.Skip("what is drawn contradicts itself")
 		}
 		if p == nil {
