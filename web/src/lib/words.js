@@ -22,6 +22,7 @@ const REASONS = {
   fragment: 'A fragment that was never reassembled.',
   'no-policy-yet': 'No policy had been loaded yet.',
   'permission-withdrawn': 'It was permitted once; that permission was withdrawn and the conversation ended.',
+  expired: 'The time for which a rule permitted it is over.',
   'packet-socket': 'Sent by a packet socket, around the IP stack.',
 };
 
