@@ -19,7 +19,8 @@ type edit struct{ template, guardrail, file, old, new string }
 // edits has one for each guardrail of each template.
 var edits = []edit{
 	{"three-tier-aws", "production-is-apart", "policy.yaml", "to: {service: staging-db}", "to: {service: orders-db}"},
-	{"three-tier-aws", "data-is-for-the-app-tier", "policy.yaml", "from: {service: orders}\n    to: {service: sessions}", "from: {service: storefront}\n    to: {service: sessions}"},
+	{"three-tier-aws", "sessions-are-for-orders", "policy.yaml", "from: {service: orders}\n    to: {service: sessions}", "from: {service: storefront}\n    to: {service: sessions}"},
+	{"three-tier-aws", "data-is-never-public", "policy.yaml", "to: {service: storefront}\n    ports: [https]", "to: {service: orders-db}\n    ports: [postgres]"},
 	{"three-tier-aws", "no-remote-login-from-outside", "policy.yaml", "to: {service: storefront}\n    ports: [https]", "to: {service: storefront}"},
 	{"three-tier-aws", "data-is-accounted-for", "policy.yaml", "    reason: reports are made while nobody shops\n", ""},
 	{"multi-account-shop", "development-reaches-nothing-in-production", "policy.yaml", "to: {service: development-payment}", "to: {service: order}"},
