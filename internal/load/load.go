@@ -7,8 +7,11 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"firebreak/internal/diag"
 	"firebreak/internal/inventory"
@@ -110,15 +113,15 @@ func (x *loader) read(dir string, sources []string, extra []inventory.Workload) 
 func (x *loader) join(l *Loaded, sources []source, extra []inventory.Workload) diag.List {
 	var diags diag.List
 	made := &joined{labels: relabelings(l.Tree.Estate), extra: extra}
-	for _, s := range sources {
+	parts := x.parts(sources)
+	for i, s := range sources {
 		if s.kind == "file" {
 			l.Files = append(l.Files, s.at.path)
 		} else if s.kind == "kube" {
 			l.Dirs = append(l.Dirs, s.at.path)
 		}
-		p := x.part(s)
-		diags = append(diags, p.diags...)
-		made.parts = append(made.parts, p.snapshot)
+		diags = append(diags, parts[i].diags...)
+		made.parts = append(made.parts, parts[i].snapshot)
 	}
 	if x.cache == nil {
 		made.make()
@@ -127,6 +130,29 @@ func (x *loader) join(l *Loaded, sources []source, extra []inventory.Workload) d
 	}
 	l.Inventory = made.out
 	return append(diags, made.diags...)
+}
+
+// parts reads the sources, several at a time where they lie on the disk and
+// nothing is kept of them: reading is most of what a large estate takes.
+func (x *loader) parts(sources []source) []*part {
+	out := make([]*part, len(sources))
+	if x.cache != nil || x.fsys != nil {
+		for i, s := range sources {
+			out[i] = x.part(s)
+		}
+		return out
+	}
+	var wait sync.WaitGroup
+	var next atomic.Int64
+	for range min(len(sources), runtime.GOMAXPROCS(0)) {
+		wait.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(sources); i = int(next.Add(1)) - 1 {
+				out[i] = x.part(sources[i])
+			}
+		})
+	}
+	wait.Wait()
+	return out
 }
 
 func relabelings(e *lang.Estate) []inventory.Relabeling {
