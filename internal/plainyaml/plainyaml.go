@@ -41,7 +41,7 @@ const (
 	maxKey   = 500
 )
 
-// Document reads one document, a mapping, which may begin with a line "---".
+// Document reads one document, a mapping, before which a line "---" may stand.
 // The first line of text is the line-th (from 1) of the file. The nodes have
 // Kind, Tag, Value, Content, Line and Column, but no style and no comments;
 // they are valid until the next call. It returns nil if the text is not plain:
@@ -49,10 +49,10 @@ const (
 func (r *Reader) Document(text string, line int) *yaml.Node {
 	r.used, r.text, r.line, r.done = 0, text, line-1, false
 	r.start, r.at, r.end = 0, 0, -1
-	if strings.HasPrefix(text, "---\n") {
-		r.line, r.end = line, 3
-	}
 	if !r.next() || r.done || r.column() != 0 {
+		return nil
+	}
+	if r.text[r.at:r.end] == "---" && (!r.next() || r.done || r.column() != 0) {
 		return nil
 	}
 	root := r.mapping(0, 0)

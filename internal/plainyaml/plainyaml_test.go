@@ -59,6 +59,7 @@ var plain = []string{
 	"a: { b: c , d: [ e , f ] }\n",
 	"a: spiffe://corp/ns/x\nb: https://x.y/z?q=1&r=*\nc: 8000-8080/TCP\nd: 198.51.100.0/28\ne: 12\n",
 	"rules:\n- name: a\n  effect: allow\n  from: {service: b}\n  to: {select: \"env=prod,env!=x\"}\n  ports: [postgres, 5432/TCP]\n- name: c\n  effect: deny\n",
+	"# c\n\n---\n# d\na: fd00::1\nb: arn:aws:iam::1:role/x\nc: a:-:b,:[]\n",
 	"a: it's\nb: x\"y\nc: d(e)\n",
 }
 
@@ -66,7 +67,7 @@ var odd = []string{
 	"", "---\n", "a", "- a", "a:", "a: ", "a:\tb", "a: b\tc", "a: b\r\nc: d", "a: é", "a: b # c", "a: b: c", "a: |\n  b", "a: >\n  b", "a: &x b", "a: *x", "a: !!str b",
 	"a: b\n  c", "a: b\n  c: d", "  a: b", "a: true", "a: Null", "a: yes", "a: ~", "a: 010", "a: 1.5", "a: 1e3", "a: 2001-01-01", "a: 1_000", "a: 0x10", "a: 99999999999", "a: 1.2.3.", "true: a", "1: a",
 	"a: \"b\\n\"", "a: 'b''c'", "a: \"b", "a: [b", "a: [b,\n c]", "a: [b,]", "a: [b: c]", "a: {b}", "a: {b:c}", "a: {b: }", "a: {b: c} d", "a: [b] c", "? a\n: b", "<<: a", "a: b\n...\n", "a: b\n---\nc: d", "--- a: b", "%YAML 1.2\n---\na: b",
-	"a:\nb: c", "a:\n- b\n c: d", "a:\n -b", "a:\n-  b", "a:\n- - b", "a:\n- b\n  c", "\"a\": b", "a : b", "a: b \nc: d", "a:\n    b: c\n  d: e", "- a: b", "a: -b", "a: .b", "a: @b", "a: `b`", "a: [b#c]", "a: b:", "a: fd00::1", "a: {b: x::y}",
+	"a:\nb: c", "a:\n- b\n c: d", "a:\n -b", "a:\n-  b", "a:\n- - b", "a:\n- b\n  c", "\"a\": b", "a : b", "a: b \nc: d", "a:\n    b: c\n  d: e", "- a: b", "a: -b", "a: .b", "a: @b", "a: `b`", "a: [b#c]", "a: b:", "a: {b: x::y}",
 }
 
 func TestPlainTextIsReadAsTheLibraryReadsIt(t *testing.T) {

@@ -57,7 +57,7 @@ func (r *Reader) plain(inFlow bool) *yaml.Node {
 			after = r.text[r.at+1]
 		}
 		switch {
-		case c == ' ' && (after == '#' || after == ' '), c == ':' && !isAlnum(after) && after != '/':
+		case c == ' ' && (after == '#' || after == ' '), c == ':' && (after == ' ' || inFlow && !isAlnum(after) && after != '/'):
 			return nil // a comment, a mapping, or something stranger
 		case !inFlow:
 		case strings.IndexByte(",]}", c) >= 0:
