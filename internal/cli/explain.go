@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"firebreak/internal/flow"
+	"firebreak/internal/inventory"
 	"firebreak/internal/lang"
 	"firebreak/internal/netset"
 	"firebreak/internal/semantics"
@@ -126,12 +127,18 @@ func (l *loaded) explain(f explainFlags, in flow.Circumstances) (*explanation, e
 	if *f.inForce {
 		x.Judged = "in force"
 	}
-	for _, from := range froms {
-		for _, to := range tos {
-			if len(froms)*len(tos) > 1 && from.Name() == to.Name() {
-				continue
+	fromKinds, toKinds := l.alikes(froms), l.alikes(tos)
+	for _, from := range fromKinds {
+		eval := l.eval.From(from.first)
+		for _, to := range toKinds {
+			q := question{l: l, eval: eval, from: from.first, to: to.first, inForce: *f.inForce, in: in}
+			pairs := from.n * to.n
+			if len(froms)*len(tos) > 1 && q.from.Name() == q.to.Name() {
+				if to.n == 1 {
+					continue
+				}
+				q.to, pairs = to.second, from.n*(from.n-1)
 			}
-			q := question{l: l, from: from, to: to, inForce: *f.inForce, in: in}
 			if q.asked, err = q.traffic(*f.port, end); err != nil {
 				return nil, err
 			}
@@ -140,6 +147,7 @@ func (l *loaded) explain(f explainFlags, in flow.Circumstances) (*explanation, e
 			if err != nil {
 				return nil, err
 			}
+			p.Others = pairs - 1
 			x.add(p)
 		}
 	}
@@ -147,9 +155,43 @@ func (l *loaded) explain(f explainFlags, in flow.Circumstances) (*explanation, e
 	return x, nil
 }
 
+// kind stands for n parties that no rule can tell apart.
+type kind struct {
+	first, second semantics.Party // second is nothing if n is 1
+	n             int
+}
+
+// alikes puts workloads of one identity together, in the order of the first of
+// each. Addresses stand for themselves.
+func (l *loaded) alikes(parties []semantics.Party) []kind {
+	identities := map[*inventory.Workload]int{}
+	for i := range l.p.Inventory.Workloads {
+		identities[&l.p.Inventory.Workloads[i]] = l.p.IdentityOf[i]
+	}
+	var out []kind
+	known := map[int]int{}
+	for _, p := range parties {
+		if len(p.Owners) == 1 && !p.Addr.IsValid() {
+			if id, ok := identities[p.Owners[0]]; ok {
+				if at, again := known[id]; again {
+					if out[at].n == 1 {
+						out[at].second = p
+					}
+					out[at].n++
+					continue
+				}
+				known[id] = len(out)
+			}
+		}
+		out = append(out, kind{first: p, n: 1})
+	}
+	return out
+}
+
 // question is what is asked about two parties.
 type question struct {
 	l        *loaded
+	eval     *semantics.Evaluator // asked; it may know only what means from
 	from, to semantics.Party
 	asked    netset.Traffic
 	inForce  bool
@@ -162,12 +204,12 @@ func (q question) candidates(asked netset.Traffic) []*flow.Request {
 	if q.in.HTTP != nil {
 		return []*flow.Request{q.in.HTTP}
 	}
-	return append([]*flow.Request{nil}, q.l.eval.Requests(q.from, q.to, asked)...)
+	return append([]*flow.Request{nil}, q.eval.Requests(q.from, q.to, asked)...)
 }
 
 func (q question) permitted(r *flow.Request) netset.Traffic {
 	q.in.HTTP = r
-	return q.l.eval.Summarize(q.from, q.to, q.inForce, q.in).Permitted
+	return q.eval.Summarize(q.from, q.to, q.inForce, q.in).Permitted
 }
 
 // traffic is what --port means at the destination.
@@ -183,7 +225,7 @@ func (q question) traffic(port string, end lang.Endpoint) (netset.Traffic, error
 	if err != nil {
 		return netset.None(), err
 	}
-	asked := q.l.eval.Asked(&p, end, q.to)
+	asked := q.eval.Asked(&p, end, q.to)
 	if asked.IsEmpty() {
 		return asked, misusef("--port: %s has no port named %q", q.to.Name(), p.Name)
 	}
@@ -238,7 +280,7 @@ func (p *pair) tell(of pair, r *flow.Request) {
 
 func (q question) pair(r *flow.Request) pair {
 	proto, port := semantics.First(q.asked)
-	d := q.l.eval.Decide(q.from, q.to, proto, port, q.in)
+	d := q.eval.Decide(q.from, q.to, proto, port, q.in)
 	p := pair{From: q.from.Name(), To: q.to.Name(), inForce: q.inForce, Why: d.Why}
 	verdict := d.ToCome
 	if q.inForce {
@@ -257,11 +299,11 @@ func (q question) pair(r *flow.Request) pair {
 // at an end.
 func (q question) demands(p pair) []string {
 	if p.Effect == "deny" {
-		return q.l.eval.Conditions(p.rule())
+		return q.eval.Conditions(p.rule())
 	}
 	var out []string
 	for _, e := range p.Decision.Ends {
-		for _, d := range q.l.eval.Conditions(p.judgement(e).Rule) {
+		for _, d := range q.eval.Conditions(p.judgement(e).Rule) {
 			if !slices.Contains(out, d) {
 				out = append(out, d)
 			}
@@ -297,7 +339,7 @@ func (l *loaded) placed(d semantics.Decision) semantics.Decision {
 func (x *explanation) add(p pair) {
 	for i, q := range x.Pairs {
 		if q.Effect == p.Effect && q.Decision.InForce == p.Decision.InForce && q.rule() == p.rule() && q.Why == p.Why {
-			x.Pairs[i].Others++
+			x.Pairs[i].Others += 1 + p.Others
 			return
 		}
 	}

@@ -21,10 +21,11 @@ import (
 // patterns, segment by segment, so that paths which several patterns match are
 // found; of patterns with several "*" in one segment an overlap may be missed.
 func (e *Evaluator) Requests(from, to Party, asked netset.Traffic) []*flow.Request {
-	narrow := e.To(to)
-	if to.Frontend == nil || to.Frontend.Rewrites == "destination" {
-		narrow = narrow.From(from)
+	narrow := e.From(from)
+	if to.Frontend != nil && to.Frontend.Rewrites != "destination" {
+		narrow = e.whole() // what others may do matters
 	}
+	narrow = narrow.To(to)
 	var list []spoken
 	for _, k := range narrow.clauses {
 		for _, h := range k.http {
