@@ -21,8 +21,9 @@ func (s *source) attachBeside(c comment) {
 		e.inner.spreadOut()
 	}
 	e.in.spreadOut()
-	if e.beside != "" {
-		c.text = e.beside + " " + c.text
+	if e.beside != "" { // there is place for one only
+		e.head = append(e.head, c.text)
+		return
 	}
 	e.beside = c.text
 }

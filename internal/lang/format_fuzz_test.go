@@ -177,7 +177,7 @@ func TestFormatKeepsWhatTheProjectHas(t *testing.T) {
 }
 
 // TestFormatOfMadeTexts writes documents in every way that YAML permits and
-// that people use.
+// that people use. None of them may be left as it is.
 func TestFormatOfMadeTexts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &maker{t: t}
@@ -194,6 +194,15 @@ func TestFormatOfMadeTexts(t *testing.T) {
 			m.object(&b, &form{fields: f.fields[2:]}, 0)
 		}
 		checkFormat(t, []byte(b.String()))
+		for _, c := range split([]byte(b.String())) {
+			root, err := only(c.text)
+			if err != nil || root == nil || kindOf(root) == "" {
+				continue
+			}
+			if _, ok := formatDocument(c.text, root, false); !ok {
+				t.Fatalf("left as it is:\n%s", c.text)
+			}
+		}
 	})
 }
 

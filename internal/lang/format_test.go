@@ -25,6 +25,7 @@ var formatCases = []struct{ name, in, want string }{
 	{"comments in braces", "kind: Zone\nspec: {stage: enforce, # e\n  # s\n  select: a}\n", "kind: Zone\nspec:\n  # s\n  select: a\n  stage: enforce  # e\n"},
 	{"a comment behind a dash", "kind: Case\nspec:\n  expect:\n  - # c\n    # d\n    port: a\n", "kind: Case\nspec:\n  expect:\n  # c\n  # d\n  - port: a\n"},
 	{"a comment behind the dash of nothing", "kind: Case\nspec:\n  expect:\n  - # c\n", "kind: Case\nspec:\n  expect:\n  -\n  # c\n"},
+	{"two comments for one place", "kind: Zone\nspec: { # one\n  stage: alert} # two\n", "kind: Zone\n# two\nspec:  # one\n  stage: alert\n"},
 	{"comments beside are aligned", "kind: Zone # a\nmetadata: # bb\n  name: a # c\n", "kind: Zone  # a\nmetadata:   # bb\n  name: a   # c\n"},
 	{"no comment", "kind: Zone\nspec: {scope: ['a # b', \"c # d\", e#f]}\n", "kind: Zone\nspec: {scope: ['a # b', \"c # d\", e#f]}\n"},
 	{"one blank line of several", "\n\nkind: Zone\n\n\nmetadata:\n\n  name: a\n\n\n", "kind: Zone\n\nmetadata:\n  name: a\n"},
