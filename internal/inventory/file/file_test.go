@@ -1,6 +1,7 @@
 package file_test
 
 import (
+	"fmt"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -131,4 +132,35 @@ func FuzzRead(f *testing.F) {
 		}
 		_ = diags
 	})
+}
+
+// TestOneDocumentDoesNotHideAnother mixes documents of the plain shape with
+// some that only the library reads, and one that nobody can read.
+func TestOneDocumentDoesNotHideAnother(t *testing.T) {
+	snap, diags := read(t, `# of the plain shape
+---
+kind: Workload
+metadata:
+  name: a
+  labels: {app: web}
+---
+kind: Workload
+metadata: [
+---
+kind: Workload # not plain
+metadata: {name: b, labels: {app: web, v: 2}}
+---
+kind: Workload
+metadata: {name: c, labels: {v: 2}}
+`)
+	var got []string
+	for _, d := range diags {
+		got = append(got, fmt.Sprintf("%d %s", d.Pos.Line, d.Code))
+	}
+	if want := "9 yaml-syntax 12 bad-label 15 bad-label"; strings.Join(got, " ") != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+	if len(snap.Workloads) != 3 || snap.Workloads[1].Source.Line != 11 || snap.Workloads[2].Source.Line != 14 {
+		t.Errorf("workloads %+v", snap.Workloads)
+	}
 }
