@@ -49,12 +49,32 @@ func drawText(t *rapid.T) string {
 		}
 		b.WriteString("]}\n")
 	}
+	drawGuardrails(t, &b, pick)
 	return b.String()
+}
+
+func drawGuardrails(t *rapid.T, b *strings.Builder, pick func(...string) string) {
+	ports := func() string {
+		return pick("", "", ", ports: [80/TCP]", ", ports: [http]", ", ports: [http, 53/UDP]")
+	}
+	for i := range rapid.IntRange(0, 2).Draw(t, "guardrails") {
+		says := "never: {from: {" + drawEnd(pick) + "}, to: {" + drawEnd(pick) + "}"
+		switch pick("never", "guards to", "guards from") {
+		case "guards to":
+			says = "only: {to: {" + drawEnd(pick) + "}, from: [{" + drawEnd(pick) + "}, {" + drawEnd(pick) + "}]"
+		case "guards from":
+			says = "only: {from: {" + drawEnd(pick) + "}, to: [{" + drawEnd(pick) + "}, {" + drawEnd(pick) + "}]"
+		}
+		fmt.Fprintf(b, "---\nkind: Guardrail\nmetadata: {name: g%d}\nspec: {stage: %s, %s%s}}\n", i, pick("observe", "enforce"), says, ports())
+	}
+	if rapid.Bool().Draw(t, "exception") {
+		fmt.Fprintf(b, "---\nkind: Exception\nmetadata: {name: e, owner: o}\nspec: {from: {%s}, to: {%s}%s, ticket: T-1, approver: a, reason: r, expires: 2030-01-01T00:00:00Z}\n", drawEnd(pick), drawEnd(pick), ports())
+	}
 }
 
 func drawEnd(pick func(...string) string) string {
 	return pick("any: true", "zone: web", "zone: data", "zone: unassigned", "service: s", "service: u", "external: x", "external: y",
-		"select: env!=prod", "select: tier", "select: '!env'", "principal: id/a")
+		"select: env!=prod", "select: tier", "select: '!env'", "principal: id/a", "principal: 'system:serviceaccount:n:a'")
 }
 
 var addressPool = []string{"10.0.0.1", "10.0.0.2", "10.0.0.200", "203.0.113.200", "fd00::1"}
@@ -70,6 +90,12 @@ func drawInventory(t *rapid.T) *inventory.Snapshot {
 			w.Labels["env"] = v
 		}
 		w.Labels["irrelevant"] = w.Name
+		if of := rapid.SampledFrom([]string{"", "", "spiffe/id", "aws/role"}).Draw(t, "other principal"); of != "" {
+			w.Labels[of] = "id/a"
+		}
+		if rapid.Bool().Draw(t, "account") {
+			w.Labels["k8s/serviceaccount"], w.Labels["k8s/namespace"] = "a", rapid.SampledFrom([]string{"n", "m"}).Draw(t, "namespace")
+		}
 		w.Principal = rapid.SampledFrom([]string{"", "id/a"}).Draw(t, "principal")
 		w.Zone = rapid.SampledFrom([]string{"", "", "", "web"}).Draw(t, "zone")
 		for range rapid.IntRange(0, 2).Draw(t, "addresses") {
@@ -110,9 +136,9 @@ func endOf(p *policy.Policy, table []policy.PrefixPeer, a netip.Addr) end {
 
 func speaks(p policy.Peers, identity int, prefix policy.PrefixPeer) bool {
 	if identity >= 0 {
-		return p.Any || slices.Contains(p.Identities, identity)
+		return p.Identity(identity)
 	}
-	return p.Any || slices.ContainsFunc(prefix.Externals, func(x int) bool { return slices.Contains(p.Externals, x) })
+	return p.Address(prefix.Externals)
 }
 
 // tiny evaluates one pair, at the end that is in the zone.
