@@ -1,7 +1,5 @@
 package diag
 
-import "slices"
-
 // The longest word that Nearest compares, in bytes, so that a hostile input
 // cannot make a suggestion expensive.
 const longestWord = 64
@@ -15,20 +13,23 @@ func Nearest(word string, candidates []string) string {
 		return ""
 	}
 	best, bestDistance := "", max(1, len(word)/3)+1
-	for _, c := range slices.Sorted(slices.Values(candidates)) {
-		if len(c) > longestWord || c == word {
+	var rows [3][longestWord + 1]int
+	for _, c := range candidates {
+		apart := max(len(c)-len(word), len(word)-len(c)) // it takes as many edits at least
+		if len(c) > longestWord || c == word || apart > bestDistance {
 			continue
 		}
-		if d := distance(word, c); d < bestDistance {
+		if d := distance(word, c, &rows); d < bestDistance || d == bestDistance && best != "" && c < best {
 			best, bestDistance = c, d
 		}
 	}
 	return best
 }
 
-// distance is the optimal string alignment distance, over bytes.
-func distance(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+// distance is the optimal string alignment distance, over bytes. b may have as
+// many bytes as a row has places but one.
+func distance(a, b string, rows *[3][longestWord + 1]int) int {
+	before, last, row := rows[0][:len(b)+1], rows[1][:len(b)+1], rows[2][:len(b)+1]
 	for j := range last {
 		last[j] = j
 	}

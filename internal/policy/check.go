@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"firebreak/internal/diag"
 	"firebreak/internal/inventory"
 	"firebreak/internal/label"
 	"firebreak/internal/lang"
@@ -92,7 +91,7 @@ func (r *resolver) checkNamed(s *spoken, p lang.Port, found, of int) {
 			return
 		}
 		d := r.diags.Errorf(p.Pos, "unknown-reference", "no destination of %s has a port named %q", s.what, p.Name)
-		if near := diag.Nearest(p.Name, names); near != "" {
+		if near := r.nearest("port", p.Name, r.portNames); near != "" {
 			d.WithHelp("did you mean %q?", near)
 		}
 	case found < of && !any:

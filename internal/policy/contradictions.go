@@ -16,26 +16,35 @@ func (r *resolver) checkGuardrails() {
 			r.checkOnly(i, g, reported)
 		}
 	}
+	var denies, exceptions []sides
 	for i := range r.p.Rules {
-		if r.p.Rules[i].Tier == Exceptions {
-			r.checkException(&r.p.Rules[i])
+		switch rule := &r.p.Rules[i]; rule.Tier {
+		case Guardrails:
+			denies = append(denies, r.sidesOf(rule))
+		case Exceptions:
+			exceptions = append(exceptions, r.sidesOf(rule))
 		}
+	}
+	for i := range exceptions {
+		r.checkException(&exceptions[i], denies)
 	}
 }
 
 // mostPierced bounds how many guardrails are named for one exception.
 const mostPierced = 10
 
-func (r *resolver) checkException(x *Rule) {
+// checkException looks for guardrails, whose denies are the first rules, that
+// forbid what the exception would let through.
+func (r *resolver) checkException(x *sides, denies []sides) {
 	found := 0
 	for _, g := range r.p.Guardrails {
-		if g.Rule < 0 || !r.disagree(&r.p.Rules[g.Rule], x) {
+		if g.Rule < 0 || !r.meet(&denies[g.Rule], x) {
 			continue
 		}
 		if found++; found > mostPierced {
 			return
 		}
-		r.diags.Errorf(x.Pos, "exception-pierces-guardrail", "exception %s would let through what guardrail %s (%s) forbids", x.Ref.Policy, g.Name, g.Pos).
+		r.diags.Errorf(x.rule.Pos, "exception-pierces-guardrail", "exception %s would let through what guardrail %s (%s) forbids", x.rule.Ref.Policy, g.Name, g.Pos).
 			WithHelp("no exception lifts a guardrail (%s): narrow one of the two", g.Text)
 	}
 }

@@ -39,12 +39,12 @@ func (x *Resolver) Resolve(d *lang.Dir, inv *inventory.Snapshot) (*Policy, diag.
 	if inv == nil {
 		inv = &inventory.Snapshot{}
 	}
-	r := &resolver{dir: d, old: x.last, p: &Policy{Inventory: inv}}
+	r := &resolver{dir: d, old: x.last, p: &Policy{Inventory: inv}, suggested: map[[2]string]string{}}
 	x.last = nil // until it is whole
 	r.resolve()
 	diags := r.diags
 	diags.Sort()
-	r.old, r.diags = nil, nil
+	r.old, r.diags, r.suggested, r.labelsThere, r.portsThere = nil, nil, nil, nil, nil
 	x.last = r
 	if diags.HasErrors() {
 		return nil, diags
@@ -84,6 +84,8 @@ type resolver struct {
 	tiesFound   diag.List
 	labelsThere *labelIndex // nil until it is needed
 	portsThere  []string    // nil until they are needed
+	suggested   map[[2]string]string
+	missing     int // workloads that were not found
 }
 
 func (r *resolver) resolve() {

@@ -24,11 +24,15 @@ func (r *resolver) sameTies() bool {
 }
 
 func (r *resolver) findTies() {
-	for j, x := range r.platform {
-		b := &x.out
-		for i := j - 1; i >= 0 && r.platform[i].out.Priority == b.Priority; i-- {
-			a := &r.platform[i].out
-			if !r.disagree(a, b) {
+	all := make([]sides, len(r.platform))
+	for i, rec := range r.platform {
+		all[i] = r.sidesOf(&rec.out)
+	}
+	for j := range all {
+		b := all[j].rule
+		for i := j - 1; i >= 0 && all[i].rule.Priority == b.Priority; i-- {
+			a := all[i].rule
+			if a.Effect == b.Effect || !r.meet(&all[i], &all[j]) {
 				continue
 			}
 			r.tiesFound.Errorf(b.Pos, "priority-tie", "rule %s and rule %s have priority %d and disagree about %s", a.Ref, b.Ref, a.Priority, r.commonTraffic(a, b)).
@@ -38,10 +42,20 @@ func (r *resolver) findTies() {
 	}
 }
 
-// disagree reports whether two rules say different things about something that
-// both speak of. Conditions keep rules apart only where that is obvious.
-func (r *resolver) disagree(a, b *Rule) bool {
-	return a.Effect != b.Effect && r.overlap(a.From, b.From) && !r.commonTraffic(a, b).IsEmpty() && !apart(a.Cond, b.Cond)
+// sides is a rule and everything that its ends match, for comparing many.
+type sides struct {
+	rule     *Rule
+	from, to peerSet
+}
+
+func (r *resolver) sidesOf(rule *Rule) sides {
+	return sides{rule, r.setOf(rule.From), r.setOf(rule.To)}
+}
+
+// meet reports whether two rules both speak of something. Conditions keep
+// rules apart only where that is obvious.
+func (r *resolver) meet(a, b *sides) bool {
+	return a.to.meets(b.to) && a.from.meets(b.from) && !apart(a.rule.Cond, b.rule.Cond) && !r.commonTraffic(a.rule, b.rule).IsEmpty()
 }
 
 // commonTraffic is what both rules speak about at some common destination.
@@ -49,7 +63,7 @@ func (r *resolver) commonTraffic(a, b *Rule) netset.Traffic {
 	common := netset.None()
 	for _, g := range a.Grants {
 		for _, h := range b.Grants {
-			if t := g.Traffic.Intersect(h.Traffic); !t.IsEmpty() && r.overlap(g.To, h.To) {
+			if t := g.Traffic.Intersect(h.Traffic); !t.IsEmpty() && r.setOf(g.To).meets(r.setOf(h.To)) {
 				common = common.Union(t)
 			}
 		}
@@ -57,11 +71,34 @@ func (r *resolver) commonTraffic(a, b *Rule) netset.Traffic {
 	return common
 }
 
-// overlap reports whether some peer is meant by both.
-func (r *resolver) overlap(a, b Peers) bool {
-	if len(b.Identities) < len(a.Identities) && !b.Any && !b.Not || a.Any || a.Not {
-		a, b = b, a
+// peerSet has a bit for every identity, and behind them one for each of
+// resolver.outside.
+type peerSet []uint64
+
+func (s peerSet) meets(other peerSet) bool {
+	for i := range s {
+		if s[i]&other[i] != 0 {
+			return true
+		}
 	}
-	return slices.ContainsFunc(r.identitiesOf(a), b.Identity) ||
-		slices.ContainsFunc(r.outside, func(x []int) bool { return a.Address(x) && b.Address(x) })
+	return false
+}
+
+func (r *resolver) setOf(p Peers) peerSet {
+	n := len(r.groups)
+	out := make(peerSet, (n+len(r.outside)+63)/64)
+	if p.Any || p.Not {
+		for id := range n {
+			out[id/64] |= 1 << (id % 64)
+		}
+	}
+	for _, id := range p.Identities {
+		out[id/64] ^= 1 << (id % 64) // of Any there are none
+	}
+	for i, x := range r.outside {
+		if p.Address(x) {
+			out[(n+i)/64] |= 1 << ((n + i) % 64)
+		}
+	}
+	return out
 }

@@ -50,7 +50,7 @@ func (r *resolver) nearestLabel(s label.Selector) string {
 		}
 		values := there.values[q.Key]
 		if values == nil {
-			if near := diag.Nearest(q.Key, there.keys); near != "" {
+			if near := r.nearest("label", q.Key, func() []string { return there.keys }); near != "" {
 				return fmt.Sprintf("no workload has a label %s; did you mean %s?", q.Key, near)
 			}
 			return fmt.Sprintf("no workload has a label %s", q.Key)
@@ -59,7 +59,7 @@ func (r *resolver) nearestLabel(s label.Selector) string {
 			if values[v] {
 				continue
 			}
-			if near := diag.Nearest(v, slices.Collect(maps.Keys(values))); near != "" {
+			if near := r.nearest("label "+q.Key, v, func() []string { return slices.Collect(maps.Keys(values)) }); near != "" {
 				return fmt.Sprintf("no workload has %s=%s; did you mean %s=%s?", q.Key, v, q.Key, near)
 			}
 		}
@@ -67,10 +67,30 @@ func (r *resolver) nearestLabel(s label.Selector) string {
 	return ""
 }
 
+// nearest is diag.Nearest for words of a kind, each of which it compares once.
+func (r *resolver) nearest(kind, word string, known func() []string) string {
+	key := [2]string{kind, word}
+	near, asked := r.suggested[key]
+	if !asked {
+		near = diag.Nearest(word, known())
+		r.suggested[key] = near
+	}
+	return near
+}
+
+// mostWorkloads bounds for how many missing workloads the nearest one is
+// looked up, among all there are.
+const mostWorkloads = 100
+
 // unknown reports a name that nothing has.
 func (r *resolver) unknown(pos diag.Pos, kind, name string, known []string) {
 	d := r.diags.Errorf(pos, "unknown-reference", "there is no %s %q", kind, name)
-	if near := diag.Nearest(name, known); near != "" {
+	if kind == "workload" {
+		if r.missing++; r.missing > mostWorkloads {
+			return
+		}
+	}
+	if near := r.nearest(kind, name, func() []string { return known }); near != "" {
 		d.WithHelp("did you mean %q?", near)
 	}
 }
