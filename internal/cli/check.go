@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -10,6 +11,7 @@ import (
 	"firebreak/internal/ask"
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
+	"firebreak/internal/lint"
 	"firebreak/internal/verify"
 )
 
@@ -23,22 +25,27 @@ inventory, prove its guardrails, then run its Cases: the tests that travel with
 the policy.
 
 It exits with 0 if there are no errors, no guardrail is violated and every Case
-holds, else with 1.`,
+holds, else with 1. Warnings count only with --strict. A document accepts a
+finding with the annotation firebreak.dev/accept: "CODE: REASON".`,
 		Example: "  firebreak check examples/online-boutique\n  firebreak check . --inventory kube:./manifests --format sarif",
 		Args:    oneDir,
 	}
 	format := formatFlag(cmd, "text", "json", "sarif", "junit", "markdown")
 	sources := inventoryFlag(cmd)
+	noLint := cmd.Flags().Bool("no-lint", false, "say only what is wrong, not what is unwise")
+	strict := cmd.Flags().Bool("strict", false, "let warnings fail too")
+	ignore := cmd.Flags().StringSlice("ignore", nil, "leave out warnings with these `CODES`")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		f, err := format()
 		if err != nil {
 			return err
 		}
+		how := checkFlags{lint: !*noLint, strict: *strict, ignore: *ignore}
 		l, err := read(args[0], *sources)
 		if err != nil {
 			return err
 		}
-		r := newCheckReport(l)
+		r := newCheckReport(l, how)
 		write := map[string]func(io.Writer, *checkReport) error{
 			"text": checkText, "json": checkJSON, "sarif": checkSARIF, "junit": checkJUnit, "markdown": checkMarkdown,
 		}[f]
@@ -56,11 +63,18 @@ holds, else with 1.`,
 	return cmd
 }
 
+// checkFlags say what check is to look for.
+type checkFlags struct {
+	lint, strict bool
+	ignore       []string
+}
+
 // checkReport is what check found. Places are as the working directory sees
 // them.
 type checkReport struct {
-	dir   string
+	dir    string
 	diags  diag.List
+	strict bool // warnings fail too
 	judged bool // false if errors kept the policy from being judged at all
 	proofs []proofLine
 	cases  []caseLine
@@ -83,8 +97,8 @@ type caseLine struct {
 	Rule flow.Rule
 }
 
-func newCheckReport(l *loaded) *checkReport {
-	r := &checkReport{dir: l.dir, diags: l.diags}
+func newCheckReport(l *loaded, how checkFlags) *checkReport {
+	r := &checkReport{dir: l.dir, diags: l.diags, strict: how.strict}
 	rules := 0
 	for _, p := range l.tree.Policies {
 		rules += len(p.Rules)
@@ -103,6 +117,13 @@ func newCheckReport(l *loaded) *checkReport {
 	for _, p := range e.Guardrails() {
 		r.proof(l, e, p)
 	}
+	if how.lint {
+		for _, d := range lint.Check(l.tree, e) {
+			d.Pos = l.pos(d.Pos)
+			r.diags = append(r.diags, d)
+		}
+	}
+	r.diags = slices.DeleteFunc(r.diags, func(d diag.Diagnostic) bool { return d.Severity != diag.Error && slices.Contains(how.ignore, d.Code) })
 	r.diags.Sort()
 	for _, o := range ask.Cases(l.tree, e) {
 		r.cases = append(r.cases, caseLine{Outcome: o, Pos: l.pos(o.Pos), Rule: l.rule(o.Rule)})
@@ -168,7 +189,10 @@ func (r *checkReport) severities() (errors, warnings int) {
 	return errors, warnings
 }
 
-func (r *checkReport) failed() bool { return r.diags.HasErrors() || r.mismatches() > 0 }
+func (r *checkReport) failed() bool {
+	_, warnings := r.severities()
+	return r.diags.HasErrors() || r.mismatches() > 0 || r.strict && warnings > 0
+}
 
 // message says what is wrong with a line that does not hold.
 func (c caseLine) message() string {

@@ -90,6 +90,11 @@ func (l *List) Warnf(pos Pos, code, format string, args ...any) *Diagnostic {
 	return l.add(Warning, pos, code, format, args...)
 }
 
+// Infof adds an Info.
+func (l *List) Infof(pos Pos, code, format string, args ...any) *Diagnostic {
+	return l.add(Info, pos, code, format, args...)
+}
+
 func (l *List) add(s Severity, pos Pos, code, format string, args ...any) *Diagnostic {
 	*l = append(*l, Diagnostic{Code: code, Severity: s, Message: fmt.Sprintf(format, args...), Pos: pos})
 	return &(*l)[len(*l)-1]

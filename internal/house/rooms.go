@@ -60,6 +60,7 @@ var mayImport = []struct {
 	{"internal/verify/...", []string{"internal/verify/...", "internal/policy/...", "internal/inventory"}},
 	{"internal/risk/...", []string{"internal/risk/...", "internal/verify/...", "internal/policy/...", "internal/inventory"}},
 	{"internal/ask/...", []string{"internal/ask/...", "internal/verify/...", "internal/semantics/...", "internal/policy/...", "internal/lang/...", "internal/inventory"}},
+	{"internal/lint/...", []string{"internal/lint/...", "internal/verify/...", "internal/policy/...", "internal/lang/...", "internal/inventory"}},
 	{"internal/target/all", []string{"internal/target/..."}},
 	{"internal/target/*", []string{"internal/target", "internal/policy", "internal/inventory", "internal/plan", "internal/datapath/layout"}},
 	{"internal/target", []string{"internal/policy", "internal/inventory", "internal/plan"}},

@@ -116,7 +116,7 @@ func aKind(kind string) string {
 }
 
 // metadata reads the name and owner. Labels and annotations are what tools put
-// there for themselves; they mean nothing to policy.
+// there for themselves; but for AcceptKey they mean nothing to policy.
 func (r *reader) metadata(n *yaml.Node, kind string, m *Meta) {
 	ignore := func(*yaml.Node) {}
 	r.object(n, "the metadata of "+aKind(kind),
@@ -125,7 +125,29 @@ func (r *reader) metadata(n *yaml.Node, kind string, m *Meta) {
 			m.Name = r.name(n, "the name of "+aKind(kind))
 		}),
 		may("owner", r.textTo(&m.Owner, "the owner")),
-		may("labels", ignore), may("annotations", ignore))
+		may("labels", ignore), may("annotations", func(n *yaml.Node) { r.annotations(n, m) }))
+}
+
+// annotations looks for the one that accepts findings. The others are not ours.
+func (r *reader) annotations(n *yaml.Node, m *Meta) {
+	n = r.enter(n)
+	if n == nil || n.Kind != yaml.MappingNode {
+		return
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value != AcceptKey {
+			continue
+		}
+		text, ok := r.text(n.Content[i+1], AcceptKey)
+		codes, reason, _ := strings.Cut(text, ":")
+		if ok && strings.TrimSpace(reason) == "" {
+			r.warnAt(r.pos(n.Content[i+1]), "no-reason", "findings are accepted without a reason").
+				WithHelp("write %s: \"CODE: REASON\"", AcceptKey)
+		}
+		for _, code := range strings.Split(codes, ",") {
+			m.Accepts = append(m.Accepts, strings.TrimSpace(code))
+		}
+	}
 }
 
 // name reads a name: letters, digits, '-', '_', '.', beginning and ending with

@@ -84,11 +84,16 @@ const (
 // String returns the word used in policy files.
 func (s Stage) String() string { return word(stages, s) }
 
+// AcceptKey is the annotation that accepts findings about a document: their
+// codes, divided by commas, and behind a colon the reason.
+const AcceptKey = "firebreak.dev/accept"
+
 // Meta is what all documents have. Pos is where the document begins, NamePos
 // where its name stands. Owner is empty if not given.
 type Meta struct {
 	Name    string
 	Owner   string
+	Accepts []string // codes of findings that the annotation AcceptKey accepts
 	Pos     diag.Pos
 	NamePos diag.Pos
 }
@@ -145,8 +150,9 @@ type Zone struct {
 	Select      *Select // nil only for the zone Unassigned
 	Sensitivity string  // "public", "internal", "confidential", "restricted"; empty if not given
 	Scope       []string
-	Stage       Stage  // Observe where not given
-	Default     Effect // Allow or Deny; Deny where not given
+	Stage       Stage    // Observe where not given
+	StagePos    diag.Pos // zero where no stage is given
+	Default     Effect   // Allow or Deny; Deny where not given
 }
 
 // Service is a named set of workloads and the ports they serve.

@@ -27,7 +27,10 @@ func (r *reader) zone(n *yaml.Node) {
 					}
 				})
 			}),
-			may("stage", choiceTo(r, &z.Stage, "bad-stage", "stage", stages)),
+			may("stage", func(n *yaml.Node) {
+				z.StagePos = r.pos(n)
+				choiceTo(r, &z.Stage, "bad-stage", "stage", stages)(n)
+			}),
 			may("default", choiceTo(r, &z.Default, "bad-default", "default", effects[:Pass])))
 	})
 	switch {

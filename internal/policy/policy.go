@@ -44,6 +44,9 @@ const (
 	Pass
 )
 
+// String returns the word used in policy files.
+func (e Effect) String() string { return lang.Effect(e).String() }
+
 // Stage says how far a rule or a zone's default has been promoted.
 type Stage uint8
 

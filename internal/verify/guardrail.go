@@ -164,6 +164,9 @@ func (e *Engine) witness(from, to Peer, item int32) *Witness {
 		if w.By == 0 {
 			w.By = by
 			w.Proto, w.Port, w.In, _ = passes.Witness()
+			if w.In.At.IsZero() { // the time makes no difference
+				w.In.At = e.options.At
+			}
 		}
 		w.Set = w.Set.Union(passes)
 	}

@@ -9,8 +9,8 @@ import (
 
 func everything() space.Set { return space.Plain(span{0, lastPoint}.traffic()) }
 
-// Needless is a rule that could be left out of the policy to come without
-// changing any verdict.
+// Needless is a rule that could be left out without changing any verdict, in
+// force or to come.
 type Needless struct {
 	Rule  int  // index into Policy.Rules
 	By    By   // what decides instead of it, of the first pair that it speaks of
@@ -19,30 +19,20 @@ type Needless struct {
 
 // Needless lists the allow and deny rules, apart from guardrails, that speak of
 // some pair and change nothing, in the order of the policy. Of two rules that
-// say the same both are listed: either could go, not both.
+// say the same both are listed: either could go, not both. Guardrails are left
+// out of account: a rule that only repeats one is what the guardrail's proof
+// rests on.
 func (e *Engine) Needless() []Needless {
-	type finding struct {
-		needed, seen, decides bool
-		by                    By
-	}
 	found := make([]finding, len(e.rules.slots))
 	var items []int32
 	for list := 1; list < min(len(e.tables), len(e.used)); list++ {
 		if e.tables[list] == nil || !e.used[list].any() {
 			continue
 		}
-		items = e.lists.items(int32(list), items[:0])
+		items = slices.DeleteFunc(e.lists.items(int32(list), items[:0]), func(n int32) bool { return e.ruleOf(n).Tier == policy.Guardrails })
+		bare := e.bare(items)
 		for _, n := range items {
-			slot := e.rules.items[n].rule
-			f := &found[slot]
-			if f.needed || e.ruleOf(n).Tier == policy.Guardrails {
-				continue
-			}
-			if !f.seen {
-				f.seen, f.by = true, e.insteadOf(list, n, items)
-			}
-			f.decides = f.decides || e.decides(list, slot)
-			f.needed = f.decides && e.needed(list, slot, items)
+			e.judge(&found[e.rules.items[n].rule], bare, n, &e.used[list])
 		}
 	}
 	var out []Needless
@@ -54,29 +44,76 @@ func (e *Engine) Needless() []Needless {
 	return out
 }
 
-func (e *Engine) decides(list int, slot int32) bool {
-	return slices.ContainsFunc(e.tables[list].toCome.steps, func(s step) bool { return s.rule == slot })
+// finding is what is known of a rule so far.
+type finding struct {
+	needed, seen, decides bool
+	by                    By
 }
 
-// needed reports whether some verdict about the pairs with the list would be
-// another without the rule.
-func (e *Engine) needed(list int, slot int32, items []int32) bool {
-	rest := slices.DeleteFunc(slices.Clone(items), func(n int32) bool { return e.rules.items[n].rule == slot })
-	permits, undecided := e.sets(e.walk(e.inOrder(rest)))
-	t, u := e.tables[list], &e.used[list]
-	if u[0]|u[2] != 0 && !permits.Equal(t.permits) {
-		return true
+// bare is a list without guardrails: all of it, and what is enforced.
+type bare struct {
+	items   []int32
+	toCome  half
+	inForce half
+}
+
+type half struct {
+	walk               *walk
+	permits, undecided space.Set
+}
+
+func (e *Engine) bare(items []int32) *bare {
+	return &bare{items: items, toCome: e.half(items), inForce: e.half(e.enforced(items))}
+}
+
+func (e *Engine) half(items []int32) half {
+	h := half{walk: e.walk(e.inOrder(items))}
+	h.permits, h.undecided = e.sets(h.walk)
+	return h
+}
+
+func (e *Engine) enforced(items []int32) []int32 {
+	return slices.DeleteFunc(slices.Clone(items), func(n int32) bool { return e.ruleOf(n).Stage != policy.Enforce })
+}
+
+// judge adds to what is known of the rule of an item of a list.
+func (e *Engine) judge(f *finding, b *bare, n int32, u *use) {
+	if f.needed {
+		return
 	}
-	return u.byDefault() && !permits.Union(undecided).Equal(t.permits.Union(t.undecided))
+	slot := e.rules.items[n].rule
+	rest := slices.DeleteFunc(slices.Clone(b.items), func(m int32) bool { return e.rules.items[m].rule == slot })
+	without := e.half(rest)
+	if !f.seen {
+		f.seen, f.by = true, e.insteadOf(n, without.walk)
+	}
+	if !b.toCome.decides(slot) && !b.inForce.decides(slot) {
+		return
+	}
+	f.decides = true
+	f.needed = without.differs(&b.toCome, u[0]|u[2] != 0, u.byDefault())
+	if !f.needed && e.rules.slots[slot].r.Stage == policy.Enforce {
+		without = e.half(e.enforced(rest))
+		f.needed = without.differs(&b.inForce, u[0]|u[1] != 0, u[2]|u[3] != 0)
+	}
 }
 
-// insteadOf is the rule that decides where an item speaks and its rule does not
-// decide, or would decide if there were no such rule; 0 if that is a default.
-func (e *Engine) insteadOf(list int, n int32, items []int32) By {
-	slot := e.rules.items[n].rule
-	rest := slices.DeleteFunc(slices.Clone(items), func(m int32) bool { return e.rules.items[m].rule == slot })
+func (h *half) decides(slot int32) bool {
+	return slices.ContainsFunc(h.walk.steps, func(s step) bool { return s.rule == slot })
+}
+
+// differs compares what passes where defaults refuse, and where they let pass,
+// as far as there are such pairs.
+func (h *half) differs(was *half, refusing, passing bool) bool {
+	return refusing && !h.permits.Equal(was.permits) ||
+		passing && !h.permits.Union(h.undecided).Equal(was.permits.Union(was.undecided))
+}
+
+// insteadOf is the first rule of a walk that decides about what an item speaks
+// of; 0 if only defaults do.
+func (e *Engine) insteadOf(n int32, w *walk) By {
 	about := e.speaksOf(n)
-	for _, x := range e.pieces(e.walk(e.inOrder(rest))) {
+	for _, x := range e.pieces(w) {
 		if x.rule != noRule && !x.set.Intersect(about).IsEmpty() {
 			return By(e.rules.slots[x.rule].index + 1)
 		}
