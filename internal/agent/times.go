@@ -46,12 +46,10 @@ func (a *agent) keepTime(ctx context.Context) {
 	if old.next.IsZero() {
 		return
 	}
+	clock := a.clock
 	set := a.clockSet()
 	if !set && a.sys.Now().Before(old.next) {
 		return
-	}
-	if set {
-		a.logf("the clock was set; rendering anew what ends at a time")
 	}
 	c := &candidate{cfg: old.cfg, loaded: old.loaded, described: old.described}
 	diags := c.render(old.tree, old.addrs, old.numbers, a.sys.Now())
@@ -60,10 +58,14 @@ func (a *agent) keepTime(ctx context.Context) {
 		why = a.put(ctx, c, set)
 	}
 	if why != "" { // what is in force ends by itself where it must
+		a.clock = clock // which is the kernel's still
 		old.next = a.sys.Now().Add(retryTimes)
 		a.refuse(why)
 	} else if a.complaint == a.late {
 		a.accepted(diags)
+	}
+	if set && why == "" {
+		a.logf("the clock was set; what ends at a time was rendered anew")
 	}
 	a.late = why
 }
