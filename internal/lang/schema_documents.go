@@ -87,7 +87,7 @@ func policyMetadata() *form {
 		must("name", name),
 		can("owner", text("Who answers for it.")),
 		can("labels", &form{about: "For other tools; they mean nothing to policy."}),
-		can("annotations", &form{about: "For other tools; they mean nothing to policy."}))
+		can("annotations", &form{about: "For tools. " + AcceptKey + ": \"CODE: REASON\" accepts findings about the document."}))
 }
 
 func estateForm() *form {
