@@ -35,16 +35,23 @@ func (m *maker) guardrails() {
 	m.printf("---\nkind: Guardrail\nmetadata: {name: restricted-data-is-accounted-for, owner: security}\nspec:\n  stage: observe\n  must: {rule: {to: {zone: %s}}, have: [owner, reason]}\n", v.name)
 }
 
-// exceptions writes allows that were approved for a time. They end in years.
+// exceptions writes allows that were approved for a time, each of something
+// that no rule allows. They end in years.
 func (m *maker) exceptions() {
-	n := min(m.Rules/400, 40, len(m.pairs))
-	if n == 0 {
+	if m.Rules < 100 {
 		return
 	}
 	m.begin("exceptions.yaml", "what was approved for a time")
-	for i := range n {
-		f := m.pairs[i*len(m.pairs)/n]
-		a, b := &m.services[f.from], &m.services[f.to]
+	for i := range min(1+m.Rules/2000, 20) {
+		to, from := m.r.below(len(m.services)), -1
+		for t := 0; t < tries && (from < 0 || len(m.purposes(to)) == 0 || !m.fresh(m.services[from].name, m.services[to].name, "purpose")); t++ {
+			to = m.r.below(len(m.services))
+			from = m.caller(to)
+		}
+		if from < 0 {
+			return
+		}
+		a, b := &m.services[from], &m.services[to]
 		m.printf("---\nkind: Exception\nmetadata: {name: migration-%d, owner: %s}\nspec:\n  from: {service: %s}\n  to: {service: %s}\n  ports: [%d/TCP]\n  ticket: CHG-%d\n  approver: security-lead\n  reason: data moves once\n  expires: 2036-12-31T18:00:00Z\n",
 			i+1, m.teams[m.apps[a.app].team].name, a.name, b.name, m.apps[b.app].role.ports[0].number, 4000+i)
 	}
@@ -55,12 +62,12 @@ func (m *maker) cases() {
 	if v, ok := m.vault(); ok {
 		m.intruders(v)
 	}
-	if len(m.cases_) == 0 {
+	if len(m.expected) == 0 {
 		return
 	}
 	m.begin("cases.yaml", "tests that travel with the policy")
 	m.printf("---\nkind: Case\nmetadata: {name: calls-that-must-pass-and-calls-that-must-not}\nspec:\n  expect:\n")
-	for _, c := range m.cases_ {
+	for _, c := range m.expected {
 		m.printf("  - {from: {%s}, to: {%s}, port: %s, effect: %s}\n", c.from, c.to, c.port, c.effect)
 	}
 }
@@ -75,7 +82,7 @@ func (m *maker) intruders(v zone) {
 		for env := prod + 1; env < len(envs); env++ {
 			for _, from := range m.byEnv[env][:min(3, len(m.byEnv[env]))] {
 				if m.services[from].replicas <= m.small() {
-					m.cases_ = append(m.cases_, expectation{"service: " + m.services[from].name, "service: " + s.name, m.purposes(to)[0], "deny"})
+					m.expected = append(m.expected, expectation{"service: " + m.services[from].name, "service: " + s.name, m.purposes(to)[0], "deny"})
 					break
 				}
 			}

@@ -175,7 +175,7 @@ func TestTheShapeIsThatOfAnEstate(t *testing.T) {
 		}
 	}
 	for what, least := range map[string]int{
-		"tier platform": 5, "tier baseline": 5, "tier exception": 2, "tier guardrail": 2, "effect 1": 20, "from service": 1500, "from zone": 100,
+		"tier platform": 5, "tier baseline": 5, "tier exception": 1, "tier guardrail": 2, "effect 1": 20, "from service": 1500, "from zone": 100,
 		"from select": 100, "from principal": 20, "from external": 5, "to external": 20, "conditions": 50,
 	} {
 		if kinds[what] < least {

@@ -1,9 +1,6 @@
 package gen
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // policy writes every document but the inventory.
 func (w *writer) policy() {
@@ -105,9 +102,6 @@ func (w *writer) externalFile() {
 		w.printf("---\nkind: External\nmetadata: {name: %s, owner: procurement}\nspec:\n  cidrs: [198.51.100.%d/28]\n  reason: %s\n", x.name, i*16, x.reason)
 	}
 }
-
-// list writes names as a YAML list.
-func list(names []string) string { return "[" + strings.Join(names, ", ") + "]" }
 
 // zonesOf are the zones of an environment with a class that keep permits.
 func (e *estate) zonesOf(env int, keep func(class int) bool) []zone {

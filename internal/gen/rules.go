@@ -8,19 +8,12 @@ import (
 // maker makes the rules, policy by policy.
 type maker struct {
 	*writer
-	r      *random
-	said   map[uint64]bool // what rules speak of, so that no two say the same
-	odd    int             // rules that had to make up a port
-	cases_ []expectation
-	pairs  []flow // for exceptions
+	r        *random
+	said     map[uint64]bool // what rules speak of, so that no two say the same
+	odd      int             // rules that had to make up a port
+	expected []expectation
 
 	names map[string]bool // in the policy at hand
-}
-
-// flow is a service that may talk to another.
-type flow struct {
-	from, to int
-	port     string
 }
 
 // expectation is a line of a Case.
