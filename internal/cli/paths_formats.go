@@ -39,7 +39,9 @@ func textHop(out *strings.Builder, h risk.PathHop) {
 	if others := techniqueIDs(h.Attacks[1:]); others != "" {
 		fmt.Fprintf(out, "      also %s\n", others)
 	}
-	fmt.Fprintf(out, "      by %s\n", keeperNames(h.Opens))
+	if len(h.Opens) > 0 {
+		fmt.Fprintf(out, "      by %s\n", keeperNames(h.Opens))
+	}
 }
 
 // toName is who is reached, and how many more would do.

@@ -27,8 +27,8 @@ type keeperOf struct{ rule, zone int }
 
 // FromEngine makes the graph of a policy, the one in force or the one to come.
 // A link is there if something may pass in some circumstances, from now to the
-// engine's horizon. The second result gives the node of every peer, -1 for
-// peers that do not exist.
+// engine's horizon, or if nobody knows whether it may: then it is Unknown. The
+// second result gives the node of every peer, -1 for peers that do not exist.
 func FromEngine(e *verify.Engine, inForce bool) (*Graph, []int32) {
 	m := &maker{e: e, inForce: inForce, g: &Graph{}, keepers: map[keeperOf]int32{}, byClass: map[passOf]int32{}}
 	for i := range e.Policy().Rules {
@@ -56,6 +56,7 @@ func FromEngine(e *verify.Engine, inForce bool) (*Graph, []int32) {
 		}
 		m.g.Links[i] = slices.Clip(links)
 	}
+	m.hidden(peers)
 	return m.g, m.node
 }
 
