@@ -58,8 +58,12 @@ func (r *resolver) find(x *endpoint) {
 			x.peers = Peers{Identities: r.inZone[x.index]}
 		}
 	case lang.BySelect, lang.ByPrincipal:
-		for id, g := range r.groups {
-			if x.matches(g) {
+		ids, some := r.candidatesFor(x)
+		if !some {
+			ids = r.identitiesOf(Peers{Any: true})
+		}
+		for _, id := range ids {
+			if x.matches(r.groups[id]) {
 				x.peers.Identities = append(x.peers.Identities, id)
 			}
 		}

@@ -42,10 +42,13 @@ func (r *resolver) checkCases() {
 	for _, c := range r.dir.Cases {
 		for _, x := range c.Expect {
 			for _, e := range [...]*lang.Endpoint{&x.From, &x.To} {
-				if e.Kind != lang.ByWorkload {
+				switch e.Kind {
+				case lang.ByService, lang.ByZone, lang.ByExternal:
 					r.lookup(e)
-				} else if !workloads.has(e.Name) {
-					r.unknown(e.ValuePos, "workload", e.Name, workloads.list())
+				case lang.ByWorkload:
+					if !workloads.has(e.Name) {
+						r.unknown(e.ValuePos, "workload", e.Name, workloads.list())
+					}
 				}
 			}
 			if x.Port == nil || x.Port.Name == "" {

@@ -44,7 +44,7 @@ func (x *Resolver) Resolve(d *lang.Dir, inv *inventory.Snapshot) (*Policy, diag.
 	r.resolve()
 	diags := r.diags
 	diags.Sort()
-	r.old, r.diags, r.suggested, r.labelsThere, r.portsThere = nil, nil, nil, nil, nil
+	r.old, r.diags, r.suggested, r.labelsThere, r.portsThere, r.index = nil, nil, nil, nil, nil, nil
 	x.last = r
 	if diags.HasErrors() {
 		return nil, diags
@@ -86,6 +86,8 @@ type resolver struct {
 	portsThere  []string    // nil until they are needed
 	suggested   map[[2]string]string
 	missing     int // workloads that were not found
+	searches    int // endpoints for which identities were looked for
+	index       *groupIndex
 }
 
 func (r *resolver) resolve() {
