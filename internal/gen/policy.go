@@ -99,7 +99,11 @@ func (w *writer) externalFile() {
 	w.begin("externals.yaml", "who is outside")
 	w.printf("---\nkind: External\nmetadata: {name: internet, owner: platform}\nspec: {cidrs: [0.0.0.0/0, \"::/0\"], reason: customers come from anywhere}\n")
 	for i, x := range outside[:w.externals()] {
-		w.printf("---\nkind: External\nmetadata: {name: %s, owner: procurement}\nspec:\n  cidrs: [198.51.100.%d/28]\n  reason: %s\n", x.name, i*16, x.reason)
+		where := fmt.Sprintf("cidrs: [198.51.100.%d/28]", i*16)
+		if i%3 == 1 {
+			where = fmt.Sprintf("fqdns: [api.%s.example, \"*.%[1]s.example\"]", x.name)
+		}
+		w.printf("---\nkind: External\nmetadata: {name: %s, owner: procurement}\nspec:\n  %s\n  reason: %s\n", x.name, where, x.reason)
 	}
 }
 
