@@ -26,9 +26,9 @@ a conversation with, and they in turn, in any number of hops. Without WORKLOAD,
 as the mean over all workloads and over those of each zone; with it, also for
 that one, hop by hop. Whatever may pass in some circumstances counts.
 
-WORKLOAD is an ENDPOINT: workload:NAME, service:NAME, zone:NAME, external:NAME,
-world, or a bare NAME if only one thing has it. Of several workloads, the one
-that reaches most is shown.
+WORKLOAD is an ENDPOINT: workload:NAME, service:NAME, zone:NAME, frontend:NAME
+(what is behind it), external:NAME, ip:ADDRESS, world, or a bare NAME if only one
+thing has it. Of several, the one that reaches most is shown.
 
 It exits with 0, or with 1 if the mean is above --max-mean.`,
 		Example: "  firebreak blast . orders-1\n  firebreak blast . --base ../main --max-mean 0.25\n  firebreak blast . world --format html > blast.html",

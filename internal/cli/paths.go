@@ -26,9 +26,10 @@ with the rule that permits each hop and the technique of MITRE ATT&CK that its
 ports permit; and the five rules whose removal, each alone, lowers the mean
 blast radius of the estate most.
 
-An ENDPOINT is workload:NAME, service:NAME, zone:NAME, external:NAME, ip:ADDRESS,
-world, or a bare NAME if only one thing has it. Of several workloads, any will
-do. That there is no way is an answer: it exits with 0.`,
+An ENDPOINT is workload:NAME, service:NAME, zone:NAME, frontend:NAME (what is
+behind it), external:NAME, ip:ADDRESS, world, or a bare NAME if only one thing
+has it. Of several workloads, any will do. That there is no way is an answer: it
+exits with 0.`,
 		Example: "  firebreak paths . --from world --to zone:data\n  firebreak paths . --from web-1 --to orders-db --format html > paths.html",
 		Args:    oneDir,
 	}

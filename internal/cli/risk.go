@@ -40,8 +40,8 @@ func (l *loaded) attacked(inForce bool, now time.Time) (*attacked, error) {
 	return a, nil
 }
 
-// places are what an endpoint means to an attacker: workloads, or what is
-// outside the estate.
+// places are what an endpoint means to an attacker: workloads, also for a
+// frontend before them, or what is outside the estate.
 func (a *attacked) places(flag, text string) ([]risk.Place, error) {
 	_, parties, err := a.l.parties(flag, text)
 	if err != nil {
@@ -65,16 +65,22 @@ func (a *attacked) places(flag, text string) ([]risk.Place, error) {
 }
 
 func (a *attacked) place(flag string, p semantics.Party) ([]risk.Place, error) {
-	var out []risk.Place
+	var owners []int
 	for _, w := range p.Owners {
-		i := a.workload[w.Name]
-		out = append(out, risk.Place{Node: int(a.node[a.e.OfWorkload(i)]), Workload: w.Name})
+		owners = append(owners, a.workload[w.Name])
+	}
+	if p.Frontend != nil {
+		owners = risk.Backends(a.l.p, p.Frontend)
+	}
+	var out []risk.Place
+	for _, i := range owners {
+		out = append(out, risk.Place{Node: int(a.node[a.e.OfWorkload(i)]), Workload: a.l.inv.Workloads[i].Name})
 	}
 	switch {
 	case out != nil:
 		return out, nil
 	case p.Frontend != nil:
-		return nil, misusef("%s: %s is a frontend: name one of the workloads behind it", flag, p.Frontend.Name)
+		return nil, misusef("%s: no workload stands behind frontend %s", flag, p.Frontend.Name)
 	case p.Builtin != "":
 		return nil, misusef("%s: %s is built in: nothing here decides about it", flag, p.Builtin)
 	}

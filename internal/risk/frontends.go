@@ -91,7 +91,7 @@ func (m *maker) doors() []door {
 		if f.Rewrites == "destination" {
 			continue
 		}
-		for _, w := range backends(p, f) {
+		for _, w := range Backends(p, f) {
 			for _, fp := range f.Ports {
 				for _, port := range targets(p, fp, w) {
 					k := key{p.IdentityOf[w], fp.Protocol, port}
@@ -106,9 +106,9 @@ func (m *maker) doors() []door {
 	return out
 }
 
-// backends are the workloads behind a frontend; the same one may be there
-// twice.
-func backends(p *policy.Policy, f *inventory.Frontend) []int {
+// Backends are the workloads (indices into the inventory) behind a frontend; the
+// same one may be there twice.
+func Backends(p *policy.Policy, f *inventory.Frontend) []int {
 	var out []int
 	all := p.Inventory.Workloads
 	for _, name := range f.Workloads {
