@@ -118,8 +118,7 @@ func BenchmarkResolveAgain(b *testing.B) {
 			return &out, inv
 		}},
 		{"label that no rule speaks of", relabel("version", "2")},
-		{"label to another identity", relabel("app", "a797")},
-		{"label to a new identity", relabel("team", "t1")},
+		{"label that makes an identity", relabel("app", "a797")},
 		{"snapshot with another label", func() (*lang.Dir, *inventory.Snapshot) {
 			number++
 			w := inv.Workloads[number%len(inv.Workloads)]
