@@ -131,7 +131,7 @@ func (l *loaded) explain(f explainFlags, in flow.Circumstances) (*explanation, e
 	for _, from := range fromKinds {
 		eval := l.eval.From(from.first)
 		for _, to := range toKinds {
-			q := question{l: l, eval: eval, from: from.first, to: to.first, inForce: *f.inForce, in: in}
+			q := question{l: l, eval: eval.To(to.first), from: from.first, to: to.first, inForce: *f.inForce, in: in}
 			pairs := from.n * to.n
 			if len(froms)*len(tos) > 1 && q.from.Name() == q.to.Name() {
 				if to.n == 1 {
@@ -191,7 +191,7 @@ func (l *loaded) alikes(parties []semantics.Party) []kind {
 // question is what is asked about two parties.
 type question struct {
 	l        *loaded
-	eval     *semantics.Evaluator // asked; it may know only what means from
+	eval     *semantics.Evaluator // asked; it may know only what means both ends
 	from, to semantics.Party
 	asked    netset.Traffic
 	inForce  bool
@@ -207,9 +207,18 @@ func (q question) candidates(asked netset.Traffic) []*flow.Request {
 	return append([]*flow.Request{nil}, q.eval.Requests(q.from, q.to, asked)...)
 }
 
-func (q question) permitted(r *flow.Request) netset.Traffic {
+// permitted is what of the traffic passes with a request. Of one port, one
+// question is enough.
+func (q question) permitted(r *flow.Request, of netset.Traffic) netset.Traffic {
 	q.in.HTTP = r
-	return q.eval.Summarize(q.from, q.to, q.inForce, q.in).Permitted
+	if proto, port := semantics.First(of); of.Equal(netset.Of(proto, port, port)) {
+		d := q.eval.Decide(q.from, q.to, proto, port, q.in)
+		if d.ToCome == flow.Forwarded && !q.inForce || q.inForce && (d.InForce == flow.Forwarded || d.InForce == flow.Audited) {
+			return of
+		}
+		return netset.None()
+	}
+	return q.eval.Summarize(q.from, q.to, q.inForce, q.in).Permitted.Intersect(of)
 }
 
 // traffic is what --port means at the destination.
@@ -217,7 +226,7 @@ func (q question) traffic(port string, end lang.Endpoint) (netset.Traffic, error
 	if port == "" {
 		permitted := netset.None()
 		for _, r := range q.candidates(netset.All()) {
-			permitted = permitted.Union(q.permitted(r))
+			permitted = permitted.Union(q.permitted(r, netset.All()))
 		}
 		return permitted, misusef("--port is missing; from %s to %s the policy permits: %s", q.from.Name(), q.to.Name(), permitted)
 	}
@@ -237,7 +246,7 @@ func (q question) traffic(port string, end lang.Endpoint) (netset.Traffic, error
 func (q question) answer() (pair, error) {
 	var out pair
 	for i, r := range q.candidates(q.asked) {
-		permitted := q.permitted(r).Intersect(q.asked)
+		permitted := q.permitted(r, q.asked)
 		if !permitted.IsEmpty() && !permitted.Equal(q.asked) {
 			return out, misusef("--port: of %s only %s is permitted%s; ask for one of the two", q.asked, permitted, forRequest(r))
 		}
