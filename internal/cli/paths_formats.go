@@ -57,7 +57,7 @@ func techniqueIDs(attacks []risk.Attack) string {
 	for _, a := range attacks {
 		out = append(out, a.ID)
 	}
-	return strings.Join(few(out, 6), ", ")
+	return nameList(few(out, 6), len(out))
 }
 
 func keeperNames(keepers []risk.Keeper) string {
