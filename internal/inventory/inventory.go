@@ -18,7 +18,8 @@ import (
 type Workload struct {
 	Name      string
 	Namespace string // empty outside Kubernetes and where the file gives none
-	// Labels that selectors see, built-in ones (k8s/namespace …) included.
+	// Labels that selectors see, built-in ones (k8s/namespace …) included. Other
+	// workloads may share the map.
 	Labels    map[string]string
 	Addresses []netip.Addr // sorted; empty where the source does not know them
 	Ports     []Port       // sorted by name, then number

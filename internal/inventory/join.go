@@ -17,24 +17,10 @@ import (
 // labels and lists. The snapshot is never nil.
 func Join(parts ...*Snapshot) (*Snapshot, diag.List) {
 	var diags diag.List
-	workloads := map[string]Workload{}
 	frontends := map[string]Frontend{}
 	for _, p := range parts {
 		if p == nil {
 			continue
-		}
-		seen := map[string]bool{}
-		for _, w := range p.Workloads {
-			old, known := workloads[w.Name]
-			switch {
-			case !known:
-				workloads[w.Name] = tidy(w)
-			case seen[w.Name]:
-				duplicate(&diags, "workload", w.Name, w.Source, old.Source)
-			default:
-				workloads[w.Name] = unite(old, w, &diags)
-			}
-			seen[w.Name] = true
 		}
 		for _, f := range p.Frontends {
 			if old, known := frontends[f.Name]; known {
@@ -44,7 +30,49 @@ func Join(parts ...*Snapshot) (*Snapshot, diag.List) {
 			frontends[f.Name] = f
 		}
 	}
-	return &Snapshot{Workloads: sorted(workloads), Frontends: sorted(frontends)}, diags
+	return &Snapshot{Workloads: joinWorkloads(parts, &diags), Frontends: sorted(frontends)}, diags
+}
+
+// joinWorkloads puts those of all parts in order, and makes one of those that
+// have the same name.
+func joinWorkloads(parts []*Snapshot, diags *diag.List) []Workload {
+	type ref struct {
+		w    *Workload
+		part int
+	}
+	var refs []ref
+	for i, p := range parts {
+		if p != nil {
+			refs = slices.Grow(refs, len(p.Workloads))
+			for n := range p.Workloads {
+				refs = append(refs, ref{&p.Workloads[n], i})
+			}
+		}
+	}
+	byName := func(a, b ref) int { return cmp.Compare(a.w.Name, b.w.Name) }
+	if !slices.IsSortedFunc(refs, byName) {
+		slices.SortStableFunc(refs, byName)
+	}
+	out := make([]Workload, 0, len(refs))
+	var ports []Port // of the one before
+	for i, r := range refs {
+		if i == 0 || refs[i-1].w.Name != r.w.Name {
+			w := tidy(*r.w)
+			if slices.Equal(w.Ports, ports) {
+				w.Ports = ports // replicas stand together and have the same
+			}
+			ports = w.Ports
+			out = append(out, w)
+			continue
+		}
+		last := &out[len(out)-1]
+		if refs[i-1].part == r.part {
+			duplicate(diags, "workload", r.w.Name, r.w.Source, last.Source)
+			continue
+		}
+		*last = unite(*last, *r.w, diags)
+	}
+	return out
 }
 
 func sorted[V any](m map[string]V) []V {

@@ -68,3 +68,19 @@ func TestRelabel(t *testing.T) {
 		t.Error("Relabel changed its input")
 	}
 }
+
+// TestReplicasShareLabels relabels workloads that share their labels, one of
+// them such that each of them is to be reported.
+func TestReplicasShareLabels(t *testing.T) {
+	good, bad := map[string]string{"Environment": "production"}, map[string]string{"Environment": "not a value"}
+	in := &inventory.Snapshot{Workloads: []inventory.Workload{{Name: "a", Labels: good}, {Name: "b", Labels: bad}, {Name: "c", Labels: good}, {Name: "d", Labels: bad}, {Name: "e"}, {Name: "f"}}}
+	out, diags := inventory.Relabel(in, []inventory.Relabeling{{From: "Environment", To: "env", Map: map[string]string{"production": "prod"}}})
+	for i, want := range []string{"prod", "", "prod", "", "", ""} {
+		if got := out.Workloads[i].Labels["env"]; got != want {
+			t.Errorf("%s has env=%q, want %q", out.Workloads[i].Name, got, want)
+		}
+	}
+	if len(diags) != 2 || len(good) != 1 {
+		t.Errorf("%d diagnostics, want 2; the labels given are now %v", len(diags), good)
+	}
+}

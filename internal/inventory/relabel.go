@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"maps"
+	"reflect"
 	"strings"
 
 	"firebreak/internal/diag"
@@ -28,11 +29,21 @@ func Relabel(s *Snapshot, list []Relabeling) (*Snapshot, diag.List) {
 	}
 	var diags diag.List
 	out := &Snapshot{Workloads: append([]Workload(nil), s.Workloads...), Frontends: s.Frontends}
+	type relabeled struct{ raw, labels map[string]string }
+	made := map[uintptr]relabeled{} // by where raw is: replicas often share theirs
 	for i := range out.Workloads {
 		w := &out.Workloads[i]
-		raw, own := w.Labels, false
+		raw, own, before := w.Labels, false, len(diags)
+		key := reflect.ValueOf(raw).Pointer()
+		if same, ok := made[key]; ok {
+			w.Labels = same.labels
+			continue
+		}
 		for _, r := range list {
 			own = r.apply(w, raw, own, &diags) || own
+		}
+		if len(diags) == before && len(raw) > 0 && len(list) > 0 { // otherwise the next one's are to be reported, too
+			made[key] = relabeled{raw, w.Labels}
 		}
 	}
 	return out, diags

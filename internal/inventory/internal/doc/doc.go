@@ -28,9 +28,16 @@ const MaxBytes = 256 << 20
 type Document struct {
 	File string
 	Root *yaml.Node
-	// known are the strings that documents of the file have been asked for;
-	// nil where they need not be copied.
-	known map[string]string
+	// known is what documents of the file have been asked for; nil where
+	// nothing need be copied, nor may be shared.
+	known *known
+}
+
+// known are strings and labels of a file, each once.
+type known struct {
+	strings map[string]string
+	labels  map[string]map[string]string // by what they are written like
+	buf     []byte
 }
 
 // keep returns a copy of s that does not hold on to the file's text, the same
@@ -39,10 +46,10 @@ func (d Document) keep(s string) string {
 	if d.known == nil || s == "" {
 		return s
 	}
-	k, ok := d.known[s]
+	k, ok := d.known.strings[s]
 	if !ok {
 		k = strings.Clone(s)
-		d.known[k] = k
+		d.known.strings[k] = k
 	}
 	return k
 }
@@ -63,7 +70,7 @@ func Each(fsys fs.FS, name string, take func(Document)) diag.List {
 		return diags
 	}
 	var plain plainyaml.Reader
-	known := map[string]string{}
+	known := &known{strings: map[string]string{}, labels: map[string]map[string]string{}}
 	for text, line := range plainyaml.Split(string(data)) {
 		if root := plain.Document(text, line); root != nil {
 			take(Document{name, root, known})

@@ -150,11 +150,42 @@ func (o *Object) Texts(name string) []string {
 // Labels returns a mapping of scalars. Values are taken as written, but what
 // YAML reads as something else than a string is refused, as Kubernetes does:
 // an unquoted 1.10 would otherwise mean different things to different readers.
+// The map may be shared with other documents and must not be changed, unless
+// the document came from Read.
 func (o *Object) Labels(name string) map[string]string {
 	sub := o.Object(name)
 	if sub == nil {
 		return nil
 	}
+	if o.known == nil || !o.known.write(sub) {
+		return o.readLabels(sub)
+	}
+	if out, ok := o.known.labels[string(o.known.buf)]; ok {
+		return out
+	}
+	key, before := string(o.known.buf), len(*o.diags)
+	out := o.readLabels(sub)
+	if len(*o.diags) == before {
+		o.known.labels[key] = out
+	}
+	return out
+}
+
+// write writes labels down as the file has them; false if something about them
+// is out of the ordinary. Replicas have the same, again and again.
+func (k *known) write(sub *Object) bool {
+	k.buf = k.buf[:0]
+	for i, key := range sub.keys {
+		v := sub.vals[i]
+		if key.Kind != yaml.ScalarNode || v.Kind != yaml.ScalarNode || v.Tag != "!!str" {
+			return false
+		}
+		k.buf = append(append(append(append(k.buf, key.Value...), 0), v.Value...), 0)
+	}
+	return true
+}
+
+func (o *Object) readLabels(sub *Object) map[string]string {
 	out := make(map[string]string, len(sub.keys))
 	for i, k := range sub.keys {
 		v := Resolve(sub.vals[i])
