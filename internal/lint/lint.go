@@ -24,7 +24,7 @@ var Codes = []string{
 // its present. Findings that their document accepts (lang.AcceptKey) are left
 // out.
 func Check(dir *lang.Dir, e *verify.Engine) diag.List {
-	l := &linter{dir: dir, e: e, p: e.Policy(), at: e.At(), accepts: map[string][]string{}}
+	l := &linter{dir: dir, e: e, p: e.Policy(), at: e.At(), accepts: map[string][]string{}, templated: map[[2]string]bool{}}
 	l.documents()
 	l.rules()
 	l.zones()
@@ -40,7 +40,9 @@ type linter struct {
 	p       *policy.Policy
 	at      time.Time
 	accepts map[string][]string // codes by policy, guardrail or exception
-	diags   diag.List
+	// Rules (policy, name) that a template made: nobody can remove one of them.
+	templated map[[2]string]bool
+	diags     diag.List
 
 	loose     []*lang.Zone // that enforce by labels of which nobody says who sets them
 	looseKeys []string
@@ -55,6 +57,11 @@ func (l *linter) documents() {
 	}
 	for _, x := range l.dir.Policies {
 		note(x.Meta)
+		for _, r := range x.Rules {
+			if r.Template != "" {
+				l.templated[[2]string{x.Name, r.Name}] = true
+			}
+		}
 	}
 	for _, x := range l.dir.Exceptions {
 		note(x.Meta)

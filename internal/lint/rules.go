@@ -94,11 +94,12 @@ func (l *linter) speaksTCP(r *policy.Rule) bool {
 }
 
 // needless finds rules that could go. A deny that says what the default says
-// anyway is left alone: it holds when the default is loosened.
+// anyway is left alone: it holds when the default is loosened; so is what a
+// template made, which goes as a whole or not at all.
 func (l *linter) needless(dead map[int]bool) {
 	for _, n := range l.e.Needless() {
 		r := &l.p.Rules[n.Rule]
-		if dead[n.Rule] || r.Effect == policy.Deny && n.By == 0 || r.Tier == policy.Exceptions && l.expired(r) {
+		if dead[n.Rule] || l.templated[[2]string{r.Ref.Policy, r.Ref.Rule}] || r.Effect == policy.Deny && n.By == 0 || r.Tier == policy.Exceptions && l.expired(r) {
 			continue
 		}
 		instead := "the zones' defaults already let it pass"

@@ -16,9 +16,10 @@ func TestProofsAgreeWithTheReference(t *testing.T) {
 	violated, held := 0, 0
 	for seed := range uint64(120) {
 		d := newDice(seed)
-		dir, inv, p := draw(d)
+		dir, inv, _ := draw(d)
 		dir.Guardrails = append(dir.Guardrails, mustGuardrail(d))
-		if p = resolveAgain(dir, inv); p == nil {
+		p := resolveAgain(dir, inv)
+		if p == nil {
 			continue
 		}
 		j := judge(t, dir, inv, p)
