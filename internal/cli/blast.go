@@ -43,7 +43,7 @@ It exits with 0, or with 1 if the mean is above --max-mean.`,
 	sources := inventoryFlag(cmd)
 	fs := cmd.Flags()
 	f := blastFlags{
-		base:    fs.String("base", "", "compare with the policy in directory `OLD`"),
+		base:    fs.String("base", "", "compare with the policy in directory `OLD`, or git:REV:DIR"),
 		inForce: fs.Bool("in-force", false, "judge by what is enforced now, not by the whole policy"),
 		maxMean: fs.Float64("max-mean", 1, "exit with 1 if the mean is above `SHARE`, 0 to 1"),
 	}

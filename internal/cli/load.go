@@ -34,6 +34,7 @@ var missingCodes = []string{"unknown-reference", "selector-matches-nothing"}
 // loaded is everything that verbs ask about.
 type loaded struct {
 	dir   string
+	rev   string // "git:REV:" if the directory is one of a revision
 	tree  *lang.Dir
 	inv   *inventory.Snapshot
 	p     *policy.Policy // nil if the diagnostics have errors
@@ -45,11 +46,22 @@ type loaded struct {
 // directory; everything else is among the diagnostics, whose places are as the
 // working directory sees them.
 func read(dir string, sources []string) (*loaded, error) {
-	got, diags := load.Dir(dir, sources)
+	rev, dir, err := revision(dir)
+	if err != nil {
+		return nil, err
+	}
+	l := &loaded{dir: dir, rev: rev}
+	var got *load.Loaded
+	var diags diag.List
+	if rev == "" {
+		got, diags = load.Dir(dir, sources)
+	} else if got, diags, err = l.fromGit(sources); err != nil {
+		return nil, err
+	}
 	if len(got.Tree.Policies) == 0 && got.Tree.Estate == nil && len(diags) == 1 && diags[0].Code == "unreadable" {
 		return nil, misusef("%s", diags[0].Message)
 	}
-	l := &loaded{dir: dir, tree: got.Tree, inv: got.Inventory, p: got.Policy, diags: diags}
+	l.tree, l.inv, l.p, l.diags = got.Tree, got.Inventory, got.Policy, diags
 	if l.p == nil {
 		l.lookFurther()
 	}
@@ -103,7 +115,14 @@ func must(stderr io.Writer, dir string, sources []string) (*loaded, error) {
 	if l.unreadable() {
 		return nil, misusef("the policy cannot be read")
 	}
-	return nil, fmt.Errorf("the policy has errors; %q shows all there is to say about it", "firebreak check "+dir)
+	return nil, brokenError{dir}
+}
+
+// brokenError is a policy with errors, which were said already.
+type brokenError struct{ dir string }
+
+func (e brokenError) Error() string {
+	return fmt.Sprintf("the policy has errors; %q shows all there is to say about it", "firebreak check "+e.dir)
 }
 
 func (l *loaded) unreadable() bool { return l.has(unreadableCodes) }
@@ -114,7 +133,7 @@ func (l *loaded) file(name string) string {
 	if name == "" || filepath.IsAbs(name) {
 		return name
 	}
-	return filepath.ToSlash(filepath.Join(l.dir, name))
+	return l.rev + filepath.ToSlash(filepath.Join(l.dir, name))
 }
 
 func (l *loaded) pos(p diag.Pos) diag.Pos {

@@ -21,6 +21,7 @@ func verbs() []*cobra.Command {
 		NewCheck(),
 		NewExplain(),
 		NewReach(),
+		NewDiff(),
 		NewBlast(),
 		NewPaths(),
 		NewGen(),

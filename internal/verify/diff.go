@@ -43,7 +43,12 @@ type Delta struct {
 
 // Diff compares what two policies to come permit, workload by workload (by
 // name) and address by address. The engines must have been made by NewPair.
-func Diff(old, new *Engine) Delta {
+func Diff(old, new *Engine) Delta { return diff(old, new, false) }
+
+// DiffInForce is Diff for the policies in force.
+func DiffInForce(old, new *Engine) Delta { return diff(old, new, true) }
+
+func diff(old, new *Engine, inForce bool) Delta {
 	d := Delta{Groups: groups(old, new)}
 	memo := map[[2]int]*Change{}
 	for i := range d.Groups {
@@ -55,7 +60,7 @@ func Diff(old, new *Engine) Delta {
 			key := [2]int{classOf(old, a.Old, b.Old), classOf(new, a.New, b.New)}
 			c, known := memo[key]
 			if !known {
-				c = compare(old, new, a, b)
+				c = compare(old, new, a, b, inForce)
 				memo[key] = c
 			}
 			if c != nil {
@@ -77,8 +82,8 @@ func classOf(e *Engine, from, to Peer) int {
 }
 
 // compare returns nil where nothing is different.
-func compare(old, new *Engine, a, b *Group) *Change {
-	was, is := parts(old, a.Old, b.Old), parts(new, a.New, b.New)
+func compare(old, new *Engine, a, b *Group, inForce bool) *Change {
+	was, is := parts(old, a.Old, b.Old, inForce), parts(new, a.New, b.New, inForce)
 	c := &Change{Gained: moved(was, is, true), Lost: moved(was, is, false)}
 	if c.Gained == nil && c.Lost == nil {
 		return nil
@@ -87,11 +92,11 @@ func compare(old, new *Engine, a, b *Group) *Change {
 }
 
 // parts are those of a pair; where it does not exist nothing passes.
-func parts(e *Engine, from, to Peer) []Part {
+func parts(e *Engine, from, to Peer, inForce bool) []Part {
 	if from == None || to == None {
 		return []Part{{Set: everything()}}
 	}
-	return e.Parts(from, to, false)
+	return e.Parts(from, to, inForce)
 }
 
 func moved(was, is []Part, gained bool) []Moved {
