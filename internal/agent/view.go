@@ -187,6 +187,13 @@ func (v *view) addresses(ends []*end, isHere map[*end]bool, own []netip.Addr) {
 			}
 		}
 	}
+	for _, f := range v.policy.Inventory.Frontends {
+		for _, a := range f.Addresses {
+			if a = a.Unmap().WithZone(""); v.byAddr[a] == nil {
+				v.byAddr[a] = &end{name: f.Name}
+			}
+		}
+	}
 	for a, all := range owners {
 		v.byAddr[a] = together(all)
 		if local := slices.DeleteFunc(slices.Clone(all), func(e *end) bool { return !isHere[e] }); len(local) > 0 {

@@ -26,14 +26,18 @@ func (r *renderer) addresses() {
 	for a := range owners {
 		addrs = append(addrs, a)
 	}
+	fronts := r.findFrontends(owners)
 	for a := range own {
-		if owners[a] == nil {
+		if owners[a] == nil && fronts[a] == nil {
 			addrs = append(addrs, a)
 		}
 	}
+	for a := range fronts {
+		addrs = append(addrs, a)
+	}
 	slices.SortFunc(addrs, netip.Addr.Compare)
 	match := newMatcher(r.tables.Addresses)
-	shared := map[string]int{}
+	shared, known := map[string]int{}, map[string]int{}
 	for _, a := range addrs {
 		by, ok := match.find(a)
 		if ok && by.Peer == layout.BuiltinPeer {
@@ -45,6 +49,11 @@ func (r *renderer) addresses() {
 		}
 		if ws := owners[a]; ws != nil {
 			r.ownedBy(&e, ws, shared)
+		} else if at := fronts[a]; at != nil {
+			e.Peer, e.Flags = r.frontend(at, by, known), e.Flags|by.Flags&layout.Named
+			if own[a] {
+				e.Local = r.tables.HostIdentity
+			}
 		} else {
 			e.Peer, e.Local = by.Peer, r.tables.HostIdentity
 		}
@@ -126,11 +135,7 @@ func (r *renderer) prefixEntries() {
 }
 
 func (r *renderer) externals(set []int, sets map[string]int) uint32 {
-	names := make([]string, len(set))
-	for i, x := range set {
-		names[i] = r.p.Externals[x].Name
-	}
-	key := externalsKey(names)
+	key := externalsKey(r.externalNames(set))
 	i, ok := sets[key]
 	if !ok {
 		i = len(r.peers)
@@ -138,6 +143,14 @@ func (r *renderer) externals(set []int, sets map[string]int) uint32 {
 		r.peers = append(r.peers, peer{number: r.n.peer(key), externals: set})
 	}
 	return r.peers[i].number
+}
+
+func (r *renderer) externalNames(set []int) []string {
+	names := make([]string, len(set))
+	for i, x := range set {
+		names[i] = r.p.Externals[x].Name
+	}
+	return names
 }
 
 // matcher finds the longest prefix that contains an address.

@@ -61,6 +61,9 @@ func (r *renderer) ref(index int) flow.Rule {
 
 // firstWith returns the first rule with that traffic.
 func (r *renderer) firstWith(set int32) *policy.Rule {
+	if len(r.p.Rules) == 0 { // a frontend cut them
+		return &policy.Rule{}
+	}
 	first := int32(len(r.p.Rules) - 1)
 	for _, sides := range r.touches {
 		for _, list := range sides {

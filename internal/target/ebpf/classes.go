@@ -61,6 +61,23 @@ func (c *classes) contains(set int32, class int) bool {
 	return c.member[class][set/64]&(1<<(set%64)) != 0
 }
 
+// at returns the class of a port.
+func (c *classes) at(p netset.Protocol, port uint16) int {
+	switch p {
+	case netset.ICMP:
+		return icmp
+	case netset.Other:
+		return other
+	}
+	i, _ := slices.BinarySearchFunc(c.ranges, layout.ClassRange{Protocol: uint8(p), Hi: port}, func(r, want layout.ClassRange) int {
+		return cmp.Or(cmp.Compare(r.Protocol, want.Protocol), cmp.Compare(r.Hi, want.Hi))
+	})
+	if i < len(c.ranges) && c.ranges[i].Protocol == uint8(p) && c.ranges[i].Lo <= port {
+		return c.classOf[i]
+	}
+	return base
+}
+
 // border is where a set begins (on) or has ended (at is the first port that is
 // not in it any more, so up to 65536).
 type border struct {

@@ -130,6 +130,16 @@ func (r *renderer) decideSide(l local, d flow.Direction) {
 		})
 		r.emit(l.number, far.number, d, v, byDefault)
 	}
+	for i := range r.frontends {
+		far := &r.frontends[i]
+		v := loosest(func(s *side) *verdicts {
+			if d == flow.Egress {
+				return r.toFrontend(s, far)
+			}
+			return r.toExternals(s, far.externals)
+		})
+		r.emit(l.number, far.number, d, v, byDefault)
+	}
 	for _, s := range sides {
 		r.done(s)
 	}

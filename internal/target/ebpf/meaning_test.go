@@ -76,7 +76,23 @@ func meaningInventory(t *rapid.T) *inventory.Snapshot {
 		}
 		w.Addresses = rapid.SliceOfNDistinct(rapid.SampledFrom(addressPool), 0, 2, rapid.ID).Draw(t, "addresses")
 		slices.SortFunc(w.Addresses, netip.Addr.Compare)
+		if rapid.Bool().Draw(t, "ports") {
+			w.Ports = []inventory.Port{{Name: "main", Number: 7999}}
+		}
 		snap.Workloads = append(snap.Workloads, w)
+	}
+	for i, a := range vips[:rapid.IntRange(0, 2).Draw(t, "frontends")] {
+		f := inventory.Frontend{Name: fmt.Sprintf("f%d", i), Addresses: []netip.Addr{a}, Rewrites: "destination"}
+		switch rapid.IntRange(0, 2).Draw(t, "to") {
+		case 0:
+			f.ToService = "api"
+		case 1:
+			f.ToService = "log"
+		default:
+			f.Workloads = []string{"w0"}
+		}
+		f.Ports = []inventory.FrontendPort{{Number: 8080, TargetName: "main"}, {Number: 8081, Target: 8080}, {Number: 513, Target: 514, Protocol: netset.UDP}}[:rapid.IntRange(1, 3).Draw(t, "served")]
+		snap.Frontends = append(snap.Frontends, f)
 	}
 	return snap
 }
@@ -116,11 +132,30 @@ func TestTablesMeanWhatTheTextMeans(t *testing.T) {
 			if i > 0 {
 				local = tables.Cgroups[i-1].Local
 			}
-			for _, a := range append(slices.Clone(addressPool), strangers...) {
+			for _, a := range slices.Concat(addressPool, strangers, vips) {
 				compareEnd(t, reference, k, rules, p.Inventory.Workloads[i].Name, local, a)
 			}
 		}
 	})
+}
+
+// vips are addresses of frontends, one among unknown ones and one in Externals.
+var vips = []netip.Addr{netip.MustParseAddr("10.8.0.1"), netip.MustParseAddr("203.0.113.8")}
+
+// compareFrontend wants what all ends say that judge a conversation with what
+// is behind a frontend, one for each.
+func compareFrontend(t *rapid.T, ends []semantics.End, k kernel, rules map[uint32]flow.Rule, local, peer uint32, proto netset.Protocol, port uint16) {
+	got, ok := k.decide(local, peer, flow.Egress, k.class(proto, port))
+	inForce, toCome := says{allow: got.AllowInForce, ref: rules[got.InForceRule]}, says{allow: got.AllowToCome, ref: rules[got.ToComeRule]}
+	refuses, willRefuse, named, willBeNamed := false, false, false, false
+	for _, e := range ends {
+		refuses, willRefuse = refuses || !e.InForce.Permits, willRefuse || !e.ToCome.Permits
+		named = named || (says{e.InForce.Permits, e.InForce.Rule}) == inForce
+		willBeNamed = willBeNamed || (says{e.ToCome.Permits, e.ToCome.Rule}) == toCome
+	}
+	if !ok || inForce.allow == refuses || toCome.allow == willRefuse || !named || !willBeNamed {
+		t.Fatalf("to a frontend, %s %d: got %+v and %+v, want what all of %+v say", proto, port, inForce, toCome, ends)
+	}
 }
 
 func compareEnd(t *rapid.T, reference *semantics.Evaluator, k kernel, rules map[uint32]flow.Rule, name string, local uint32, a netip.Addr) {
@@ -135,7 +170,12 @@ func compareEnd(t *rapid.T, reference *semantics.Evaluator, k kernel, rules map[
 					from, to = there, here
 				}
 				ends := reference.Decide(from, to, proto, port, flow.Circumstances{At: monday}).Ends
-				at := slices.IndexFunc(ends, func(e semantics.End) bool { return e.Direction == d && e.Workload == name })
+				ends = slices.DeleteFunc(ends, func(e semantics.End) bool { return e.Direction != d || e.Workload != name })
+				if there.Frontend != nil && d == flow.Egress {
+					compareFrontend(t, ends, k, rules, local, entry.Peer, proto, port)
+					continue
+				}
+				at := len(ends) - 1
 				got, ok := k.decide(local, entry.Peer, d, k.class(proto, port))
 				if at < 0 || !ok {
 					t.Fatalf("%s %s %s: no answer (%v, %v)", d, name, a, ends, ok)

@@ -55,6 +55,10 @@ func identityKey(key string) string { return "identity " + strconv.Quote(key) }
 
 func externalsKey(names []string) string { return "externals " + quoted(names) }
 
+func frontendKey(namespace, name string, externals []string) string {
+	return "frontend " + strconv.Quote(namespace) + " " + strconv.Quote(name) + " in " + quoted(externals)
+}
+
 func strictestKey(keys []string) string { return "strictest " + quoted(keys) }
 
 func loosestKey(keys []string) string { return "loosest " + quoted(keys) }
