@@ -29,12 +29,16 @@ func (e *Engine) Decide(from, to Peer, proto netset.Protocol, port uint16, at sp
 	t := e.tables[e.cells[from][to]]
 	var d Decision
 	var forwarded bool
-	forwarded, d.ToComeBy = e.outcome(t.toCome.ask(e, proto, port, at), from, to, false)
+	s := t.toCome.ask(proto, port, at)
+	forwarded, d.ToComeBy = e.reached(s, from, to, false)
 	d.ToCome = flow.Dropped
 	if forwarded {
 		d.ToCome = flow.Forwarded
 	}
-	passes, by := e.outcome(t.inForce.ask(e, proto, port, at), from, to, true)
+	if t.inForce != t.toCome {
+		s = t.inForce.ask(proto, port, at)
+	}
+	passes, by := e.reached(s, from, to, true)
 	d.InForceBy = by
 	switch {
 	case !passes:
@@ -47,8 +51,8 @@ func (e *Engine) Decide(from, to Peer, proto netset.Protocol, port uint16, at sp
 	return d
 }
 
-// ask returns the rule that decides, or noRule.
-func (w *walk) ask(e *Engine, proto netset.Protocol, port uint16, at space.Point) int32 {
+// ask returns the step that decides.
+func (w *walk) ask(proto netset.Protocol, port uint16, at space.Point) *step {
 	x := point(proto, port)
 	lo, hi := 0, len(w.starts)
 	for hi-lo > 1 {
@@ -66,9 +70,17 @@ func (w *walk) ask(e *Engine, proto netset.Protocol, port uint16, at space.Point
 		case s.pass > 0:
 			i = s.pass
 		default:
-			return s.rule
+			return s
 		}
 	}
+}
+
+// reached is the outcome of a step, without a look at the rule itself.
+func (e *Engine) reached(s *step, from, to Peer, inForce bool) (bool, By) {
+	if s.rule == noRule {
+		return e.outcome(noRule, from, to, inForce)
+	}
+	return s.effect == policy.Allow, By(e.rules.slots[s.rule].index + 1)
 }
 
 // outcome is whether the conversation passes, and by what. What no rule
