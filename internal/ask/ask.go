@@ -24,6 +24,8 @@ type Party struct {
 	// what all of them are permitted is.
 	Peers []verify.Peer
 	Asked netset.Traffic // the traffic that was asked about, as it is called there
+
+	workload int // the first, or the first owner of the address (index); -1 for addresses that nobody owns
 }
 
 // Parties lists what an endpoint means, and at each of them the traffic that a
@@ -43,7 +45,7 @@ func Parties(e *verify.Engine, end lang.Endpoint, port *lang.Port) []Party {
 		if !known {
 			i = len(out)
 			at[key] = i
-			out = append(out, Party{Name: p.Inventory.Workloads[w].Name, Peers: []verify.Peer{e.OfWorkload(w)}, Asked: asked})
+			out = append(out, Party{Name: p.Inventory.Workloads[w].Name, Peers: []verify.Peer{e.OfWorkload(w)}, Asked: asked, workload: w})
 		}
 		out[i].Count++
 	}
@@ -52,7 +54,7 @@ func Parties(e *verify.Engine, end lang.Endpoint, port *lang.Port) []Party {
 		if port != nil {
 			asked = port.Traffic
 		}
-		out = append(out, Party{Name: e.Name(x), Peers: []verify.Peer{x}, Asked: asked})
+		out = append(out, Party{Name: e.Name(x), Peers: []verify.Peer{x}, Asked: asked, workload: -1})
 	}
 	return out
 }
@@ -124,12 +126,15 @@ func places(e *verify.Engine, end lang.Endpoint) []verify.Peer {
 
 func ofAddress(e *verify.Engine, end lang.Endpoint, port *lang.Port) []Party {
 	p := e.Policy()
-	out := Party{Name: end.IP.String(), Asked: netset.All()}
+	out := Party{Name: end.IP.String(), Asked: netset.All(), workload: -1}
 	if port != nil {
 		out.Asked = port.Traffic
 	}
 	for i := range p.Inventory.Workloads {
 		if slices.Contains(p.Inventory.Workloads[i].Addresses, end.IP) {
+			if out.Peers == nil {
+				out.workload = i
+			}
 			out.Peers = append(out.Peers, e.OfWorkload(i))
 			out.Asked = out.Asked.Union(askedAt(p, port, end, i))
 			out.Count = 1

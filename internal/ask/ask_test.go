@@ -85,7 +85,7 @@ func TestCasesHoldAsTheReferenceSays(t *testing.T) {
 	pick := func(words ...string) string { return words[r.IntN(len(words))] }
 	end := func() string {
 		return pick("service: front", "service: db", "zone: web", "zone: data", "zone: unassigned", "external: psp", "any: true", "workload: f1", "workload: lone",
-			"select: role=admin", "select: app", "ip: 10.0.0.1", "ip: 10.9.9.9", "ip: 192.0.2.7", "ip: 8.8.8.8", "ip: 10.77.0.1", "ip: 127.0.0.1", "ip: 10.0.0.100", "select: nothing=here")
+			"select: role=admin", "select: app", "ip: 10.0.0.1", "ip: 10.0.0.2", "ip: 10.0.0.3", "ip: 10.0.0.4", "ip: 10.9.9.9", "ip: 192.0.2.7", "ip: 8.8.8.8", "ip: 10.77.0.1", "ip: 127.0.0.1", "ip: 10.0.0.100", "select: nothing=here")
 	}
 	var b strings.Builder
 	b.WriteString(estate)

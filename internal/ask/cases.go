@@ -146,7 +146,7 @@ func total(parties []Party) int {
 
 // sameWorkload reports whether both are one and the same single workload.
 func sameWorkload(a, b *Party) bool {
-	return a.Count == 1 && b.Count == 1 && len(a.Peers) == 1 && len(b.Peers) == 1 && a.Name == b.Name
+	return a.Count == 1 && b.Count == 1 && len(a.Peers) == 1 && len(b.Peers) == 1 && a.workload >= 0 && a.workload == b.workload
 }
 
 func expectPair(e *verify.Engine, x *lang.Expectation, from, to *Party) Outcome {

@@ -128,17 +128,17 @@ func (l *loaded) explain(f explainFlags, in flow.Circumstances) (*explanation, e
 		x.Judged = "in force"
 	}
 	fromKinds, toKinds := l.alikes(froms), l.alikes(tos)
-	for _, from := range fromKinds {
-		eval := l.eval.From(from.first)
-		for _, to := range toKinds {
-			q := question{l: l, eval: eval.To(to.first), from: from.first, to: to.first, inForce: *f.inForce, in: in}
-			pairs := from.n * to.n
-			if len(froms)*len(tos) > 1 && q.from.Name() == q.to.Name() {
-				if to.n == 1 {
-					continue
-				}
-				q.to, pairs = to.second, from.n*(from.n-1)
+	for _, a := range fromKinds {
+		eval := l.eval.From(a.members[0])
+		for _, b := range toKinds {
+			from, to, pairs := a.pairs(b)
+			if len(froms)*len(tos) == 1 {
+				from, to, pairs = froms[0], tos[0], 1
 			}
+			if pairs == 0 {
+				continue
+			}
+			q := question{l: l, eval: eval.To(to), from: from, to: to, inForce: *f.inForce, in: in}
 			if q.asked, err = q.traffic(*f.port, end); err != nil {
 				return nil, err
 			}
@@ -155,10 +155,36 @@ func (l *loaded) explain(f explainFlags, in flow.Circumstances) (*explanation, e
 	return x, nil
 }
 
-// kind stands for n parties that no rule can tell apart.
+// kind are parties that no rule can tell apart.
 type kind struct {
-	first, second semantics.Party // second is nothing if n is 1
-	n             int
+	members  []semantics.Party
+	identity int // of those that are one workload; -1 for others
+}
+
+// pairs counts the pairs of two kinds, without those of a workload with itself,
+// and returns the first of them.
+func (k kind) pairs(other kind) (from, to semantics.Party, n int) {
+	n = len(k.members) * len(other.members)
+	if k.identity < 0 || k.identity != other.identity {
+		return k.members[0], other.members[0], n
+	}
+	there := map[*inventory.Workload]bool{}
+	for _, p := range k.members {
+		there[p.Owners[0]] = true
+	}
+	for _, q := range other.members {
+		if there[q.Owners[0]] {
+			n--
+		}
+	}
+	for _, p := range k.members[:min(2, len(k.members))] { // two of each have some that differ
+		for _, q := range other.members[:min(2, len(other.members))] {
+			if p.Owners[0] != q.Owners[0] {
+				return p, q, n
+			}
+		}
+	}
+	return from, to, n
 }
 
 // alikes puts workloads of one identity together, in the order of the first of
@@ -171,19 +197,20 @@ func (l *loaded) alikes(parties []semantics.Party) []kind {
 	var out []kind
 	known := map[int]int{}
 	for _, p := range parties {
-		if len(p.Owners) == 1 && !p.Addr.IsValid() {
+		k := kind{members: []semantics.Party{p}, identity: -1}
+		if len(p.Owners) == 1 {
 			if id, ok := identities[p.Owners[0]]; ok {
-				if at, again := known[id]; again {
-					if out[at].n == 1 {
-						out[at].second = p
-					}
-					out[at].n++
-					continue
-				}
-				known[id] = len(out)
+				k.identity = id
 			}
 		}
-		out = append(out, kind{first: p, n: 1})
+		if k.identity >= 0 && !p.Addr.IsValid() {
+			if at, again := known[k.identity]; again {
+				out[at].members = append(out[at].members, p)
+				continue
+			}
+			known[k.identity] = len(out)
+		}
+		out = append(out, k)
 	}
 	return out
 }
