@@ -1,19 +1,20 @@
 package cli
 
 import (
-	"cmp"
+	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"firebreak/internal/flow"
 	"firebreak/internal/lang"
-	"firebreak/internal/netset"
-	"firebreak/internal/semantics"
+	"firebreak/internal/verify"
 )
+
+// maxReachLines is how many lines are written workload by workload; where
+// there would be more, those that no rule tells apart are one.
+const maxReachLines = 2_000_000
 
 // NewReach returns the verb that lists who can reach whom.
 func NewReach() *cobra.Command {
@@ -25,7 +26,10 @@ rules. Text, dot and markdown call what is outside the estate by its name; json
 and csv give it as the largest runs of addresses that are alike.
 
 --from and --to take an ENDPOINT: workload:NAME, service:NAME, zone:NAME,
-external:NAME, ip:ADDRESS, world, or a bare NAME if only one thing has it.`,
+external:NAME, ip:ADDRESS, world, or a bare NAME if only one thing has it.
+
+Traffic that passes at some times only is listed with those times; --at asks
+about one instant.`,
 		Example: "  firebreak reach . --to zone:data\n  firebreak reach . --format dot | dot -Tsvg > reach.svg",
 		Args:    oneDir,
 	}
@@ -34,6 +38,7 @@ external:NAME, ip:ADDRESS, world, or a bare NAME if only one thing has it.`,
 	fs := cmd.Flags()
 	from := fs.String("from", "", "only what can be reached from here")
 	to := fs.String("to", "", "only what can reach this")
+	at := fs.String("at", "", "only what passes at this `TIME`, like 2027-01-31T23:00:00Z")
 	inForce := fs.Bool("in-force", false, "judge by what is enforced now, not by the whole policy")
 	live := fs.String("live", "", "not supported yet")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -44,16 +49,30 @@ external:NAME, ip:ADDRESS, world, or a bare NAME if only one thing has it.`,
 		if *live != "" {
 			return misusef("--live is not supported yet")
 		}
+		q := reachQuestion{from: *from, to: *to, inForce: *inForce, now: time.Now().UTC().Truncate(time.Second)}
+		if *at != "" {
+			if q.at, err = time.Parse(time.RFC3339, *at); err != nil {
+				return misusef("--at %q is no time: write it like 2027-01-31T23:00:00Z", *at)
+			}
+			q.now = q.at
+		}
+		p := newProgress(cmd.ErrOrStderr())
+		defer p.done()
+		p.phase("reading " + args[0])
 		l, err := must(cmd.ErrOrStderr(), args[0], *sources)
 		if err != nil {
 			return err
 		}
-		r := &reach{l: l, spans: l.eval.Spans(), inForce: *inForce, in: flow.Circumstances{At: time.Now(), MTLS: true}, sums: map[[2]string]semantics.Summary{}}
-		if r.from, err = r.nodes("--from", *from); err != nil {
+		p.phase("working out what may pass")
+		r, err := l.reach(q)
+		if err != nil {
 			return err
 		}
-		if r.to, err = r.nodes("--to", *to); err != nil {
-			return err
+		p.phase("writing")
+		r.merge = r.tooMany(how == "csv" || how == "json")
+		if r.merge {
+			p.done()
+			fmt.Fprintf(cmd.ErrOrStderr(), "firebreak: more than %d lines: workloads that no rule tells apart are listed as one; --from and --to ask for less\n", maxReachLines)
 		}
 		write := map[string]func(io.Writer, *reach) error{
 			"text": reachText, "json": reachJSON, "csv": reachCSV, "dot": reachDOT, "markdown": reachMarkdown,
@@ -63,204 +82,115 @@ external:NAME, ip:ADDRESS, world, or a bare NAME if only one thing has it.`,
 	return cmd
 }
 
-// reach is the question and what has been found out so far.
-type reach struct {
-	l        *loaded
-	spans    []semantics.Span
-	from, to []node
+// reachQuestion is what is asked.
+type reachQuestion struct {
+	from, to string // endpoints; empty for all
 	inForce  bool
-	in       flow.Circumstances              // what is no HTTP, at this time
-	sums     map[[2]string]semantics.Summary // by classes of nodes
+	now, at  time.Time // at is zero for all times from now on
 }
 
-// node is a workload, or a run of addresses outside the inventory.
+// reach is a question, and what has been found out so far.
+type reach struct {
+	l        *loaded
+	q        reachQuestion
+	e        *verify.Engine
+	places   []place
+	from, to []node
+	merge    bool // a node is everything that its peer stands for
+
+	permits map[int]*permit          // by class
+	edges   map[classAndZones]*basis // by class and zones
+}
+
+// node is a workload, or something outside the inventory.
 type node struct {
-	name   string // the workload's; or what the addresses are: "world", "unknown", an External's name
-	class  string // nodes of one class have one answer
-	span   semantics.Span
-	index  int // of the span among all; of its last one, for a run of several
-	party  semantics.Party
-	zone   string // the workload's; outside, what the addresses are
-	inside bool   // a workload
+	name string
+	peer verify.Peer
+	// at is the index of the workload; outside it is -1, and place is the index
+	// of the run of addresses, -1 for what has only names.
+	at, place int
+}
+
+func (n *node) inside() bool { return n.at >= 0 }
+
+// reach prepares a question.
+func (l *loaded) reach(q reachQuestion) (*reach, error) {
+	e, err := verify.New(l.p, verify.Options{At: q.now})
+	if err != nil {
+		return nil, err
+	}
+	r := &reach{l: l, q: q, e: e, permits: map[int]*permit{}, edges: map[classAndZones]*basis{}}
+	r.places = placesOf(e)
+	if r.from, err = r.nodes("--from", q.from); err != nil {
+		return nil, err
+	}
+	r.to, err = r.nodes("--to", q.to)
+	return r, err
 }
 
 // nodes are the workloads and runs of addresses that an endpoint means; all if
 // it is empty.
 func (r *reach) nodes(flag, text string) ([]node, error) {
-	kept := func(node) bool { return true }
-	if text != "" {
-		end, found, err := r.l.parties(flag, text)
-		if err != nil {
-			return nil, err
-		}
-		if found[0].Frontend != nil {
-			return nil, misusef("%s: what goes to a frontend goes on to its workloads: name them, or ask explain", flag)
-		}
-		if end.Kind == lang.ByIP && len(found[0].Owners) == 0 {
-			return []node{{name: placeName(found[0]), class: "ip:" + end.IP.String(), span: semantics.Span{Lo: end.IP, Hi: end.IP}, party: found[0], zone: placeName(found[0])}}, nil
-		}
-		names := map[string]bool{}
-		for _, p := range found {
-			names[p.Name()] = true
-			for _, w := range p.Owners {
-				names[w.Name] = true
-			}
-		}
-		kept = func(n node) bool { return names[n.party.Name()] }
+	if text == "" {
+		return r.all(func(int) bool { return true }, func(verify.Peer) bool { return true }), nil
 	}
-	var out []node
-	for i, w := range r.l.inv.Workloads {
-		p, _ := r.l.eval.Workload(w.Name)
-		out = append(out, node{name: w.Name, class: r.l.p.Identities[r.l.p.IdentityOf[i]].Key, party: p, zone: r.l.p.Zones[r.l.p.ZoneOf[i]].Name, inside: true})
+	end, found, err := r.l.parties(flag, text)
+	if err != nil {
+		return nil, err
 	}
-	for i, s := range r.spans {
-		if isPlace(s.Party) {
-			out = append(out, node{name: placeName(s.Party), class: "place:" + placeName(s.Party), span: s, index: i, party: s.Party, zone: placeName(s.Party)})
-		}
-	}
-	return slices.DeleteFunc(out, func(n node) bool { return !kept(n) }), nil
-}
-
-// placeName is what an address outside the inventory is.
-func placeName(p semantics.Party) string {
 	switch {
-	case p.Builtin != "":
-		return p.Builtin
-	case p.Unknown:
-		return "unknown"
-	case len(p.Externals) > 0:
-		return strings.Join(p.Externals, "+")
+	case found[0].Frontend != nil:
+		return nil, misusef("%s: what goes to a frontend goes on to its workloads: name them, or ask explain", flag)
+	case end.Kind == lang.ByIP && len(found[0].Owners) == 0:
+		return r.address(flag, end)
 	}
-	return "world"
-}
-
-// summary asks once for each pair of classes, or, where no rule speaks, of
-// zones.
-func (r *reach) summary(ask *semantics.Evaluator, a, b node) semantics.Summary {
-	key := [2]string{a.class, b.class}
-	if !ask.SpeaksTo(b.party) { // then only the zones count
-		key = [2]string{"zone:" + a.zone, "zone:" + b.zone}
+	owners := map[string]bool{}
+	for _, p := range found {
+		for _, w := range p.Owners {
+			owners[w.Name] = true
+		}
 	}
-	s, known := r.sums[key]
-	if !known {
-		s = ask.Summarize(a.party, b.party, r.inForce, r.in)
-		s.Allowing = r.l.rules(s.Allowing)
-		r.sums[key] = s
-	}
-	return s
-}
-
-// edge says what may pass between two ends. From and to are names or runs of
-// addresses, depending on who asks.
-type edge struct {
-	from, to node
-	traffic  netset.Traffic
-	rules    []flow.Rule
-}
-
-// pairs visits everything that may pass, but for what is no question: from a
-// workload to itself, and between two ends that are both outside.
-func (r *reach) pairs(visit func(edge)) {
-	for _, a := range r.from {
-		ask := r.l.eval.From(a.party)
-		for _, b := range r.to {
-			if a.inside && b.inside && a.name == b.name || !a.inside && !b.inside {
-				continue
-			}
-			if s := r.summary(ask, a, b); !s.Permitted.IsEmpty() {
-				visit(edge{from: a, to: b, traffic: s.Permitted, rules: s.Allowing})
+	var outside []verify.Peer
+	if end.Kind == lang.ByExternal {
+		for i := range r.l.p.Externals {
+			if r.l.p.Externals[i].Name == end.Name {
+				outside = r.e.OfExternal(i)
 			}
 		}
 	}
+	return r.all(
+		func(i int) bool { return owners[r.l.inv.Workloads[i].Name] },
+		func(x verify.Peer) bool { return text == "world" && !r.e.Unknown(x) || slices.Contains(outside, x) },
+	), nil
 }
 
-// byName lists edges with the outside by its name, each once.
-func (r *reach) byName() []edge {
-	var out []edge
-	seen := map[[2]string]bool{}
-	r.pairs(func(e edge) {
-		key := [2]string{e.from.name, e.to.name}
-		if !seen[key] {
-			seen[key] = true
-			out = append(out, e)
-		}
-	})
-	slices.SortStableFunc(out, func(a, b edge) int {
-		return cmp.Or(cmp.Compare(a.from.name, b.from.name), cmp.Compare(a.to.name, b.to.name))
-	})
-	return out
-}
-
-// byAddress lists edges with the outside as maximal runs of addresses.
-func (r *reach) byAddress() []edge {
-	var out []edge
-	runs := map[[2]string][]edge{} // by the workload's name and the direction, in order of addresses
-	r.pairs(func(e edge) {
-		switch {
-		case e.from.inside && e.to.inside:
-			out = append(out, e)
-		case e.from.inside:
-			key := [2]string{e.from.name, "to"}
-			runs[key] = r.carryOn(runs[key], e)
-		default:
-			key := [2]string{e.to.name, "from"}
-			runs[key] = r.carryOn(runs[key], e)
-		}
-	})
-	for _, more := range runs {
-		out = append(out, more...)
-	}
-	slices.SortFunc(out, func(a, b edge) int {
-		return cmp.Or(cmp.Compare(a.from.ends(), b.from.ends()), cmp.Compare(a.to.ends(), b.to.ends()))
-	})
-	return out
-}
-
-// ends is what machines call a node: a workload's name, or FIRST-LAST.
-func (n node) ends() string {
-	if n.inside {
-		return n.name
-	}
-	return n.span.Lo.String() + "-" + n.span.Hi.String()
-}
-
-// carryOn lets e lengthen the last run if nothing of the world lies between.
-func (r *reach) carryOn(runs []edge, e edge) []edge {
-	if len(runs) > 0 {
-		last := &runs[len(runs)-1]
-		if last.traffic.Equal(e.traffic) && r.adjacent(last.from, e.from) && r.adjacent(last.to, e.to) {
-			last.from.lengthen(e.from)
-			last.to.lengthen(e.to)
-			last.rules = union(last.rules, e.rules)
-			return runs
+// all are the nodes that are wanted.
+func (r *reach) all(workload func(int) bool, outside func(verify.Peer) bool) []node {
+	var out []node
+	for i := range r.l.inv.Workloads {
+		if workload(i) {
+			out = append(out, node{r.l.inv.Workloads[i].Name, r.e.OfWorkload(i), i, -1})
 		}
 	}
-	return append(runs, e)
-}
-
-func (n *node) lengthen(to node) { n.index, n.span.Hi = to.index, to.span.Hi }
-
-// adjacent reports whether only workloads and built-ins, which are no part of
-// the world, lie between two runs of one family.
-func (r *reach) adjacent(a, b node) bool {
-	if a.inside || b.inside {
-		return a.inside && b.inside
+	for i, p := range r.places {
+		if outside(p.peer) {
+			out = append(out, node{r.e.Name(p.peer), p.peer, -1, i})
+		}
 	}
-	if a.span.Hi.Is4() != b.span.Lo.Is4() {
-		return false
-	}
-	return !slices.ContainsFunc(r.spans[a.index+1:b.index], func(s semantics.Span) bool { return isPlace(s.Party) })
-}
-
-// isPlace reports whether an address is neither a workload's nor built in.
-func isPlace(p semantics.Party) bool { return p.IsPlace() }
-
-func union(a, b []flow.Rule) []flow.Rule {
-	out := slices.Clone(a)
-	for _, r := range b {
-		if !slices.Contains(out, r) {
-			out = append(out, r)
+	for x := verify.Peer(0); int(x) < r.e.Peers(); x++ {
+		if r.e.Exists(x) && r.e.ByName(x) && outside(x) {
+			out = append(out, node{r.e.Name(x), x, -1, -1})
 		}
 	}
 	return out
+}
+
+// address is one that no workload has.
+func (r *reach) address(flag string, end lang.Endpoint) ([]node, error) {
+	x, builtin := r.e.OfAddress(end.IP)
+	if builtin != "" {
+		return nil, misusef("%s: %s is built in: nothing here decides about it", flag, builtin)
+	}
+	r.places = append(r.places, place{lo: end.IP, hi: end.IP, peer: x, run: -1 - len(r.places)})
+	return []node{{r.e.Name(x), x, -1, len(r.places) - 1}}, nil
 }

@@ -1,37 +1,82 @@
 package cli
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 
 	"firebreak/internal/flow"
-	"firebreak/internal/netset"
 )
+
+// plainKey puts names in the order of their bytes.
+func plainKey(name string) string { return name }
+
+// byName visits the lines for people.
+func (r *reach) byName(visit func(line) error) error {
+	return r.lines(r.named(r.from, plainKey), r.named(r.to, plainKey), visit)
+}
+
+// byAddress visits the lines for machines.
+func (r *reach) byAddress(byName bool, key func(string) string, visit func(line) error) error {
+	return r.lines(r.addressed(r.from, r.to, true, byName, key), r.addressed(r.to, r.from, false, byName, key), visit)
+}
 
 // reachText writes a table, one block for each source.
 func reachText(w io.Writer, r *reach) error {
-	edges := r.byName()
-	if len(edges) == 0 {
-		_, err := fmt.Fprintln(w, "nothing can be reached")
+	out := bufio.NewWriter(w)
+	widths := [3]int{len("FROM"), len("TO"), len("TRAFFIC")}
+	any := false
+	err := r.byName(func(l line) error {
+		any = true
+		for i, s := range []string{l.from.name, l.to.name, l.p.text} {
+			widths[i] = max(widths[i], utf8.RuneCountInString(s))
+		}
+		return nil
+	})
+	if err != nil {
 		return err
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "FROM\tTO\tTRAFFIC\tBY")
-	last := ""
-	for _, e := range edges {
-		from := e.from.name
-		if from == last {
+	row := func(cells ...string) {
+		for i, s := range cells {
+			out.WriteString(s)
+			if i < len(widths) {
+				out.WriteString(strings.Repeat(" ", widths[i]+2-utf8.RuneCountInString(s)))
+			}
+		}
+		out.WriteByte('\n')
+	}
+	if any {
+		row("FROM", "TO", "TRAFFIC", "BY")
+	} else {
+		fmt.Fprintln(out, "nothing can be reached")
+	}
+	var last *end
+	err = r.byName(func(l line) error {
+		from := l.from.name
+		if l.from == last {
 			from = ""
 		}
-		last = e.from.name
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", from, e.to.name, e.traffic, ruleNames(e.rules))
+		last = l.from
+		row(from, l.to.name, l.p.text, l.basis.text)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	return t.Flush()
+	for i, u := range r.unknown() {
+		if i == 0 {
+			out.WriteString("\nnot known\n")
+		}
+		fmt.Fprintf(out, "  %s → %s  %s: %s\n", u.From, u.To, u.Traffic, u.Reason)
+	}
+	return out.Flush()
 }
 
 func ruleNames(rules []flow.Rule) string {
@@ -43,15 +88,26 @@ func ruleNames(rules []flow.Rule) string {
 }
 
 func reachMarkdown(w io.Writer, r *reach) error {
-	var b strings.Builder
-	b.WriteString("| from | to | traffic | by |\n|---|---|---|---|\n")
-	for _, e := range r.byName() {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", cell(e.from.name), cell(e.to.name), e.traffic, cell(ruleNames(e.rules)))
+	out := bufio.NewWriter(w)
+	out.WriteString("| from | to | traffic | by |\n|---|---|---|---|\n")
+	err := r.byName(func(l line) error {
+		_, err := fmt.Fprintf(out, "| %s | %s | %s | %s |\n", cell(l.from.name), cell(l.to.name), cell(l.p.text), cell(l.basis.text))
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	unknown := r.unknown()
+	if len(unknown) > 0 {
+		out.WriteString("\n| not known: from | to | traffic | why |\n|---|---|---|---|\n")
+	}
+	for _, u := range unknown {
+		fmt.Fprintf(out, "| %s | %s | %s | %s |\n", cell(u.From), cell(u.To), cell(u.Traffic), cell(u.Reason))
+	}
+	return out.Flush()
 }
 
+// reachJSON writes one edge after the other, so that none is kept.
 func reachJSON(w io.Writer, r *reach) error {
 	type jsonEdge struct {
 		From    string      `json:"from"`
@@ -59,78 +115,136 @@ func reachJSON(w io.Writer, r *reach) error {
 		Traffic string      `json:"traffic"`
 		Rules   []flow.Rule `json:"rules"`
 	}
-	out := struct {
-		Edges   []jsonEdge `json:"edges"`
-		Unknown []any      `json:"unknown"`
-	}{[]jsonEdge{}, []any{}}
-	for _, e := range r.byAddress() {
-		out.Edges = append(out.Edges, jsonEdge{e.from.ends(), e.to.ends(), e.traffic.String(), e.rules})
+	out := bufio.NewWriter(w)
+	out.WriteString("{\n  \"edges\": [")
+	edges := elements{w: out}
+	err := r.byAddress(true, plainKey, func(l line) error {
+		return edges.add(jsonEdge{l.from.name, l.to.name, l.p.text, l.basis.rules})
+	})
+	if err != nil {
+		return err
 	}
-	return writeJSON(w, out)
-}
-
-// reachCSV writes RFC 4180 with a header, sorted bytewise by line.
-func reachCSV(w io.Writer, r *reach) error {
-	var lines []string
-	for _, e := range r.byAddress() {
-		line, err := csvLine(e.from.ends(), e.to.ends(), csvTraffic(e.traffic))
-		if err != nil {
+	edges.end()
+	out.WriteString(",\n  \"unknown\": [")
+	unknown := elements{w: out}
+	for _, u := range r.unknown() {
+		if err := unknown.add(u); err != nil {
 			return err
 		}
-		lines = append(lines, line)
 	}
-	slices.Sort(lines)
-	_, err := io.WriteString(w, "from,to,traffic\n"+strings.Join(lines, ""))
+	unknown.end()
+	out.WriteString("\n}\n")
+	return out.Flush()
+}
+
+// elements writes a list in an object, one element after the other.
+type elements struct {
+	w   *bufio.Writer
+	buf bytes.Buffer
+	any bool
+}
+
+func (x *elements) add(v any) error {
+	if x.any {
+		x.w.WriteByte(',')
+	}
+	x.any = true
+	x.w.WriteString("\n    ")
+	x.buf.Reset()
+	e := json.NewEncoder(&x.buf)
+	e.SetEscapeHTML(false)
+	e.SetIndent("    ", "  ")
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := x.w.Write(bytes.TrimSuffix(x.buf.Bytes(), []byte("\n")))
 	return err
 }
 
-func csvLine(fields ...string) (string, error) {
-	var b strings.Builder
-	c := csv.NewWriter(&b)
-	if err := c.Write(fields); err != nil {
-		return "", err
+func (x *elements) end() {
+	if x.any {
+		x.w.WriteString("\n  ")
 	}
-	c.Flush()
-	return b.String(), c.Error()
+	x.w.WriteByte(']')
 }
 
-// csvTraffic is "all" where TCP, UDP and SCTP are all open: what other tools
-// can say about traffic ends there.
-func csvTraffic(t netset.Traffic) string {
-	ports := netset.None()
-	for _, p := range []netset.Protocol{netset.TCP, netset.UDP, netset.SCTP} {
-		ports = ports.Union(netset.Of(p, 0, 65535))
+// reachCSV writes RFC 4180 with a header, sorted bytewise by line: a field and
+// the comma behind it are the beginning of no other field.
+func reachCSV(w io.Writer, r *reach) error {
+	out := bufio.NewWriter(w)
+	out.WriteString("from,to,traffic\n")
+	traffic := map[*permit]string{}
+	err := r.byAddress(false, func(name string) string { return csvField(name) + "," }, func(l line) error {
+		t, known := traffic[l.p]
+		if !known {
+			t = csvField(l.p.csv)
+			traffic[l.p] = t
+		}
+		out.WriteString(l.from.key)
+		out.WriteString(l.to.key)
+		out.WriteString(t)
+		return out.WriteByte('\n')
+	})
+	if err != nil {
+		return err
 	}
-	if ports.Subtract(t).IsEmpty() {
-		return "all"
+	return out.Flush()
+}
+
+// csvField quotes a field if it has to be.
+func csvField(s string) string {
+	var b strings.Builder
+	c := csv.NewWriter(&b)
+	if err := c.Write([]string{s}); err != nil { // a strings.Builder takes everything
+		return s
 	}
-	return t.String()
+	c.Flush()
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // reachDOT writes a graph with a cluster for each zone.
 func reachDOT(w io.Writer, r *reach) error {
-	var b strings.Builder
-	b.WriteString("digraph reach {\n  rankdir=LR;\n  node [shape=box, style=rounded];\n")
-	edges := r.byName()
+	out := bufio.NewWriter(w)
+	out.WriteString("digraph reach {\n  rankdir=LR;\n  node [shape=box, style=rounded];\n")
 	named := map[string]bool{}
-	for _, e := range edges {
-		named[e.from.name], named[e.to.name] = true, true
-	}
-	for z, zone := range r.l.p.Zones {
-		var inside []string
-		for i, workload := range r.l.inv.Workloads {
-			if r.l.p.ZoneOf[i] == z && named[workload.Name] {
-				inside = append(inside, "    "+strconv.Quote(workload.Name)+";\n")
-			}
+	inside := make([][]string, len(r.l.p.Zones))
+	note := func(e *end) {
+		if z := r.e.Zone(e.peer); !named[e.name] && z >= 0 {
+			inside[z] = append(inside[z], e.name)
 		}
-		if inside != nil {
-			fmt.Fprintf(&b, "  subgraph %s {\n    label=%s;\n%s  }\n", strconv.Quote("cluster_"+zone.Name), strconv.Quote(zone.Name), strings.Join(inside, ""))
+		named[e.name] = true
+	}
+	err := r.byName(func(l line) error {
+		note(l.from)
+		note(l.to)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	dotClusters(out, r, inside)
+	err = r.byName(func(l line) error {
+		_, err := fmt.Fprintf(out, "  %s -> %s [label=%s];\n", strconv.Quote(l.from.name), strconv.Quote(l.to.name), strconv.Quote(l.p.text))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	out.WriteString("}\n")
+	return out.Flush()
+}
+
+func dotClusters(out io.Writer, r *reach, inside [][]string) {
+	for z, names := range inside {
+		if names == nil {
+			continue
 		}
+		zone := r.l.p.Zones[z].Name
+		slices.Sort(names)
+		fmt.Fprintf(out, "  subgraph %s {\n    label=%s;\n", strconv.Quote("cluster_"+zone), strconv.Quote(zone))
+		for _, name := range names {
+			fmt.Fprintf(out, "    %s;\n", strconv.Quote(name))
+		}
+		fmt.Fprint(out, "  }\n")
 	}
-	for _, e := range edges {
-		fmt.Fprintf(&b, "  %s -> %s [label=%s];\n", strconv.Quote(e.from.name), strconv.Quote(e.to.name), strconv.Quote(e.traffic.String()))
-	}
-	b.WriteString("}\n")
-	_, err := io.WriteString(w, b.String())
-	return err
 }

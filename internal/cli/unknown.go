@@ -28,3 +28,7 @@ func newlyUnknown(old, new *loaded, x, y *verify.Engine) []unknownPair {
 
 // unknowns are all such pairs of a policy.
 func (l *loaded) unknowns(e *verify.Engine, inForce bool) []unknownPair { return nil }
+
+// unknown are the pairs of a question of which nobody can say whether something
+// may pass.
+func (r *reach) unknown() []unknownPair { return r.l.unknowns(r.e, r.q.inForce) }
