@@ -1,6 +1,9 @@
 package cli
 
-import "firebreak/internal/verify"
+import (
+	"firebreak/internal/ask"
+	"firebreak/internal/verify"
+)
 
 // unknownPair is traffic of which nobody can say whether it may pass.
 type unknownPair struct {
@@ -26,9 +29,29 @@ func newlyUnknown(old, new *loaded, x, y *verify.Engine) []unknownPair {
 	return out
 }
 
-// unknowns are all such pairs of a policy.
-func (l *loaded) unknowns(e *verify.Engine, inForce bool) []unknownPair { return nil }
+// unknowns are all such pairs of a policy, whoever begins.
+func (l *loaded) unknowns(e *verify.Engine, inForce bool) []unknownPair {
+	var out []unknownPair
+	for _, h := range ask.HiddenBy(e, inForce, func(int) bool { return true }) {
+		out = append(out, unknownPair{"any", "frontend:" + h.Frontend, h.Traffic.String(), h.String()})
+	}
+	return out
+}
 
 // unknown are the pairs of a question of which nobody can say whether something
-// may pass.
-func (r *reach) unknown() []unknownPair { return r.l.unknowns(r.e, r.q.inForce) }
+// may pass: all but what does not lead to where it asks about.
+func (r *reach) unknown() []unknownPair {
+	wanted := make(map[int]bool, len(r.to))
+	for i := range r.to {
+		wanted[r.to[i].at] = true
+	}
+	from := r.q.from
+	if from == "" {
+		from = "any"
+	}
+	var out []unknownPair
+	for _, h := range ask.HiddenBy(r.e, r.q.inForce, func(w int) bool { return wanted[w] }) {
+		out = append(out, unknownPair{from, "frontend:" + h.Frontend, h.Traffic.String(), h.String()})
+	}
+	return out
+}
