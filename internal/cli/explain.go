@@ -96,7 +96,9 @@ type pair struct {
 	Decision semantics.Decision
 	Demands  []string   // what the deciding rules demand, which was met
 	Requests []requests // for an answer that depends on the request
+	Nearest  []nearRule // where only a default refuses: what almost permits
 	inForce  bool
+	asked    question
 }
 
 // requests are those that one rule decides about alike.
@@ -152,7 +154,7 @@ func (l *loaded) explain(f explainFlags, in flow.Circumstances) (*explanation, e
 		}
 	}
 	x.conclude()
-	return x, nil
+	return x, l.findNearest(x)
 }
 
 // kind are parties that no rule can tell apart.
@@ -317,7 +319,7 @@ func (p *pair) tell(of pair, r *flow.Request) {
 func (q question) pair(r *flow.Request) pair {
 	proto, port := semantics.First(q.asked)
 	d := q.eval.Decide(q.from, q.to, proto, port, q.in)
-	p := pair{From: q.from.Name(), To: q.to.Name(), inForce: q.inForce, Why: d.Why}
+	p := pair{From: q.from.Name(), To: q.to.Name(), inForce: q.inForce, Why: d.Why, asked: q}
 	verdict := d.ToCome
 	if q.inForce {
 		verdict = d.InForce

@@ -51,6 +51,7 @@ type explainPair struct {
 	Rule       flow.Rule        `json:"rule"`
 	Conditions []string         `json:"conditions,omitempty"`
 	Requests   []requests       `json:"requests,omitempty"`
+	Nearest    []nearRule       `json:"nearest,omitempty"`
 	Segments   []explainSegment `json:"segments,omitempty"`
 	Ends       []explainEnd     `json:"ends"`
 }
@@ -70,12 +71,13 @@ func explainJSON(w io.Writer, x *explanation) error {
 		Rule       flow.Rule     `json:"rule"`
 		Conditions []string      `json:"conditions,omitempty"`
 		Tiers      []explainStep `json:"tiers"`
+		Nearest    []nearRule    `json:"nearest"`
 		Layers     []any         `json:"layers"`
 		Bypasses   []any         `json:"bypasses"`
 		Pairs      []explainPair `json:"pairs"`
 	}{
 		From: x.From, To: x.To, Traffic: x.Traffic, At: x.In.At, MTLS: x.In.MTLS, Effect: x.Effect, InForce: x.InForce, Judged: x.Judged, Why: x.Why,
-		Rule: x.Rule, Tiers: []explainStep{}, Layers: []any{}, Bypasses: []any{}, Pairs: []explainPair{},
+		Rule: x.Rule, Tiers: []explainStep{}, Nearest: []nearRule{}, Layers: []any{}, Bypasses: []any{}, Pairs: []explainPair{},
 	}
 	if x.In.HTTP != nil {
 		out.HTTP = requestText(x.In.HTTP)
@@ -85,6 +87,7 @@ func explainJSON(w io.Writer, x *explanation) error {
 	}
 	if x.Effect != "unknown" {
 		out.Tiers, out.Conditions = decidingTiers(x.Pairs[0]), x.Pairs[0].Demands
+		out.Nearest = append(out.Nearest, x.Pairs[0].Nearest...)
 	}
 	return writeJSON(w, out)
 }
@@ -92,7 +95,7 @@ func explainJSON(w io.Writer, x *explanation) error {
 func jsonPair(p pair) explainPair {
 	out := explainPair{
 		From: p.From, To: p.To, Others: p.Others, Effect: p.Effect, InForce: p.Decision.InForce.String(), Why: p.Why, Rule: p.rule(),
-		Conditions: p.Demands, Requests: p.Requests, Ends: []explainEnd{},
+		Conditions: p.Demands, Requests: p.Requests, Nearest: p.Nearest, Ends: []explainEnd{},
 	}
 	for _, s := range p.Decision.Segments {
 		rule := s.Decision.ToComeRule

@@ -54,6 +54,7 @@ func textPair(b *strings.Builder, p pair, many bool) {
 	for _, d := range p.Demands {
 		fmt.Fprintf(b, "        %s\n", demandText(p.Effect, d))
 	}
+	textNearest(b, p.Nearest)
 	if p.Requests != nil {
 		textRequests(b, p.Requests)
 		return
