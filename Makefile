@@ -30,7 +30,6 @@ FUZZ := \
   internal/lang:FuzzFormat \
   internal/lang:FuzzParse \
   internal/netset:FuzzTraffic \
-  internal/plainyaml:FuzzDocument \
   internal/policy:FuzzResolve \
   internal/verify/space:FuzzPaths \
   internal/wire:FuzzDecode

@@ -29,7 +29,7 @@ var vocabulary = []string{"internal/netset", "internal/label", "internal/flow", 
 var pureRooms = append([]string{
 	"internal/lang/...", "internal/inventory/...", "internal/policy/...", "internal/semantics/...",
 	"internal/verify/...", "internal/ask/...", "internal/lint/...", "internal/plan/...", "internal/risk/...", "internal/target/...",
-	"internal/datapath/layout", "internal/plainyaml",
+	"internal/datapath/layout",
 }, vocabulary...)
 
 func isPure(room string) bool { return anyMatches(pureRooms, room) }
@@ -49,10 +49,9 @@ var mayImport = []struct {
 	{"internal/cgroup", nil},
 	{"internal/scaffold", nil},
 	{"internal/datapath/layout", nil},
-	{"internal/plainyaml", nil},
-	{"internal/lang/...", []string{"internal/lang/...", "internal/plainyaml"}},
+	{"internal/lang/...", []string{"internal/lang/..."}},
 	{"internal/inventory", nil},
-	{"internal/inventory/*", []string{"internal/inventory", "internal/inventory/internal/...", "internal/plainyaml"}},
+	{"internal/inventory/*", []string{"internal/inventory", "internal/inventory/internal/..."}},
 	{"internal/policy/...", []string{"internal/policy/...", "internal/lang/...", "internal/inventory"}},
 	// The reference evaluator sees the text and the inventory, never what the
 	// resolver made of them, so that the two can disagree.

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"firebreak/internal/diag"
-	"firebreak/internal/plainyaml"
 )
 
 // Cache parses a directory again and again, and reads only those documents
@@ -17,7 +16,6 @@ type Cache struct {
 	texts map[string]*part   // the same by text; nil until something is not in its old place
 	now   map[docPlace]*part // what this Parse has used so far
 	zones timeZones
-	plain plainyaml.Reader
 }
 
 // docPlace is where a document begins: in a file, behind so many lines.
@@ -36,7 +34,6 @@ type part struct {
 	list    diag.List
 	full    bool
 	unread  bool
-	rules   *rulesRead // nil if they cannot be taken over
 }
 
 // Parse returns exactly what the function Parse returns. A document that is
@@ -49,7 +46,6 @@ func (c *Cache) Parse(fsys fs.FS) (*Dir, diag.List) {
 	r := &reader{dir: &Dir{}, cache: c}
 	d, list := r.run(fsys)
 	c.last, c.texts, c.now = c.now, nil, nil
-	c.plain = plainyaml.Reader{} // it holds the nodes of the largest document
 	return d, list
 }
 
@@ -61,15 +57,13 @@ func (c *Cache) read(file string, doc chunk) *part {
 		if isEmpty(doc.text) || foreign(doc.text) {
 			return nil
 		}
-		r := &reader{dir: &Dir{}, cache: c, plain: &c.plain, old: c.last[at], file: file, line: doc.line}
+		r := &reader{dir: &Dir{}, cache: c, file: file, line: doc.line}
 		r.chunk(doc)
-		p = &part{docPlace: at, dir: r.dir, estates: r.estates, list: r.list, full: r.full, unread: r.unread, rules: r.read}
+		p = &part{docPlace: at, dir: r.dir, estates: r.estates, list: r.list, full: r.full, unread: r.unread}
 		if len(doc.text) > maxDocument {
 			return p
 		}
-		if p.text = r.whole; p.text == "" {
-			p.text = string(doc.text)
-		}
+		p.text = string(doc.text)
 	}
 	c.now[at] = p
 	return p
@@ -87,7 +81,7 @@ func (c *Cache) known(at docPlace, text []byte) *part {
 		return nil
 	}
 	m := mover{at.file, at.line - p.line}
-	return &part{docPlace: at, text: p.text, dir: m.dir(p.dir), estates: moveAll(m, p.estates), rules: p.rules}
+	return &part{docPlace: at, text: p.text, dir: m.dir(p.dir), estates: moveAll(m, p.estates)}
 }
 
 // byText returns what was used last by its text; of many with one text it does

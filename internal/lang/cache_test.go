@@ -201,42 +201,6 @@ func TestUnchangedDocumentsAreTheSameNodes(t *testing.T) {
 	}
 }
 
-// TestUnchangedRulesAreTheSameNodes changes one rule of many, and gives others
-// something else.
-func TestUnchangedRulesAreTheSameNodes(t *testing.T) {
-	var c Cache
-	parse := func(text string) []*Rule {
-		files := fstest.MapFS{"a.yaml": {Data: []byte(estate)}, "p.yaml": {Data: []byte(text)}}
-		d, list := c.Parse(files)
-		if want, _ := Parse(files); len(list) > 0 || !reflect.DeepEqual(d, want) {
-			t.Fatal(texts(list))
-		}
-		return d.Policies[0].Rules
-	}
-	same := func(a, b []*Rule) string {
-		s := ""
-		for i := range min(len(a), len(b)) {
-			s += map[bool]string{true: "=", false: "."}[a[i] == b[i]]
-		}
-		return s
-	}
-	text := strings.Replace(long("application"), "  - {name: t3, template: egress-by-name, with: {from: {zone: b}, to: {external: b}}}\n", "", 1)
-	first := parse(text)
-	for _, c := range []struct{ name, text, want string }{
-		{"one changed", strings.Replace(text, "a=b2", "a=c2", 1), "=.=.====.="}, // t0 and t6 are made anew
-		{"a line more", strings.Replace(text, "  - name: r5\n", "  # five\n  - name: r5\n", 1), "=.===....."},
-		{"another stage", strings.Replace(text, "stage: observe", "stage: alert", 1), ".........."},
-		{"another owner", strings.Replace(text, "owner: b", "owner: c", 1), ".........."},
-	} {
-		got := same(first, parse(c.text))
-		parse(text)
-		first = parse(text)
-		if got != c.want {
-			t.Errorf("%s: %s, want %s", c.name, got, c.want)
-		}
-	}
-}
-
 // TestEveryPlaceMoves moves every kind of document and looks at every place.
 func TestEveryPlaceMoves(t *testing.T) {
 	var c Cache

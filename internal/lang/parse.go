@@ -121,15 +121,6 @@ func (r *reader) chunk(c chunk) {
 			WithHelp("divide it into several documents, each below %d MiB", maxDocument>>20)
 		return
 	}
-	if r.plain != nil {
-		text := string(c.text)
-		if root := r.plain.Document(text, 1); root != nil {
-			r.whole = text
-			r.visits = min(maxVisits, maxRepeats*(count(root)+100))
-			r.document(root)
-			return
-		}
-	}
 	decoder := yaml.NewDecoder(bytes.NewReader(c.text))
 	for !r.full {
 		var n yaml.Node

@@ -8,7 +8,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"firebreak/internal/diag"
-	"firebreak/internal/plainyaml"
 )
 
 // reader is the state of one run of Parse, and of the reading of each document
@@ -22,11 +21,7 @@ type reader struct {
 	line   int    // lines of it before the chunk that is being read
 	visits int    // nodes of the document that may still be visited
 
-	made    map[string]bool   // cidrs for which an External was made
-	plain   *plainyaml.Reader // nil: all documents are the library's
-	whole   string            // the text of the document; empty if it was not plain
-	old     *part             // what was in its place before; may be nil
-	read    *rulesRead        // what may be taken over next time; may be nil
+	made    map[string]bool // cidrs for which an External was made
 	estates []*Estate
 	unread  bool // a document could not be read or has no name
 }

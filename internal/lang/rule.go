@@ -28,7 +28,14 @@ func (r *reader) policy(n *yaml.Node) {
 		}
 	})
 	if rules != nil {
-		r.rules(rules, p)
+		names := ruleNames{}
+		r.each(rules, "rules", func(n *yaml.Node) {
+			if isTemplated(n) {
+				r.templated(n, p, names)
+			} else {
+				r.rule(n, p, names)
+			}
+		})
 	}
 	if p.Name != "" {
 		r.dir.Policies = append(r.dir.Policies, p)

@@ -16,7 +16,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"firebreak/internal/diag"
-	"firebreak/internal/plainyaml"
 )
 
 // MaxBytes is the largest file that is read; a larger one is an error. It
@@ -69,15 +68,11 @@ func Each(fsys fs.FS, name string, take func(Document)) diag.List {
 		diags.Errorf(diag.Pos{File: name}, "unreadable-file", "%v", bare(err))
 		return diags
 	}
-	var plain plainyaml.Reader
 	known := &known{strings: map[string]string{}, labels: map[string]map[string]string{}}
-	for text, line := range plainyaml.Split(string(data)) {
-		if root := plain.Document(text, line); root != nil {
-			take(Document{name, root, known})
-			continue
-		}
+	for text, line := range split(string(data)) {
 		docs, more := decode(name, strings.NewReader(text), line-1)
 		for _, d := range docs {
+			d.known = known
 			take(d)
 		}
 		diags = append(diags, more...)

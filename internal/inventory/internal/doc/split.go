@@ -1,16 +1,16 @@
-package plainyaml
+package doc
 
 import (
 	"iter"
 	"strings"
 )
 
-// Split cuts a stream before each line that begins a document, and yields the
+// split cuts a stream before each line that begins a document, and yields the
 // pieces with the number (from 1) of their first lines. YAML lets such a line
 // stand nowhere inside a document, not even in a quoted text, so the cut is
 // exact. Directives (%YAML) stay with the document that they stand before. A
 // piece may be empty, or hold comments only.
-func Split(text string) iter.Seq2[string, int] {
+func split(text string) iter.Seq2[string, int] {
 	return func(yield func(string, int) bool) {
 		begin, line, beginLine := 0, 1, 1
 		content := false // whether the piece so far has more than comments and directives
