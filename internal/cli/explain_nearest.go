@@ -26,9 +26,9 @@ type nearRule struct {
 }
 
 // findNearest adds to every pair that only a default refuses the rules that
-// come nearest to permitting it.
-func (l *loaded) findNearest(x *explanation) error {
-	var e *verify.Engine
+// come nearest to permitting it. Without an engine one is made; where the policy
+// tells too much apart for it, nothing is near.
+func (l *loaded) findNearest(x *explanation, e *verify.Engine) {
 	left := pairsWithNearest
 	for i := range x.Pairs {
 		p := &x.Pairs[i]
@@ -41,12 +41,11 @@ func (l *loaded) findNearest(x *explanation) error {
 			// present of these rules.
 			var err error
 			if e, err = verify.New(l.p, verify.Options{At: x.In.At, Horizon: time.Second}); err != nil {
-				return err
+				return
 			}
 		}
 		p.Nearest = l.nearest(e, p.asked)
 	}
-	return nil
 }
 
 // nearest lists rules for the first conversation that was asked about.
@@ -106,10 +105,8 @@ func (l *loaded) peer(e *verify.Engine, p semantics.Party) verify.Peer {
 	case p.Frontend != nil || p.Builtin != "" || len(p.Owners) > 1:
 		return verify.None
 	case len(p.Owners) == 1:
-		for i := range l.inv.Workloads {
-			if l.inv.Workloads[i].Name == p.Owners[0].Name {
-				return e.OfWorkload(i)
-			}
+		if i, ok := l.workload(p); ok {
+			return e.OfWorkload(i)
 		}
 		return verify.None
 	case p.Addr.IsValid():

@@ -68,6 +68,9 @@ func textPair(b *strings.Builder, p pair, many bool) {
 	for _, e := range p.Decision.Ends {
 		fmt.Fprintf(b, "\n  %s at %s (zone %s)\n", e.Direction, e.Workload, e.Zone)
 		for _, s := range p.judgement(e).Steps {
+			if p.Effect == "allow" { // what almost refused is no news
+				s.Near = nil
+			}
 			textStep(b, s)
 		}
 	}

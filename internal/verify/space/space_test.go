@@ -40,6 +40,15 @@ func TestSetsAgreeWithBruteForce(t *testing.T) {
 			if !m(x) && set.Whole().Contains(x.p, x.port) {
 				rt.Fatalf("%s\nis whole at %s, which it lacks", text, x)
 			}
+			to, far := d.place(conds), x
+			far.p, far.port = to.p, to.port
+			moved := set.Moved(x.p, x.port, netset.Of(to.p, to.port, to.port))
+			if got := moved.Contains(far.p, far.port, s.Locate(far.at)); got != m(x) {
+				rt.Fatalf("%s\nmoved from %s to %s %d: %v", text, x, to.p, to.port, got)
+			}
+			if !moved.Ports().Subtract(netset.Of(to.p, to.port, to.port)).IsEmpty() {
+				rt.Fatalf("%s\nmoved to %s %d holds %s", text, to.p, to.port, moved)
+			}
 			cut := x
 			cut.at.MTLS = d.maybe("given")
 			if got := set.Given(cut.at.MTLS).Contains(x.p, x.port, s.Locate(x.at)); got != m(cut) {
