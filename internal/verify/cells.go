@@ -64,6 +64,7 @@ func (e *Engine) set(from, to int, list int32) {
 // was there before, everything is counted again.
 func (e *Engine) defaults() {
 	bits := make([]uint8, len(e.peers.slots))
+	e.packed = make([]uint32, len(e.peers.slots))
 	e.managed = roaring.New()
 	for i := range e.peers.slots {
 		s := &e.peers.slots[i]
@@ -71,6 +72,10 @@ func (e *Engine) defaults() {
 			e.managed.Add(uint32(i))
 		}
 		bits[i] = zoneBits(e.p, int(s.zone))
+		e.packed[i] = uint32(bits[i])
+		if s.identity >= 0 {
+			e.packed[i] |= workloadEnd | uint32(s.zone)<<zoneShift
+		}
 	}
 	recount := !slices.Equal(bits[:min(len(bits), len(e.bits))], e.bits)
 	e.bits = bits

@@ -23,22 +23,29 @@ func (e *Engine) Locate(c flow.Circumstances) space.Point { return e.space.Locat
 // Decide judges the conversation from one peer to another. The port is ignored
 // for protocols without ports. It allocates nothing.
 func (e *Engine) Decide(from, to Peer, proto netset.Protocol, port uint16, at space.Point) Decision {
-	if e.peers.slots[from].identity < 0 && e.peers.slots[to].identity < 0 {
+	a, b := e.packed[from], e.packed[to]
+	if (a|b)&workloadEnd == 0 {
 		return Decision{}
 	}
-	t := e.tables[e.cells[from][to]]
+	list := e.cells[from][to]
+	q := &e.quick[list]
+	x := point(proto, port)
+	what := e.runs.find(q.toCome, x)
+	if what == asked {
+		what = e.tables[list].toCome.ask(proto, port, at)
+	}
 	var d Decision
-	var forwarded bool
-	s := t.toCome.ask(proto, port, at)
-	forwarded, d.ToComeBy = e.reached(s, from, to, false)
-	d.ToCome = flow.Dropped
+	forwarded, by := e.verdict(what, a, b, byDefault)
+	d.ToComeBy, d.ToCome = by, flow.Dropped
 	if forwarded {
 		d.ToCome = flow.Forwarded
 	}
-	if t.inForce != t.toCome {
-		s = t.inForce.ask(proto, port, at)
+	if q.inForce != q.toCome {
+		if what = e.runs.find(q.inForce, x); what == asked {
+			what = e.tables[list].inForce.ask(proto, port, at)
+		}
 	}
-	passes, by := e.reached(s, from, to, true)
+	passes, by := e.verdict(what, a, b, byDefaultInForce)
 	d.InForceBy = by
 	switch {
 	case !passes:
@@ -51,8 +58,8 @@ func (e *Engine) Decide(from, to Peer, proto netset.Protocol, port uint16, at sp
 	return d
 }
 
-// ask returns the step that decides.
-func (w *walk) ask(proto netset.Protocol, port uint16, at space.Point) *step {
+// ask returns what the step says that decides.
+func (w *walk) ask(proto netset.Protocol, port uint16, at space.Point) int32 {
 	x := point(proto, port)
 	lo, hi := 0, len(w.starts)
 	for hi-lo > 1 {
@@ -70,17 +77,9 @@ func (w *walk) ask(proto netset.Protocol, port uint16, at space.Point) *step {
 		case s.pass > 0:
 			i = s.pass
 		default:
-			return s
+			return s.what()
 		}
 	}
-}
-
-// reached is the outcome of a step, without a look at the rule itself.
-func (e *Engine) reached(s *step, from, to Peer, inForce bool) (bool, By) {
-	if s.rule == noRule {
-		return e.outcome(noRule, from, to, inForce)
-	}
-	return s.effect == policy.Allow, By(e.rules.slots[s.rule].index + 1)
 }
 
 // outcome is whether the conversation passes, and by what. What no rule

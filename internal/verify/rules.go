@@ -36,6 +36,7 @@ type rules struct {
 	byKey map[ruleKey]int32
 	items []item
 	at    []int32 // slots by index into Policy.Rules
+	index []int32 // indices into Policy.Rules by slot
 }
 
 func (s *rules) init() { s.byKey = map[ruleKey]int32{} }
@@ -91,8 +92,9 @@ func (s *rules) update(e *Engine, m moves) changes {
 		s.slots[at].r = r
 		s.place(e, at, gone, &c)
 	}
+	s.index = make([]int32, len(s.slots))
 	for i, at := range slots {
-		s.slots[at].index = int32(i)
+		s.slots[at].index, s.index[at] = int32(i), int32(i)
 	}
 	s.at = slots
 	e.ends.end()

@@ -78,16 +78,19 @@ func (e *Engine) compile() {
 	if n := len(e.lists.parent); n > len(e.tables) {
 		e.tables = append(e.tables, make([]*table, n-len(e.tables))...)
 	}
+	var items, fresh []int32
 	if e.tables[0] == nil {
 		e.tables[0] = e.table(nil)
+		fresh = append(fresh, 0)
 	}
-	var items []int32
 	for list := 1; list < min(len(e.tables), len(e.used)); list++ {
 		if e.tables[list] == nil && e.used[list].any() {
 			items = e.lists.items(int32(list), items[:0])
 			e.tables[list] = e.table(items)
+			fresh = append(fresh, int32(list))
 		}
 	}
+	e.hasten(fresh)
 }
 
 func (e *Engine) table(items []int32) *table {

@@ -35,6 +35,10 @@ type Engine struct {
 	tables  []*table  // by list; nil for one that no pair has had yet
 	used    []use     // by list but list 0
 	bits    []uint8   // by peer: what its zone's default lets pass
+	packed  []uint32  // by peer: see workloadEnd
+	quick   []quick   // by list
+	runs    runs
+	kept    int // runs that there were when all were made
 	managed *roaring.Bitmap
 	holds   map[held]*space.Set
 
