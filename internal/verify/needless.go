@@ -30,9 +30,8 @@ func (e *Engine) Needless() []Needless {
 			continue
 		}
 		items = slices.DeleteFunc(e.lists.items(int32(list), items[:0]), func(n int32) bool { return e.ruleOf(n).Tier == policy.Guardrails })
-		bare := e.bare(items)
 		for _, n := range items {
-			e.judge(&found[e.rules.items[n].rule], bare, n, &e.used[list])
+			e.judge(&found[e.rules.items[n].rule], items, n, &e.used[list])
 		}
 	}
 	var out []Needless
@@ -50,20 +49,10 @@ type finding struct {
 	by                    By
 }
 
-// bare is a list without guardrails: all of it, and what is enforced.
-type bare struct {
-	items   []int32
-	toCome  half
-	inForce half
-}
-
+// half is one of the two policies, as a list has it.
 type half struct {
 	walk               *walk
 	permits, undecided space.Set
-}
-
-func (e *Engine) bare(items []int32) *bare {
-	return &bare{items: items, toCome: e.half(items), inForce: e.half(e.enforced(items))}
 }
 
 func (e *Engine) half(items []int32) half {
@@ -76,26 +65,44 @@ func (e *Engine) enforced(items []int32) []int32 {
 	return slices.DeleteFunc(slices.Clone(items), func(n int32) bool { return e.ruleOf(n).Stage != policy.Enforce })
 }
 
-// judge adds to what is known of the rule of an item of a list.
-func (e *Engine) judge(f *finding, b *bare, n int32, u *use) {
+// judge adds to what is known of the rule of an item of a list. All that
+// matters is what speaks of the same, which is little of a long list.
+func (e *Engine) judge(f *finding, list []int32, n int32, u *use) {
 	if f.needed {
 		return
 	}
 	slot := e.rules.items[n].rule
-	rest := slices.DeleteFunc(slices.Clone(b.items), func(m int32) bool { return e.rules.items[m].rule == slot })
-	without := e.half(rest)
+	var all, rest []int32
+	for _, m := range list {
+		switch {
+		case e.rules.items[m].rule == slot:
+			all = append(all, m)
+		case e.meets(m, slot):
+			all, rest = append(all, m), append(rest, m)
+		}
+	}
+	with, without := e.half(all), e.half(rest)
 	if !f.seen {
 		f.seen, f.by = true, e.insteadOf(n, without.walk)
 	}
-	if !b.toCome.decides(slot) && !b.inForce.decides(slot) {
+	inForce := e.half(e.enforced(all))
+	if !with.decides(slot) && !inForce.decides(slot) {
 		return
 	}
 	f.decides = true
-	f.needed = without.differs(&b.toCome, u[0]|u[2] != 0, u.byDefault())
+	f.needed = without.differs(&with, u[0]|u[2] != 0, u.byDefault())
 	if !f.needed && e.rules.slots[slot].r.Stage == policy.Enforce {
 		without = e.half(e.enforced(rest))
-		f.needed = without.differs(&b.inForce, u[0]|u[1] != 0, u[2]|u[3] != 0)
+		f.needed = without.differs(&inForce, u[0]|u[1] != 0, u[2]|u[3] != 0)
 	}
+}
+
+// meets reports whether an item may speak of something that a rule speaks of.
+func (e *Engine) meets(item, slot int32) bool {
+	a, b := e.condition(e.ruleOf(item)), e.condition(e.rules.slots[slot].r)
+	return slices.ContainsFunc(e.rules.slots[slot].items, func(n int32) bool {
+		return overlap(e.rules.items[item].spans, e.rules.items[n].spans)
+	}) && (a == nil || b == nil || a == b || !a.Intersect(*b).IsEmpty())
 }
 
 func (h *half) decides(slot int32) bool {

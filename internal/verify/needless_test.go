@@ -1,9 +1,13 @@
 package verify_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
+	"firebreak/internal/inventory"
+	"firebreak/internal/lang"
+	"firebreak/internal/netset"
 	"firebreak/internal/policy"
 	"firebreak/internal/verify"
 )
@@ -57,4 +61,34 @@ func changes(t *testing.T, p, q *policy.Policy, d dice) string {
 		}
 	}
 	return ""
+}
+
+// TestNeedlessAmongManyRules: rules about one pair that have nothing to do with
+// each other cost no more than their number; asking each about all the others
+// would go on for an hour.
+func TestNeedlessAmongManyRules(t *testing.T) {
+	const n = 3000
+	rules := &lang.Policy{Meta: named("p"), Tier: lang.Application}
+	for i := range n {
+		port := uint16(2 * i)
+		if i == n-1 {
+			port -= 2 // says what the one before says
+		}
+		end := lang.Endpoint{Kind: lang.BySelect, Selector: sel("tier=web").Selector}
+		rules.Rules = append(rules.Rules, &lang.Rule{Name: fmt.Sprint("r", i), From: end, To: end, Stage: lang.Enforce, Pos: named("").Pos,
+			Ports: []lang.Port{{Traffic: netset.Of(netset.TCP, port, port)}}})
+	}
+	dir := &lang.Dir{Estate: &lang.Estate{Meta: named("e")}, Policies: []*lang.Policy{rules}}
+	inv := &inventory.Snapshot{Workloads: []inventory.Workload{{Name: "a", Labels: map[string]string{"tier": "web"}}}}
+	p, diags := policy.Resolve(dir, inv)
+	if p == nil {
+		t.Fatal(diags)
+	}
+	e, err := verify.New(p, verify.Options{At: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := needless(e), fmt.Sprint([]string{fmt.Sprint(n-2, false), fmt.Sprint(n-1, true)}); got != want {
+		t.Errorf("needless are %s, want the last two: %s", got, want)
+	}
 }

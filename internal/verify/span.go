@@ -46,3 +46,18 @@ func contains(spans []span, at uint32) bool {
 	}
 	return false
 }
+
+// overlap reports whether two ascending lists of runs have a point in common.
+func overlap(a, b []span) bool {
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0].hi < b[0].lo:
+			a = a[1:]
+		case b[0].hi < a[0].lo:
+			b = b[1:]
+		default:
+			return true
+		}
+	}
+	return false
+}
