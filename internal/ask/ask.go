@@ -4,7 +4,6 @@
 package ask
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -36,11 +35,18 @@ func Parties(e *verify.Engine, end lang.Endpoint, port *lang.Port) []Party {
 		return ofAddress(e, end, port)
 	}
 	p := e.Policy()
-	at := map[string]int{}
+	type alike struct {
+		identity int
+		asked    string // only a name is something else elsewhere
+	}
+	at := map[alike]int{}
 	var out []Party
 	for _, w := range workloads(p, end) {
 		asked := askedAt(p, port, end, w)
-		key := fmt.Sprint(p.IdentityOf[w], asked)
+		key := alike{identity: p.IdentityOf[w]}
+		if port != nil && port.Name != "" {
+			key.asked = asked.String()
+		}
 		i, known := at[key]
 		if !known {
 			i = len(out)

@@ -3,6 +3,7 @@ package ask
 import (
 	"cmp"
 	"net/netip"
+	"sync"
 	"time"
 
 	"firebreak/internal/diag"
@@ -44,13 +45,13 @@ func Cases(dir *lang.Dir, e *verify.Engine) []Outcome {
 		_, builtin := e.OfAddress(end.IP)
 		return end.Kind == lang.ByIP && (builtin != "" || frontends[end.IP])
 	}
-	slow := semantics.New(dir, e.Policy().Inventory)
+	slow := sync.OnceValue(func() *semantics.Evaluator { return semantics.New(dir, e.Policy().Inventory) })
 	engines := otherTimes{e: e}
 	for _, c := range dir.Cases {
 		for i, x := range c.Expect {
 			var o Outcome
 			if special(x.From) || special(x.To) {
-				o = ofReference(slow.Expect(x, e.At()))
+				o = ofReference(slow().Expect(x, e.At()))
 			} else {
 				o = expect(engines.at(x.At), x)
 			}

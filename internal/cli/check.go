@@ -41,11 +41,15 @@ finding with the annotation firebreak.dev/accept: "CODE: REASON".`,
 			return err
 		}
 		how := checkFlags{lint: !*noLint, strict: *strict, ignore: *ignore}
+		p := newProgress(cmd.ErrOrStderr())
+		defer p.done()
+		p.phase("reading " + args[0])
 		l, err := read(args[0], *sources)
 		if err != nil {
 			return err
 		}
-		r := newCheckReport(l, how)
+		r := newCheckReport(l, how, p)
+		p.done()
 		write := map[string]func(io.Writer, *checkReport) error{
 			"text": checkText, "json": checkJSON, "sarif": checkSARIF, "junit": checkJUnit, "markdown": checkMarkdown,
 		}[f]
@@ -97,7 +101,7 @@ type caseLine struct {
 	Rule flow.Rule
 }
 
-func newCheckReport(l *loaded, how checkFlags) *checkReport {
+func newCheckReport(l *loaded, how checkFlags, phases *progress) *checkReport {
 	r := &checkReport{dir: l.dir, diags: l.diags, strict: how.strict}
 	rules := 0
 	for _, p := range l.tree.Policies {
@@ -107,6 +111,7 @@ func newCheckReport(l *loaded, how checkFlags) *checkReport {
 	if l.p == nil {
 		return r
 	}
+	phases.phase("working out what may pass")
 	e, err := l.engine()
 	if err != nil {
 		r.diags.Errorf(diag.Pos{}, "too-involved", "the policy cannot be judged: %v", err).
@@ -114,10 +119,12 @@ func newCheckReport(l *loaded, how checkFlags) *checkReport {
 		return r
 	}
 	r.judged = true
+	phases.phase("proving")
 	for _, p := range e.Guardrails() {
 		r.proof(l, e, p)
 	}
 	if how.lint {
+		phases.phase("looking for what is unwise")
 		for _, d := range lint.Check(l.tree, e) {
 			d.Pos = l.pos(d.Pos)
 			r.diags = append(r.diags, d)
@@ -125,6 +132,7 @@ func newCheckReport(l *loaded, how checkFlags) *checkReport {
 	}
 	r.diags = slices.DeleteFunc(r.diags, func(d diag.Diagnostic) bool { return d.Severity != diag.Error && slices.Contains(how.ignore, d.Code) })
 	r.diags.Sort()
+	phases.phase("judging Cases")
 	for _, o := range ask.Cases(l.tree, e) {
 		r.cases = append(r.cases, caseLine{Outcome: o, Pos: l.pos(o.Pos), Rule: l.rule(o.Rule)})
 	}
@@ -192,6 +200,11 @@ func (r *checkReport) severities() (errors, warnings int) {
 func (r *checkReport) failed() bool {
 	_, warnings := r.severities()
 	return r.diags.HasErrors() || r.mismatches() > 0 || r.strict && warnings > 0
+}
+
+// fails reports whether a finding alone makes check fail.
+func (r *checkReport) fails(d diag.Diagnostic) bool {
+	return d.Severity == diag.Error || r.strict && d.Severity == diag.Warning
 }
 
 // message says what is wrong with a line that does not hold.

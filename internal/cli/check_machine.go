@@ -2,7 +2,6 @@ package cli
 
 import (
 	"encoding/json"
-	"encoding/xml"
 	"fmt"
 	"io"
 
@@ -88,69 +87,7 @@ func (r *checkReport) findings() diag.List {
 }
 
 // checkSARIF writes SARIF 2.1.0, which code hosts show beside the lines.
-func checkSARIF(w io.Writer, r *checkReport) error {
-	type object = map[string]any
-	results, rules, seen := []object{}, []object{}, map[string]bool{}
-	for _, d := range r.findings() {
-		if !seen[d.Code] {
-			seen[d.Code] = true
-			rules = append(rules, object{"id": d.Code})
-		}
-		message := d.Message
-		if d.Help != "" {
-			message += " (" + d.Help + ")"
-		}
-		result := object{
-			"ruleId":  d.Code,
-			"level":   map[diag.Severity]string{diag.Error: "error", diag.Warning: "warning", diag.Info: "note"}[d.Severity],
-			"message": object{"text": message},
-		}
-		if d.Pos.File != "" {
-			place := object{"artifactLocation": object{"uri": d.Pos.File}}
-			if d.Pos.Line > 0 {
-				place["region"] = object{"startLine": d.Pos.Line, "startColumn": max(1, d.Pos.Col)}
-			}
-			result["locations"] = []object{{"physicalLocation": place}}
-		}
-		results = append(results, result)
-	}
-	return writeJSON(w, object{
-		"$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-		"version": "2.1.0",
-		"runs": []object{{
-			"tool":    object{"driver": object{"name": "firebreak", "rules": rules}},
-			"results": results,
-		}},
-	})
-}
-
-type junitCase struct {
-	Name    string        `xml:"name,attr"`
-	Class   string        `xml:"classname,attr"`
-	File    string        `xml:"file,attr,omitempty"`
-	Line    int           `xml:"line,attr,omitempty"`
-	Failure *junitFailure `xml:"failure,omitempty"`
-}
-
-type junitFailure struct {
-	Message string `xml:"message,attr"`
-	Text    string `xml:",chardata"`
-}
-
-type junitSuite struct {
-	Name     string      `xml:"name,attr"`
-	Tests    int         `xml:"tests,attr"`
-	Failures int         `xml:"failures,attr"`
-	Cases    []junitCase `xml:"testcase"`
-}
-
-func (s *junitSuite) add(c junitCase) {
-	s.Tests++
-	if c.Failure != nil {
-		s.Failures++
-	}
-	s.Cases = append(s.Cases, c)
-}
+func checkSARIF(w io.Writer, r *checkReport) error { return writeSARIF(w, r.findings()) }
 
 // junitProofs is the suite of the guardrails. What is not proven has failed: a
 // pipeline must not take it for proven.
@@ -171,7 +108,7 @@ func junitProofs(proofs []proofLine) junitSuite {
 func checkJUnit(w io.Writer, r *checkReport) error {
 	text := junitSuite{Name: "policy"}
 	for _, d := range r.diags {
-		if d.Severity == diag.Error && d.Code != "guardrail-violated" {
+		if r.fails(d) && d.Code != "guardrail-violated" {
 			text.add(junitCase{Name: d.Code, Class: "policy", File: d.Pos.File, Line: d.Pos.Line, Failure: &junitFailure{d.Message, d.String()}})
 		}
 	}
@@ -194,17 +131,5 @@ func checkJUnit(w io.Writer, r *checkReport) error {
 		}
 		suites, i = append(suites, s), i+n
 	}
-	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return err
-	}
-	e := xml.NewEncoder(w)
-	e.Indent("", "  ")
-	if err := e.Encode(struct {
-		XMLName xml.Name     `xml:"testsuites"`
-		Suites  []junitSuite `xml:"testsuite"`
-	}{Suites: suites}); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, "\n")
-	return err
+	return writeJUnit(w, suites)
 }

@@ -122,49 +122,9 @@ func (r *checkReport) proofSummary() string {
 	return fmt.Sprintf("%d of %s proven", held, count(len(r.proofs), "guardrail"))
 }
 
-// checkMarkdown writes a summary and a table of what is wrong, as for a
-// comment on a pull request.
-func checkMarkdown(w io.Writer, r *checkReport) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "### `firebreak check %s`\n\n%s\n", r.dir, r.summary())
-	if len(r.diags) > 0 {
-		b.WriteString("\n| severity | where | what | help |\n|---|---|---|---|\n")
-	}
-	for _, d := range r.diags {
-		fmt.Fprintf(&b, "| %s | `%s` | **%s**: %s | %s |\n", d.Severity, cell(d.Pos.String()), d.Code, cell(d.Message), cell(d.Help))
-	}
-	if len(r.proofs) > 0 {
-		b.WriteString("\n| guardrail | result | witness or reason |\n|---|---|---|\n")
-	}
-	for _, p := range r.proofs {
-		word := p.Result.String()
-		if p.Result != verify.Holds {
-			word = "**" + word + "**"
-		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", cell(p.Name), word, cell(p.Why))
-	}
-	if len(r.cases) > 0 {
-		b.WriteString("\n| Case | line | want | got | decided by |\n|---|---|---|---|---|\n")
-	}
-	for _, c := range r.cases {
-		got := c.Got
-		if !c.OK() {
-			got = "**" + got + "**: " + c.message()
-		}
-		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s |\n", cell(c.Case), c.Index, c.Want, cell(got), cell(ruleText(c)))
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
 func ruleText(c caseLine) string {
 	if c.Rule.Rule == "" {
 		return ""
 	}
 	return c.Rule.String()
-}
-
-// cell makes text fit into a Markdown table.
-func cell(s string) string {
-	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;", "*", `\*`).Replace(s)
 }

@@ -9,7 +9,7 @@ import (
 // diffMarkdown writes what fits into a comment on a pull request.
 func diffMarkdown(w io.Writer, d *difference) error {
 	p := &mdPage{}
-	fmt.Fprintf(p, "### firebreak diff %s %s\n\n%s\n", mdCode(d.oldArg), mdCode(d.newArg), d.summary())
+	fmt.Fprintf(p, "### firebreak diff %s %s\n\n%s\n", codeCell(d.oldArg), codeCell(d.newArg), d.summary())
 	only := d.onlyInForce()
 	p.table(lineTable("Gained", d.toCome.lines, true))
 	p.table(lineTable("Lost", d.toCome.lines, false))
@@ -19,12 +19,12 @@ func diffMarkdown(w io.Writer, d *difference) error {
 	p.table(resultTable("Cases", d.cases))
 	unknown := mdTable{title: "No longer known", head: []string{"from", "to", "traffic", "why"}}
 	for _, u := range d.unknown {
-		unknown.rows = append(unknown.rows, []string{mdCell(u.From), mdCell(u.To), mdCell(u.Traffic), mdCell(u.Reason)})
+		unknown.rows = append(unknown.rows, []string{cell(u.From), cell(u.To), cell(u.Traffic), cell(u.Reason)})
 	}
 	p.table(unknown)
 	arrivals := mdTable{title: "Workloads", head: []string{"what"}}
 	for _, s := range d.arrivalLines() {
-		arrivals.rows = append(arrivals.rows, []string{mdCell(s)})
+		arrivals.rows = append(arrivals.rows, []string{cell(s)})
 	}
 	p.table(arrivals)
 	_, err := io.WriteString(w, p.String())
@@ -50,7 +50,7 @@ func lineTable(title string, lines []changeLine, gained bool) mdTable {
 	t := mdTable{title: title, head: []string{"from", "to", "traffic", "why"}}
 	for _, l := range lines {
 		if l.Gained == gained {
-			t.rows = append(t.rows, []string{mdCell(someNames(l.From)), mdCell(someNames(l.To)), mdCell(l.Traffic), mdCell(l.reason())})
+			t.rows = append(t.rows, []string{cell(someNames(l.From)), cell(someNames(l.To)), cell(l.Traffic), cell(l.reason())})
 		}
 	}
 	return t
@@ -67,7 +67,7 @@ func resultTable(title string, list []resultChange) mdTable {
 		if c.Is == "violated" || c.Is == "fails" {
 			word = "**" + word + "**"
 		}
-		t.rows = append(t.rows, []string{mdCell(c.Name), word, mdCell(why)})
+		t.rows = append(t.rows, []string{cell(c.Name), word, cell(why)})
 	}
 	return t
 }

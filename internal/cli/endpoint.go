@@ -31,13 +31,13 @@ func (l *loaded) parties(flag, text string) (end lang.Endpoint, found []semantic
 	case "ip":
 		end, err = address(flag, name)
 	case "frontend":
-		p, ok := l.eval.Frontend(name)
+		p, ok := l.evaluator().Frontend(name)
 		if !ok {
 			return end, nil, misusef("%s: there is no frontend %q%s", flag, name, didYouMean("frontend:", name, l.frontends()))
 		}
 		return end, []semantics.Party{p}, nil
 	default:
-		if p, ok := l.eval.Frontend(text); ok && !l.hasName(text) {
+		if p, ok := l.evaluator().Frontend(text); ok && !l.hasName(text) {
 			return end, []semantics.Party{p}, nil
 		}
 		end, err = l.bare(flag, text)
@@ -45,7 +45,7 @@ func (l *loaded) parties(flag, text string) (end lang.Endpoint, found []semantic
 	if err != nil {
 		return end, nil, err
 	}
-	found = l.eval.Parties(end)
+	found = l.evaluator().Parties(end)
 	if len(found) == 0 {
 		return end, nil, misusef("%s %s means no workload and no address", flag, text)
 	}
@@ -64,7 +64,7 @@ func address(flag, s string) (lang.Endpoint, error) {
 // cannot tell apart.
 func (l *loaded) world() []semantics.Party {
 	var out []semantics.Party
-	for _, s := range l.eval.Spans() {
+	for _, s := range l.evaluator().Spans() {
 		if s.Party.IsPlace() && !s.Party.Unknown {
 			out = append(out, s.Party)
 		}
@@ -158,7 +158,7 @@ func (l *loaded) alike(kinds []string, name string) (lang.Endpoint, bool) {
 	var first []string
 	for i, kind := range kinds {
 		var owners []string
-		for _, p := range l.eval.Parties(lang.Endpoint{Kind: endKinds[kind], Name: name}) {
+		for _, p := range l.evaluator().Parties(lang.Endpoint{Kind: endKinds[kind], Name: name}) {
 			owners = append(owners, p.Name())
 		}
 		slices.Sort(owners)

@@ -84,11 +84,11 @@ func (s *survey) run() ([]pair, error) {
 	slices.SortFunc(s.answers, func(a, b *answers) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) })
 	var out []pair
 	var err error
-	last, eval := -1, s.l.eval
+	last, eval := -1, s.l.evaluator()
 	for _, a := range s.answers {
 		from, to := s.froms[a.from], s.tos[a.to]
 		if a.from != last {
-			last, eval = a.from, s.l.eval.From(from)
+			last, eval = a.from, s.l.evaluator().From(from)
 		}
 		q := question{l: s.l, eval: eval.To(to), from: from, to: to, inForce: s.inForce, in: s.in}
 		if q.asked, err = q.traffic(s.port, s.end); err != nil {
@@ -115,7 +115,7 @@ func (s *survey) kinds(parties []semantics.Party, port *lang.Port) []kind {
 		if inside {
 			k.identity, k.asked = s.l.p.IdentityOf[w], ask.Asked(s.l.p, port, s.end, w)
 		} else {
-			k.place, k.asked = placeKey(p), s.l.eval.Asked(port, s.end, p)
+			k.place, k.asked = placeKey(p), s.l.evaluator().Asked(port, s.end, p)
 		}
 		k.kindKey.asked = k.asked.String()
 		if at, again := known[k.kindKey]; again && (inside || k.place != "") {

@@ -92,17 +92,14 @@ func emptyDir(dir string) error {
 
 // genProgress tells a terminal how far it is, and nobody else.
 func genProgress(w io.Writer) func(done, all int) {
-	file, ok := w.(*os.File)
-	if !ok {
-		return nil
-	}
-	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	p := newProgress(w)
+	if p == nil {
 		return nil
 	}
 	return func(done, all int) {
-		fmt.Fprintf(file, "\r\033[K%d of %d workloads", done, all)
+		p.phase(fmt.Sprintf("%d of %d workloads", done, all))
 		if done == all {
-			fmt.Fprint(file, "\r\033[K")
+			p.done()
 		}
 	}
 }

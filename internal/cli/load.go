@@ -37,8 +37,8 @@ type loaded struct {
 	rev   string // "git:REV:" if the directory is one of a revision
 	tree  *lang.Dir
 	inv   *inventory.Snapshot
-	p     *policy.Policy // nil if the diagnostics have errors
-	eval  *semantics.Evaluator
+	p     *policy.Policy       // nil if the diagnostics have errors
+	eval  *semantics.Evaluator // nil until somebody asks; see evaluator
 	diags diag.List
 }
 
@@ -70,8 +70,15 @@ func read(dir string, sources []string) (*loaded, error) {
 			WithHelp("add spec.inventory, or give --inventory file:F")
 	}
 	l.diags.Sort()
-	l.eval = semantics.New(l.tree, l.inv)
 	return l, nil
+}
+
+// evaluator is the reference evaluator of what was read.
+func (l *loaded) evaluator() *semantics.Evaluator {
+	if l.eval == nil {
+		l.eval = semantics.New(l.tree, l.inv)
+	}
+	return l.eval
 }
 
 // engine is the symbolic engine of the policy, which must be free of errors,

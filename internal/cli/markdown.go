@@ -18,9 +18,10 @@ const (
 
 // mdTable is a table under a title.
 type mdTable struct {
-	title string // plain text
-	head  []string
-	rows  [][]string // of cells, written with mdCell or mdCode
+	title  string // plain text
+	folded bool   // also if it is short
+	head   []string
+	rows   [][]string // of cells, written with cell or codeCell
 }
 
 // mdPage writes tables one below the other as long as there is room.
@@ -32,7 +33,7 @@ func (p *mdPage) table(t mdTable) {
 	if len(t.rows) == 0 {
 		return
 	}
-	folded := len(t.rows) > openRows
+	folded := t.folded || len(t.rows) > openRows
 	if folded {
 		fmt.Fprintf(p, "\n<details><summary>%s (%d)</summary>\n", t.title, len(t.rows))
 	} else {
@@ -56,16 +57,16 @@ func (p *mdPage) table(t mdTable) {
 	}
 }
 
-// mdCell makes text fit into a Markdown table, as text and nothing else.
-func mdCell(s string) string {
+// cell makes text fit into a Markdown table, as text and nothing else.
+func cell(s string) string {
 	if utf8.RuneCountInString(s) > maxCell {
 		s = string([]rune(s)[:maxCell]) + "…"
 	}
 	return strings.NewReplacer("\\", `\\`, "|", `\|`, "\r", " ", "\n", " ", "<", "&lt;", "&", "&amp;", "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "@", "@\u200b").Replace(s)
 }
 
-// mdCode makes text a piece of code in a Markdown table; empty stays empty.
-func mdCode(s string) string {
+// codeCell makes text a piece of code in a Markdown table; empty stays empty.
+func codeCell(s string) string {
 	if s == "" {
 		return ""
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"slices"
 	"time"
 
@@ -135,15 +134,9 @@ func points(before, after float64) string {
 // working tells a terminal what takes so long, and nobody else; what it
 // returns takes that back.
 func working(w io.Writer, what string) func() {
-	file, ok := w.(*os.File)
-	if !ok {
-		return func() {}
-	}
-	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return func() {}
-	}
-	fmt.Fprintf(file, "\r\033[K%s …", what)
-	return func() { fmt.Fprint(file, "\r\033[K") }
+	p := newProgress(w)
+	p.phase(what)
+	return p.done
 }
 
 // few are the first of many names.

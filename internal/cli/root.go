@@ -45,18 +45,24 @@ const (
 // Main runs one command line and returns the exit code. Results go to stdout,
 // everything else to stderr.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	asked := false
+	asked, quiet := false, false
 	root := &cobra.Command{
 		Use:   "firebreak",
 		Short: "Microsegmentation that can be proven, enforced and watched",
 		Long: `Firebreak keeps a compromised workload from spreading: write once what may talk
 to what, know what that means before it is enforced, enforce it in the kernel,
 and see every conversation with the rule that decided it.`,
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		PersistentPreRun:  func(*cobra.Command, []string) { asked = true },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			asked = true
+			if quiet {
+				cmd.Root().SetErr(struct{ io.Writer }{stderr}) // which is no terminal
+			}
+		},
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
+	root.PersistentFlags().BoolVarP(&quiet, "quiet", "q", false, "tell nothing of progress")
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
