@@ -229,41 +229,6 @@ func has(r *policy.Rule, what string) bool {
 	return false
 }
 
-// doubt says why a guardrail that nothing violates is still not proven: a
-// guardrail about addresses of Externals says something about what names lead
-// to, and nobody knows yet where they do.
-func (e *Engine) doubt(g *policy.Guardrail) string {
-	r := &e.p.Rules[g.Rule]
-	from := e.matching(&r.From)
-	for i := range r.Grants {
-		to := &r.Grants[i].To
-		if to.Any || to.Not || !slices.ContainsFunc(to.Externals, func(x int) bool { return len(e.p.Externals[x].CIDRs) > 0 }) {
-			continue
-		}
-		if name := e.mayLeadAnywhere(from, e.matching(to), r.Grants[i].Traffic); name != "" {
-			return fmt.Sprintf("external %s is allowed by name, and what its names lead to is not known here: it may be an address that this guardrail forbids", name)
-		}
-	}
-	return ""
-}
-
-// mayLeadAnywhere finds an External by name, not among those, to which traffic
-// is permitted.
-func (e *Engine) mayLeadAnywhere(from, except *roaring.Bitmap, t netset.Traffic) string {
-	for x := range e.peers.slots {
-		if !e.peers.slots[x].byName || e.peers.slots[x].key == "" || except.Contains(uint32(x)) {
-			continue
-		}
-		for it := from.Iterator(); it.HasNext(); {
-			f := Peer(it.Next())
-			if set, managed := e.Permitted(f, Peer(x), false); managed && !set.Ports().Intersect(t).IsEmpty() {
-				return e.Name(Peer(x))
-			}
-		}
-	}
-	return ""
-}
-
 // String says for people what the witness is, with the policy's own words.
 func (w *Witness) text(e *Engine) string {
 	if w.From == None {
