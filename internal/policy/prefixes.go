@@ -42,16 +42,20 @@ func (p *Policy) Prefixes() []PrefixPeer {
 			table[n] = PrefixPeer{Prefix: n, Unknown: unknown}
 		}
 	}
+	ours := coverOf(p.Networks)
 	for _, n := range p.Networks {
 		add(n, true)
 	}
-	for _, e := range p.Externals {
+	ranges := make([][]netip.Prefix, len(p.Externals))
+	for i, e := range p.Externals {
+		ranges[i] = e.CIDRs
 		for _, c := range e.CIDRs {
-			if !inside(c, p.Networks) {
+			if ours.containing(c) == nil {
 				add(c, false)
 			}
 		}
 	}
+	theirs := coverOf(ranges...)
 	for _, all := range []string{"0.0.0.0/0", "::/0"} {
 		if n := netip.MustParsePrefix(all); !table[n].Prefix.IsValid() {
 			add(n, false)
@@ -61,20 +65,41 @@ func (p *Policy) Prefixes() []PrefixPeer {
 	for _, n := range slices.SortedFunc(maps.Keys(table), netip.Prefix.Compare) {
 		peer := table[n]
 		if !peer.Unknown && peer.Builtin == "" {
-			peer.Externals = p.containing(n)
+			peer.Externals = theirs.containing(n)
 		}
 		out = append(out, peer)
 	}
 	return out
 }
 
-// containing returns the Externals that contain all of n.
-func (p *Policy) containing(n netip.Prefix) []int {
-	var out []int
-	for i, e := range p.Externals {
-		if inside(n, e.CIDRs) {
-			out = append(out, i)
+// cover finds which of several lists of prefixes contain a prefix, one look-up
+// for each length that any of them has.
+type cover struct {
+	lists   map[netip.Prefix][]int // indices
+	lengths [129]bool
+}
+
+func coverOf(lists ...[]netip.Prefix) *cover {
+	c := &cover{lists: map[netip.Prefix][]int{}}
+	for i, list := range lists {
+		for _, n := range list {
+			c.lists[n] = append(c.lists[n], i)
+			c.lengths[n.Bits()] = true
 		}
 	}
-	return out
+	return c
+}
+
+// containing returns the lists (indices, ascending) that contain all of n; nil
+// if none does.
+func (c *cover) containing(n netip.Prefix) []int {
+	var out []int
+	for bits := n.Bits(); bits >= 0; bits-- {
+		if c.lengths[bits] {
+			shorter, _ := n.Addr().Prefix(bits)
+			out = append(out, c.lists[shorter]...)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

@@ -125,10 +125,6 @@ func sameSlice[T any](a, b []T) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-func inside(p netip.Prefix, of []netip.Prefix) bool {
-	return slices.ContainsFunc(of, func(o netip.Prefix) bool { return covers(o, p) })
-}
-
 // covers reports whether every address of inner is in outer.
 func covers(outer, inner netip.Prefix) bool {
 	return outer.Bits() <= inner.Bits() && outer.Contains(inner.Addr())

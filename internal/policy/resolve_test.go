@@ -228,3 +228,23 @@ spec: {cidrs: [10.2.0.0/16, 127.0.0.0/16, 198.51.100.0/24], reason: x}
 		}
 	}
 }
+
+// TestPrefixesOfManyRanges: the published ranges of a cloud, compared each with
+// each, would take a hundred times as long.
+func TestPrefixesOfManyRanges(t *testing.T) {
+	const n = 60000
+	p := &policy.Policy{Externals: []policy.External{{Name: "all", CIDRs: []netip.Prefix{netip.MustParsePrefix("64.0.0.0/2")}}, {Name: "cloud"}}}
+	for i := range n {
+		a := netip.AddrFrom4([4]byte{100, byte(i >> 8), byte(i), 0})
+		p.Externals[1].CIDRs = append(p.Externals[1].CIDRs, netip.PrefixFrom(a, 24))
+	}
+	found := 0
+	for _, x := range p.Prefixes() {
+		if slices.Equal(x.Externals, []int{0, 1}) {
+			found++
+		}
+	}
+	if found != n {
+		t.Errorf("%d ranges are in both Externals, want %d", found, n)
+	}
+}
