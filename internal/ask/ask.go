@@ -4,6 +4,7 @@
 package ask
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -23,6 +24,10 @@ type Party struct {
 	// what all of them are permitted is.
 	Peers []verify.Peer
 	Asked netset.Traffic // the traffic that was asked about, as it is called there
+
+	// Frontend is set for the address of one, which no workload owns. Peers then
+	// says what the address is to ports that the frontend does not serve.
+	Frontend *inventory.Frontend
 
 	workload int // the first, or the first owner of the address (index); -1 for addresses that nobody owns
 }
@@ -152,8 +157,27 @@ func ofAddress(e *verify.Engine, end lang.Endpoint, port *lang.Port) []Party {
 			return nil
 		}
 		out.Peers = []verify.Peer{x}
+		out.takeFrontend(p.Inventory, end.IP, port)
 	}
 	return []Party{out}
+}
+
+// takeFrontend finds whose address it is. A frontend says itself what its ports
+// are called.
+func (x *Party) takeFrontend(inv *inventory.Snapshot, a netip.Addr, port *lang.Port) {
+	for i := range inv.Frontends {
+		f := &inv.Frontends[i]
+		if !slices.Contains(f.Addresses, a) {
+			continue
+		}
+		x.Frontend = f
+		for _, p := range f.Ports {
+			if port != nil && port.Name != "" && p.Name == port.Name {
+				x.Asked = x.Asked.Union(netset.Of(p.Protocol, p.Number, p.Number))
+			}
+		}
+		return
+	}
 }
 
 // askedAt is what a port means at a workload: if the endpoint is a service that

@@ -77,6 +77,14 @@ spec: {addresses: [10.0.0.4]}
 kind: Frontend
 metadata: {name: vip}
 spec: {addresses: [10.0.0.100], ports: [{port: 80, targetPort: http}], to: {service: front}, rewrites: destination}
+---
+kind: Frontend
+metadata: {name: hiding}
+spec: {addresses: [10.0.0.101], ports: [{name: http, port: 80, targetPort: http}, {name: sql, port: 5432}, {port: 443, targetPort: 22}], to: {workloads: [f2, d1]}, rewrites: both}
+---
+kind: Frontend
+metadata: {name: nat}
+spec: {addresses: [192.0.2.50], ports: [{name: http, port: 8080}, {port: 22}], to: {workloads: [lone, f1]}, rewrites: source}
 `
 
 // TestCasesHoldAsTheReferenceSays judges random lines by both.
@@ -85,7 +93,7 @@ func TestCasesHoldAsTheReferenceSays(t *testing.T) {
 	pick := func(words ...string) string { return words[r.IntN(len(words))] }
 	end := func() string {
 		return pick("service: front", "service: db", "zone: web", "zone: data", "zone: unassigned", "external: psp", "any: true", "workload: f1", "workload: lone",
-			"select: role=admin", "select: app", "ip: 10.0.0.1", "ip: 10.0.0.2", "ip: 10.0.0.3", "ip: 10.0.0.4", "ip: 10.9.9.9", "ip: 192.0.2.7", "ip: 8.8.8.8", "ip: 10.77.0.1", "ip: 127.0.0.1", "ip: 10.0.0.100", "select: nothing=here")
+			"select: role=admin", "select: app", "ip: 10.0.0.1", "ip: 10.0.0.2", "ip: 10.0.0.3", "ip: 10.0.0.4", "ip: 10.9.9.9", "ip: 192.0.2.7", "ip: 8.8.8.8", "ip: 10.77.0.1", "ip: 127.0.0.1", "ip: 10.0.0.100", "ip: 10.0.0.101", "ip: 192.0.2.50", "select: nothing=here")
 	}
 	var b strings.Builder
 	b.WriteString(estate)

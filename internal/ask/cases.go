@@ -2,13 +2,11 @@ package ask
 
 import (
 	"cmp"
-	"net/netip"
 	"sync"
 	"time"
 
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
-	"firebreak/internal/inventory"
 	"firebreak/internal/lang"
 	"firebreak/internal/netset"
 	"firebreak/internal/semantics"
@@ -36,21 +34,20 @@ func (o Outcome) OK() bool { return o.Got == o.Want }
 
 // Cases judges every line of every Case, in the order of the text, as
 // semantics.Evaluator.Cases does. A line that names no time is judged at the
-// engine's present. What is about a frontend's or a built-in address, one line
-// about one place, the reference judges.
+// engine's present. What is about a built-in address, one line about one place,
+// the reference judges.
 func Cases(dir *lang.Dir, e *verify.Engine) []Outcome {
 	var out []Outcome
-	frontends := frontendAddresses(e.Policy().Inventory)
-	special := func(end lang.Endpoint) bool {
-		_, builtin := e.OfAddress(end.IP)
-		return end.Kind == lang.ByIP && (builtin != "" || frontends[end.IP])
+	builtin := func(end lang.Endpoint) bool {
+		_, name := e.OfAddress(end.IP)
+		return end.Kind == lang.ByIP && name != ""
 	}
 	slow := sync.OnceValue(func() *semantics.Evaluator { return semantics.New(dir, e.Policy().Inventory) })
-	engines := otherTimes{e: e}
+	engines := otherTimes{e: NewFrontends(e)}
 	for _, c := range dir.Cases {
 		for i, x := range c.Expect {
 			var o Outcome
-			if special(x.From) || special(x.To) {
+			if builtin(x.From) || builtin(x.To) {
 				o = ofReference(slow().Expect(x, e.At()))
 			} else {
 				o = expect(engines.at(x.At), x)
@@ -65,46 +62,36 @@ func Cases(dir *lang.Dir, e *verify.Engine) []Outcome {
 // otherTimes makes engines for lines about instants of which the engine at hand
 // says nothing.
 type otherTimes struct {
-	e    *verify.Engine
-	made map[time.Time]*verify.Engine
+	e    *Frontends
+	made map[time.Time]*Frontends
 }
 
-func (o *otherTimes) at(t time.Time) *verify.Engine {
-	if t.IsZero() || o.e.Covers(t) {
+func (o *otherTimes) at(t time.Time) *Frontends {
+	if t.IsZero() || o.e.e.Covers(t) {
 		return o.e
 	}
 	if e := o.made[t]; e != nil {
 		return e
 	}
-	e, err := verify.New(o.e.Policy(), verify.Options{At: t})
+	e, err := verify.New(o.e.e.Policy(), verify.Options{At: t})
 	if err != nil { // what can be told apart now can be at any time
 		return o.e
 	}
 	if o.made == nil {
-		o.made = map[time.Time]*verify.Engine{}
+		o.made = map[time.Time]*Frontends{}
 	}
-	o.made[t] = e
-	return e
+	o.made[t] = NewFrontends(e)
+	return o.made[t]
 }
 
 func ofReference(o semantics.Outcome) Outcome {
 	return Outcome{Got: o.Got, From: o.From, To: o.To, Traffic: o.Traffic.String(), Rule: o.Rule, Why: o.Why}
 }
 
-func frontendAddresses(inv *inventory.Snapshot) map[netip.Addr]bool {
-	out := map[netip.Addr]bool{}
-	for _, f := range inv.Frontends {
-		for _, a := range f.Addresses {
-			out[a] = true
-		}
-	}
-	return out
-}
-
 // expect judges one line: it holds if it holds for every pair of parties and
 // all that was asked.
-func expect(e *verify.Engine, x *lang.Expectation) Outcome {
-	out := Outcome{Got: "unknown"}
+func expect(behind *Frontends, x *lang.Expectation) Outcome {
+	e, out := behind.e, Outcome{Got: "unknown"}
 	froms, tos := Parties(e, x.From, nil), Parties(e, x.To, x.Port)
 	if len(froms) == 0 || len(tos) == 0 {
 		end := x.To
@@ -120,7 +107,7 @@ func expect(e *verify.Engine, x *lang.Expectation) Outcome {
 			if !alone && sameWorkload(&froms[i], &tos[j]) {
 				continue
 			}
-			o := expectPair(e, x, &froms[i], &tos[j])
+			o := expectPair(behind, x, &froms[i], &tos[j])
 			if o.Got != x.Effect.String() {
 				return o
 			}
@@ -150,8 +137,8 @@ func sameWorkload(a, b *Party) bool {
 	return a.Count == 1 && b.Count == 1 && len(a.Peers) == 1 && len(b.Peers) == 1 && a.workload >= 0 && a.workload == b.workload
 }
 
-func expectPair(e *verify.Engine, x *lang.Expectation, from, to *Party) Outcome {
-	out := Outcome{Got: "unknown", From: from.Name, To: to.Name}
+func expectPair(behind *Frontends, x *lang.Expectation, from, to *Party) Outcome {
+	e, out := behind.e, Outcome{Got: "unknown", From: from.Name, To: to.Name}
 	if to.Asked.IsEmpty() {
 		out.Why = to.Name + " has no port named " + x.Port.Name
 		return out
@@ -161,22 +148,44 @@ func expectPair(e *verify.Engine, x *lang.Expectation, from, to *Party) Outcome 
 		at.At = x.At
 	}
 	permitted, managed := Permitted(e, from, to, x.InForce)
+	var unknown space.Set
+	if to.Frontend != nil {
+		t := behind.Through(from.Peers, to.Frontend, x.InForce)
+		elsewhere := netset.All().Subtract(t.Served)
+		if !managed {
+			elsewhere = netset.None()
+		}
+		permitted = t.Permits.Union(permitted.Intersect(space.Plain(elsewhere)))
+		managed, unknown, out.Why = managed || !t.Served.IsEmpty(), t.Unknown, t.Why
+	}
 	if !managed {
 		out.Why = "neither end is a workload"
 		return out
 	}
 	permits, refuses := divide(e, permitted, to.Asked, at)
-	witness := permits
-	if out.Got = "allow"; !refuses.IsEmpty() && (x.Effect == lang.Allow || permits.IsEmpty()) {
+	doubts, _ := divide(e, unknown, to.Asked, at)
+	refuses = refuses.Subtract(doubts)
+	var witness space.Set
+	switch {
+	case x.Effect == lang.Deny && !permits.IsEmpty():
+		out.Got, witness = "allow", permits
+	case x.Effect == lang.Allow && !refuses.IsEmpty():
+		out.Got, witness = "deny", refuses
+	case !doubts.IsEmpty():
+		out.Traffic = doubts.String()
+		return out
+	case refuses.IsEmpty():
+		out.Got, witness = "allow", permits
+	default:
 		out.Got, witness = "deny", refuses
 	}
-	out.Traffic = witness.String()
+	out.Why, out.Traffic = "", witness.String()
 	proto, port, in, _ := witness.Witness()
 	in.At, in.MTLS = at.At, at.MTLS
 	if x.HTTP != nil {
 		in.HTTP = x.HTTP
 	}
-	out.Rule = by(e, from, to, proto, port, in, x.InForce)
+	out.Rule = by(behind, from, to, proto, port, in, x.InForce)
 	return out
 }
 
@@ -208,13 +217,25 @@ func divide(e *verify.Engine, permitted space.Set, asked netset.Traffic, at flow
 
 // by is the rule that decides between parties, of their first peers that do
 // what all do.
-func by(e *verify.Engine, from, to *Party, proto netset.Protocol, port uint16, in flow.Circumstances, inForce bool) flow.Rule {
+func by(behind *Frontends, from, to *Party, proto netset.Protocol, port uint16, in flow.Circumstances, inForce bool) flow.Rule {
+	e := behind.e
+	var ways []way
+	for _, w := range behind.waysOf(to.Frontend) {
+		if w.traffic().Contains(proto, port) {
+			ways = append(ways, w)
+		}
+	}
+	if ways == nil {
+		for _, b := range to.Peers {
+			ways = append(ways, way{to: b, target: port})
+		}
+	}
 	at := e.Locate(in)
 	var rule flow.Rule
 	worst := flow.Unjudged
 	for _, a := range from.Peers {
-		for _, b := range to.Peers {
-			d := e.Decide(a, b, proto, port, at)
+		for _, w := range ways {
+			d := e.Decide(a, w.to, proto, w.target, at)
 			verdict, who := d.ToCome, d.ToComeBy
 			if inForce {
 				verdict, who = d.InForce, d.InForceBy

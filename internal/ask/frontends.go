@@ -82,32 +82,6 @@ func selected(f *inventory.Frontend, w *inventory.Workload) bool {
 	return true
 }
 
-// targets is what a port of a frontend that stands for a service leads to at a
-// workload.
-func targets(p *policy.Policy, service string, port inventory.FrontendPort, w int) []uint16 {
-	if port.TargetName == "" {
-		return []uint16{port.Target}
-	}
-	own := named(p.Inventory.Workloads[w].Ports, port.TargetName)
-	for _, s := range p.ServicesOf[w] {
-		t := named(p.Services[s].Ports, port.TargetName)
-		if p.Services[s].Name == service && !t.IsEmpty() {
-			own = t
-			break
-		}
-		if own.IsEmpty() {
-			own = t
-		}
-	}
-	var out []uint16
-	for _, run := range own.Ranges(port.Protocol) {
-		for n := int(run.Lo); n <= int(run.Hi); n++ {
-			out = append(out, uint16(n))
-		}
-	}
-	return out
-}
-
 func (h *Hidden) find(e *verify.Engine, f *inventory.Frontend, port inventory.FrontendPort, behind []int, inForce bool, at space.Point, wanted func(int) bool) bool {
 	p := e.Policy()
 	type asked struct {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"slices"
 
 	"firebreak/internal/flow"
@@ -111,14 +112,14 @@ func (p *pair) tell(of pair, r *flow.Request) {
 func (q question) pair(r *flow.Request) pair {
 	proto, port := semantics.First(q.asked)
 	d := q.eval.Decide(q.from, q.to, proto, port, q.in)
-	p := pair{From: q.from.Name(), To: q.to.Name(), inForce: q.inForce, Why: d.Why, asked: q}
+	p := pair{From: q.from.Name(), To: q.to.Name(), inForce: q.inForce, asked: q}
 	verdict := d.ToCome
 	if q.inForce {
 		verdict = d.InForce
 	}
 	p.Effect = map[flow.Verdict]string{flow.Unjudged: "unknown", flow.Dropped: "deny", flow.Forwarded: "allow", flow.Audited: "allow"}[verdict]
-	if p.Effect == "unknown" && p.Why == "" {
-		p.Why = "neither end is a workload: nothing here decides"
+	if p.Effect == "unknown" {
+		p.Why = cmp.Or(d.Why, "neither end is a workload: nothing here decides")
 	}
 	p.Decision = q.l.placed(d)
 	p.Demands = q.demands(p)

@@ -101,13 +101,14 @@ func (e *Evaluator) expectPair(x *lang.Expectation, from, to Party, at time.Time
 	if x.HTTP == nil {
 		requests = append(requests, e.Requests(from, to, asked)...)
 	}
-	for _, r := range requests {
+	for i, r := range requests {
 		c.HTTP = r
-		if o := e.expectIn(x, from, to, asked, c); out.Got == "unknown" || o.Got != x.Effect.String() {
-			out = o
+		o := e.expectIn(x, from, to, asked, c)
+		if o.Got != x.Effect.String() && o.Got != "unknown" {
+			return o // a counterexample says more than what is unknown
 		}
-		if out.Got != x.Effect.String() {
-			break
+		if i == 0 || out.Got != "unknown" && o.Got == "unknown" {
+			out = o
 		}
 	}
 	return out

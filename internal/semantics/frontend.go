@@ -138,7 +138,7 @@ func (e *Evaluator) through(from, to Party, behind []backend, proto netset.Proto
 // letIn asks a backend about everyone who may enter the frontend before it. It
 // answers for all of them, or not at all.
 func (e *Evaluator) letIn(b backend, proto netset.Protocol, c flow.Circumstances) Decision {
-	e = e.whole()
+	e = e.whole().To(b.party)
 	var yes, no [2]*End // of the policy in force, and of the one to come
 	var refused Party
 	for _, p := range e.everyone() {
@@ -192,13 +192,18 @@ func inRow(segments []Segment) Decision {
 			known = append(known, s.Decision)
 		}
 	}
-	out.InForce, out.InForceRule, _ = strictest(known, func(d Decision) (flow.Verdict, flow.Rule) { return d.InForce, d.InForceRule })
-	var at Decision
+	var now, at Decision
+	out.InForce, out.InForceRule, now = strictest(known, func(d Decision) (flow.Verdict, flow.Rule) { return d.InForce, d.InForceRule })
 	out.ToCome, out.ToComeRule, at = strictest(known, func(d Decision) (flow.Verdict, flow.Rule) { return d.ToCome, d.ToComeRule })
 	if out.InForce == flow.Forwarded && out.ToCome == flow.Dropped {
 		out.InForce = flow.Audited
 	}
-	out.Why = at.Why
+	switch flow.Unjudged {
+	case out.ToCome:
+		out.Why = at.Why
+	case out.InForce:
+		out.Why = now.Why
+	}
 	return out
 }
 
