@@ -16,17 +16,31 @@ import (
 type Comparison struct {
 	Ends  []End
 	Lines []Line // what is gained first; then the lines about most pairs first
+	names []string
+}
+
+// Workloads lists those of an end (an index into Ends), sorted, at most max of
+// them; none outside.
+func (c *Comparison) Workloads(end, max int) []string {
+	members := c.Ends[end].members
+	out := []string{}
+	for _, i := range members[:min(len(members), max)] {
+		out = append(out, c.names[i])
+	}
+	return out
 }
 
 // End is what changes alike, under one name.
 type End struct {
-	Name string // a service, a workload, "zone x", "12 workloads of zone x", or what is outside
-	Kind string // "service", "workload", "zone", "workloads" or "outside"
-	Zone string // of workloads
-	// Workloads are the names, sorted; empty outside.
-	Workloads []string
-	Groups    []int // of the Delta
+	Name    string // a service, a workload, "zone x", "12 workloads of zone x", or what is outside
+	Kind    string // "service", "workload", "zone", "workloads" or "outside"
+	Zone    string // of workloads
+	Groups  []int  // of the Delta
+	members []int32
 }
+
+// Size is how many workloads the end stands for; 0 outside.
+func (e *End) Size() int { return len(e.members) }
 
 // Line says that something may pass from each end of From to each end of To
 // (indices into Ends, a workload's conversation with itself left out) that might
@@ -69,7 +83,7 @@ func Compare(d *verify.Delta, old, new *verify.Engine) Comparison {
 			})
 		}
 	}
-	out.Ends = n.out
+	out.Ends, out.names = n.out, n.names
 	slices.SortStableFunc(out.Lines, func(a, b Line) int {
 		if a.Gained != b.Gained {
 			return map[bool]int{true: -1, false: 1}[a.Gained]

@@ -122,12 +122,13 @@ func members(d *verify.Delta, groups []int) []member {
 	return out
 }
 
-func ofEnd(d *verify.Delta, e *ask.End) []member {
+func ofEnd(d *verify.Delta, c *ask.Comparison, i int) []member {
+	e := &c.Ends[i]
 	if e.Kind == "outside" {
 		return members(d, e.Groups)
 	}
 	var out []member
-	for _, w := range e.Workloads {
+	for _, w := range c.Workloads(i, e.Size()) {
 		out = append(out, member{w, -1})
 	}
 	return out
@@ -167,7 +168,7 @@ func said(d *verify.Delta, c *ask.Comparison, gained bool) sets {
 		}
 		for _, i := range l.From {
 			for _, j := range l.To {
-				out.add(ofEnd(d, &c.Ends[i]), ofEnd(d, &c.Ends[j]), l.Set)
+				out.add(ofEnd(d, c, i), ofEnd(d, c, j), l.Set)
 			}
 		}
 	}

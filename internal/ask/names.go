@@ -2,9 +2,9 @@ package ask
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"slices"
-	"strings"
 
 	"firebreak/internal/policy"
 	"firebreak/internal/verify"
@@ -25,16 +25,31 @@ type namer struct {
 	zones    []string            // in the order of the policies
 	group    map[string]int      // by workload
 
+	number map[string]int32 // by workload: the index into names
+	names  []string
+
 	out   []End
-	at    map[string]int // by name and members
+	at    map[endKey]int
 	taken map[string]bool
 	known map[string][]int // by set of groups
+}
+
+// endKey tells ends apart.
+type endKey struct {
+	kind, name string
+	members    [sha256.Size]byte
+}
+
+// named is an end and its workloads.
+type namedEnd struct {
+	End
+	workloads []string
 }
 
 func newNamer(d *verify.Delta, old, new *verify.Engine) *namer {
 	n := &namer{
 		d: d, old: old, new: new, services: map[string][]string{}, of: map[string][]string{}, zone: map[string]string{}, sizes: map[string]int{},
-		group: map[string]int{}, at: map[string]int{}, taken: map[string]bool{}, known: map[string][]int{},
+		group: map[string]int{}, number: map[string]int32{}, at: map[endKey]int{}, taken: map[string]bool{}, known: map[string][]int{},
 	}
 	if len(d.Changes) == 0 {
 		return n
@@ -78,6 +93,8 @@ func (n *namer) learn(p *policy.Policy) {
 			z := p.Zones[p.ZoneOf[i]].Name
 			n.zone[name] = z
 			n.sizes[z]++
+			n.number[name] = int32(len(n.names))
+			n.names = append(n.names, name)
 		}
 	}
 	for _, s := range p.Services {
@@ -118,13 +135,13 @@ func (n *namer) inZone(zone string, list []string) []int {
 	for _, w := range list {
 		left[w] = true
 	}
-	var ends []End
+	var ends []namedEnd
 	for _, w := range list {
 		if !left[w] {
 			continue
 		}
 		e := n.largest(w, left)
-		for _, x := range e.Workloads {
+		for _, x := range e.workloads {
 			delete(left, x)
 		}
 		if ends = append(ends, e); len(ends) > fewEnds {
@@ -134,28 +151,28 @@ func (n *namer) inZone(zone string, list []string) []int {
 	switch whole := len(list) == n.sizes[zone]; {
 	case len(ends) <= fewEnds:
 	case whole:
-		ends = []End{{Name: "zone " + zone, Kind: "zone", Workloads: list}}
+		ends = []namedEnd{{End{Name: "zone " + zone, Kind: "zone"}, list}}
 	default:
-		ends = []End{{Name: fmt.Sprintf("%d workloads of zone %s", len(list), zone), Kind: "workloads", Workloads: list}}
+		ends = []namedEnd{{End{Name: fmt.Sprintf("%d workloads of zone %s", len(list), zone), Kind: "workloads"}, list}}
 	}
 	var out []int
 	for _, e := range ends {
 		e.Zone = zone
-		out = append(out, n.keep(e))
+		out = append(out, n.keep(e.End, e.workloads))
 	}
 	return out
 }
 
 // largest is the largest service of a workload of which all is left, or the
 // workload itself.
-func (n *namer) largest(w string, left map[string]bool) End {
+func (n *namer) largest(w string, left map[string]bool) namedEnd {
 	for _, s := range n.of[w] {
 		all := n.services[s]
 		if len(all) <= len(left) && !slices.ContainsFunc(all, func(x string) bool { return !left[x] }) {
-			return End{Name: s, Kind: "service", Workloads: all}
+			return namedEnd{End{Name: s, Kind: "service"}, all}
 		}
 	}
-	return End{Name: w, Kind: "workload", Workloads: []string{w}}
+	return namedEnd{End{Name: w, Kind: "workload"}, []string{w}}
 }
 
 // outside names the groups that are no workloads, those of one name together.
@@ -176,7 +193,7 @@ func (n *namer) outside(groups []int32) []int {
 	}
 	var out []int
 	for _, e := range ends {
-		out = append(out, n.keep(e))
+		out = append(out, n.keep(e, nil))
 	}
 	return out
 }
@@ -193,15 +210,14 @@ func (n *namer) place(g *verify.Group) string {
 }
 
 // keep gives the same end the same index, and different ends different names.
-func (n *namer) keep(e End) int {
-	if e.Kind != "outside" {
-		for _, w := range e.Workloads {
-			e.Groups = append(e.Groups, n.group[w])
-		}
-		slices.Sort(e.Groups)
-		e.Groups = slices.Compact(e.Groups)
+func (n *namer) keep(e End, workloads []string) int {
+	for _, w := range workloads {
+		e.Groups = append(e.Groups, n.group[w])
+		e.members = append(e.members, n.number[w])
 	}
-	key := e.Kind + "\x00" + e.Name + "\x00" + fmt.Sprint(e.Groups) + strings.Join(e.Workloads, "\x00")
+	slices.Sort(e.Groups)
+	e.Groups = slices.Compact(e.Groups)
+	key := endKey{e.Kind, e.Name, sha256.Sum256([]byte(fmt.Sprint(e.Groups) + keyOf(e.members)))}
 	if i, known := n.at[key]; known {
 		return i
 	}
@@ -219,7 +235,7 @@ func (n *namer) free(e End) string {
 		name = e.Kind + ":" + name
 	}
 	if taken(name) && e.Kind == "workloads" {
-		name += " (" + e.Workloads[0] + " and others)"
+		name += " (" + n.names[e.members[0]] + " and others)"
 	}
 	base := name
 	for i := 2; taken(name); i++ {

@@ -87,7 +87,7 @@ type difference struct {
 // changes is what one kind of policy gains and loses, with places as the
 // working directory sees them.
 type changes struct {
-	ends  []ask.End
+	ask.Comparison
 	lines []changeLine
 }
 
@@ -159,7 +159,7 @@ func meanBlast(e *verify.Engine) risk.Estate {
 // compare puts a delta into words.
 func (d *difference) compare(delta verify.Delta, x, y *verify.Engine) changes {
 	c := ask.Compare(&delta, x, y)
-	out := changes{ends: c.Ends}
+	out := changes{Comparison: c}
 	names := func(ends []int) []string {
 		var out []string
 		for _, i := range ends {

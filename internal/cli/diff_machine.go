@@ -1,11 +1,12 @@
 package cli
 
 import (
+	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 
-	"firebreak/internal/ask"
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
 )
@@ -24,12 +25,8 @@ type jsonEnd struct {
 	Name      string   `json:"name"`
 	Kind      string   `json:"kind"`
 	Zone      string   `json:"zone,omitempty"`
+	Count     int      `json:"count"`
 	Workloads []string `json:"workloads"`
-}
-
-type jsonChanges struct {
-	Gained []jsonChange `json:"gained"`
-	Lost   []jsonChange `json:"lost"`
 }
 
 type jsonResult struct {
@@ -41,84 +38,82 @@ type jsonResult struct {
 	Line int      `json:"line"`
 }
 
+// mostMembers is how many workloads of an end are named.
+const mostMembers = 1000
+
+// diffJSON writes the long lists one element after the other.
 func diffJSON(w io.Writer, d *difference) error {
+	out := bufio.NewWriter(w)
+	out.WriteString("{")
+	d.toCome.json(out, "  ")
+	out.WriteString(",\n  \"inForce\": {")
+	d.inForce.json(out, "    ")
+	out.WriteString("\n  }")
 	type moved struct {
 		Workload string `json:"workload"`
 		Was      string `json:"was"`
 		Is       string `json:"is"`
 	}
-	out := struct {
-		jsonChanges
-		Unknown    []unknownPair `json:"unknown"`
-		InForce    jsonChanges   `json:"inForce"`
-		Ends       []jsonEnd     `json:"ends"`
-		Guardrails []jsonResult  `json:"guardrails"`
-		Cases      []jsonResult  `json:"cases"`
-		Workloads  struct {
-			Came  []string `json:"came"`
-			Went  []string `json:"went"`
-			Moved []moved  `json:"moved"`
-		} `json:"workloads"`
-		Blast struct {
-			Before float64 `json:"before"`
-			After  float64 `json:"after"`
-		} `json:"blast"`
-	}{
-		jsonChanges: d.toCome.json(), Unknown: append([]unknownPair{}, d.unknown...), InForce: d.inForce.json(), Ends: d.jsonEnds(),
-		Guardrails: jsonResults(d.guardrails), Cases: jsonResults(d.cases),
+	type arrivals struct {
+		Came  []string `json:"came"`
+		Went  []string `json:"went"`
+		Moved []moved  `json:"moved"`
 	}
-	out.Workloads.Came, out.Workloads.Went = append([]string{}, d.arrivals.Came...), append([]string{}, d.arrivals.Went...)
-	out.Workloads.Moved = []moved{}
+	a := arrivals{append([]string{}, d.arrivals.Came...), append([]string{}, d.arrivals.Went...), []moved{}}
 	for _, m := range d.arrivals.Moved {
-		out.Workloads.Moved = append(out.Workloads.Moved, moved(m))
+		a.Moved = append(a.Moved, moved(m))
 	}
-	out.Blast.Before, out.Blast.After = d.before.Mean, d.after.Mean
-	return writeJSON(w, out)
+	for _, x := range []struct {
+		name string
+		v    any
+	}{
+		{"unknown", append([]unknownPair{}, d.unknown...)},
+		{"guardrails", jsonResults(d.guardrails)},
+		{"cases", jsonResults(d.cases)},
+		{"workloads", a},
+		{"blast", map[string]float64{"before": d.before.Mean, "after": d.after.Mean}},
+	} {
+		text, err := json.MarshalIndent(x.v, "  ", "  ")
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, ",\n  %q: %s", x.name, text)
+	}
+	out.WriteString("\n}\n")
+	return out.Flush()
 }
 
-func (c *changes) json() jsonChanges {
-	out := jsonChanges{[]jsonChange{}, []jsonChange{}}
-	for _, l := range c.lines {
-		list := &out.Lost
-		if l.Gained {
-			list = &out.Gained
-		}
-		for _, from := range l.From {
-			for _, to := range l.To {
-				if from != to || c.talksToItself(from) {
-					*list = append(*list, jsonChange{from, to, l.Traffic, l.Rule, l.Was, l.Is})
+// json writes gained, lost and the ends of both as members of an object.
+func (c *changes) json(out *bufio.Writer, indent string) {
+	many := map[string]bool{} // ends of more than one workload talk to themselves
+	for i := range c.Ends {
+		many[c.Ends[i].Name] = c.Ends[i].Size() > 1
+	}
+	for _, gained := range []bool{true, false} {
+		fmt.Fprintf(out, "%s\n%s%q: [", map[bool]string{true: "", false: ","}[gained], indent, map[bool]string{true: "gained", false: "lost"}[gained])
+		list := elements{w: out, indent: indent}
+		for i := range c.lines {
+			l := &c.lines[i]
+			if l.Gained != gained {
+				continue
+			}
+			for _, from := range l.From {
+				for _, to := range l.To {
+					if from != to || many[from] {
+						list.add(jsonChange{from, to, l.Traffic, l.Rule, l.Was, l.Is})
+					}
 				}
 			}
 		}
+		list.end()
 	}
-	return out
-}
-
-// talksToItself reports whether an end is more than one workload.
-func (c *changes) talksToItself(name string) bool {
-	for i := range c.ends {
-		if c.ends[i].Name == name {
-			return len(c.ends[i].Workloads) > 1
-		}
+	fmt.Fprintf(out, ",\n%s\"ends\": [", indent)
+	ends := elements{w: out, indent: indent}
+	for i := range c.Ends {
+		e := &c.Ends[i]
+		ends.add(jsonEnd{e.Name, e.Kind, e.Zone, e.Size(), c.Workloads(i, mostMembers)})
 	}
-	return false
-}
-
-// jsonEnds are the ends of all changes, each once. Ends of one name are the
-// same ones, but for names that stand for other workloads in what is in force.
-func (d *difference) jsonEnds() []jsonEnd {
-	out := []jsonEnd{}
-	seen := map[string]bool{}
-	for _, list := range [][]ask.End{d.toCome.ends, d.inForce.ends} {
-		for _, e := range list {
-			key := e.Name + "\x00" + strings.Join(e.Workloads, "\x00")
-			if !seen[key] {
-				seen[key] = true
-				out = append(out, jsonEnd{e.Name, e.Kind, e.Zone, append([]string{}, e.Workloads...)})
-			}
-		}
-	}
-	return out
+	ends.end()
 }
 
 func jsonResults(list []resultChange) []jsonResult {

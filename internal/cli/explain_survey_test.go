@@ -56,7 +56,9 @@ func (d dice) end() string {
 	return d.of("{zone: web}", "{zone: data}", "{service: s}", "{service: u}", "{any: true}", "{external: x}", "{external: y}", "{select: env=prod}", "{select: env!=prod}")
 }
 
-func (d dice) ports() string { return d.of("http", "sql", "8080/TCP", "80/TCP", "22-23/TCP", "443/TCP") }
+func (d dice) ports() string {
+	return d.of("http", "sql", "8080/TCP", "80/TCP", "22-23/TCP", "443/TCP")
+}
 
 // readTexts makes an estate; nil if the dice have made one with errors.
 func readTexts(t *testing.T, policyText, inventoryText string) *loaded {

@@ -117,7 +117,7 @@ func reachJSON(w io.Writer, r *reach) error {
 	}
 	out := bufio.NewWriter(w)
 	out.WriteString("{\n  \"edges\": [")
-	edges := elements{w: out}
+	edges := elements{w: out, indent: "  "}
 	err := r.byAddress(true, plainKey, func(l line) error {
 		return edges.add(jsonEdge{l.from.name, l.to.name, l.p.text, l.basis.rules})
 	})
@@ -126,7 +126,7 @@ func reachJSON(w io.Writer, r *reach) error {
 	}
 	edges.end()
 	out.WriteString(",\n  \"unknown\": [")
-	unknown := elements{w: out}
+	unknown := elements{w: out, indent: "  "}
 	for _, u := range r.unknown() {
 		if err := unknown.add(u); err != nil {
 			return err
@@ -139,9 +139,10 @@ func reachJSON(w io.Writer, r *reach) error {
 
 // elements writes a list in an object, one element after the other.
 type elements struct {
-	w   *bufio.Writer
-	buf bytes.Buffer
-	any bool
+	w      *bufio.Writer // which keeps the first error
+	indent string        // of the list
+	buf    bytes.Buffer
+	any    bool
 }
 
 func (x *elements) add(v any) error {
@@ -149,11 +150,11 @@ func (x *elements) add(v any) error {
 		x.w.WriteByte(',')
 	}
 	x.any = true
-	x.w.WriteString("\n    ")
+	x.w.WriteString("\n  " + x.indent)
 	x.buf.Reset()
 	e := json.NewEncoder(&x.buf)
 	e.SetEscapeHTML(false)
-	e.SetIndent("    ", "  ")
+	e.SetIndent(x.indent+"  ", "  ")
 	if err := e.Encode(v); err != nil {
 		return err
 	}
@@ -163,7 +164,7 @@ func (x *elements) add(v any) error {
 
 func (x *elements) end() {
 	if x.any {
-		x.w.WriteString("\n  ")
+		x.w.WriteString("\n" + x.indent)
 	}
 	x.w.WriteByte(']')
 }
