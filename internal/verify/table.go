@@ -142,15 +142,48 @@ func (e *Engine) walk(order []int32) *walk {
 	slices.Sort(w.starts)
 	w.starts = slices.Compact(w.starts)
 	w.first = make([]int32, len(w.starts))
+	speaking := e.speaking(order, w.starts)
 	for i, at := range w.starts {
 		w.first[i] = int32(len(w.steps))
+		if speaking != nil {
+			order = speaking[i]
+		}
 		e.steps(w, order, at)
 	}
 	w.merge()
 	return w
 }
 
-// steps appends what is asked at one point.
+// manyItems is from when on it pays to find out which items speak of which run
+// before going through the runs.
+const manyItems = 64
+
+// speaking lists, for every run, the items that speak there, in their order; nil
+// if there are few altogether. What can no longer be asked, because a rule
+// without condition stands before it, is left out.
+func (e *Engine) speaking(order []int32, starts []uint32) [][]int32 {
+	if len(order) < manyItems {
+		return nil
+	}
+	out, decided := make([][]int32, len(starts)), make([]bool, len(starts))
+	for _, n := range order {
+		r := e.ruleOf(n)
+		for _, s := range e.rules.items[n].spans {
+			i, _ := slices.BinarySearch(starts, s.lo)
+			for ; i < len(starts) && starts[i] <= s.hi; i++ {
+				if decided[i] {
+					continue
+				}
+				out[i] = append(out[i], n)
+				decided[i] = r.Cond == nil && r.Effect != policy.Pass && !slices.ContainsFunc(out[i], func(m int32) bool { return e.ruleOf(m).Effect == policy.Pass })
+			}
+		}
+	}
+	return out
+}
+
+// steps appends what is asked at one point, of items among which are all that
+// speak there.
 func (e *Engine) steps(w *walk, order []int32, at uint32) {
 	passed := policy.Tier(0) // tiers up to this one are left
 	var passes []int         // steps whose goal is not known yet
