@@ -99,10 +99,13 @@ func (e *Engine) judge(f *finding, list []int32, n int32, u *use) {
 
 // meets reports whether an item may speak of something that a rule speaks of.
 func (e *Engine) meets(item, slot int32) bool {
-	a, b := e.condition(e.ruleOf(item)), e.condition(e.rules.slots[slot].r)
-	return slices.ContainsFunc(e.rules.slots[slot].items, func(n int32) bool {
+	if !slices.ContainsFunc(e.rules.slots[slot].items, func(n int32) bool {
 		return overlap(e.rules.items[item].spans, e.rules.items[n].spans)
-	}) && (a == nil || b == nil || a == b || !a.Intersect(*b).IsEmpty())
+	}) {
+		return false
+	}
+	a, b := e.condition(e.ruleOf(item)), e.condition(e.rules.slots[slot].r)
+	return a == nil || b == nil || a == b || !a.Intersect(*b).IsEmpty()
 }
 
 func (h *half) decides(slot int32) bool {
