@@ -70,7 +70,7 @@ func (f explainFlags) request() (*flow.Request, error) {
 	if upper := strings.ToUpper(words[0]); upper != words[0] {
 		return nil, misusef("--http: methods are upper case: write %s", upper)
 	}
-	r := &flow.Request{Method: words[0], Host: strings.ToLower(*f.host)}
+	r := &flow.Request{Method: words[0], Host: strings.TrimSuffix(strings.ToLower(*f.host), ".")}
 	r.Path, _, _ = strings.Cut(words[1], "?")
 	if strings.Contains(r.Host, ":") {
 		return nil, misusef("--host %q: leave out the port", *f.host)

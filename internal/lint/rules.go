@@ -102,6 +102,9 @@ func (l *linter) needless(dead map[int]bool) {
 		if dead[n.Rule] || l.templated[[2]string{r.Ref.Policy, r.Ref.Rule}] || r.Effect == policy.Deny && n.By == 0 || r.Tier == policy.Exceptions && l.expired(r) {
 			continue
 		}
+		if n.By != 0 && r.Tier != policy.Exceptions && l.p.Rules[n.By.Rule()].Tier == policy.Exceptions {
+			continue // an exception ends, and the rule stays
+		}
 		instead := "the zones' defaults already let it pass"
 		if n.By != 0 {
 			instead = fmt.Sprintf("%s decides", name(l.e.Ref(n.By)))
