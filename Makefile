@@ -16,6 +16,7 @@ CLANG_VERSION := Debian clang version 19.1.7 (3~deb12u1)
 RACE ?= -race
 FUZZTIME ?= 10s
 BENCH ?= .
+ESTATES ?= 4000
 ARGS ?=
 
 # What the page takes, in milliseconds and frames: a benchmark, not a test,
@@ -119,6 +120,9 @@ bench-compare: ## one decision by Firebreak, OPA and cedar-go over the same rule
 bench-growth: ## time and memory from 1,000 workloads up to a million; ARGS="-max 100000 -runs 1"
 	@hack/need go
 	go run ./internal/gen/growth $(ARGS)
+
+agree: ## ask the engine and the reference evaluator ESTATES x 500 random questions
+	go test ./internal/verify -run TestAgreesWithTheReference -v -timeout 60m -estates $(ESTATES)
 
 fuzz: ## run every fuzz target for FUZZTIME
 	@hack/need go
