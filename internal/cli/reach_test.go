@@ -161,3 +161,50 @@ func isParty(e *end, p semantics.Party) bool {
 	}
 	return e.only == nil && len(p.Owners) == 1 && p.Owners[0].Name == e.name
 }
+
+// Where there would be too many lines, what no rule tells apart is one line, and
+// nothing else is lost.
+func TestReachMergesWhatIsAlike(t *testing.T) {
+	fsys, err := gen.Estate(gen.Options{Workloads: 60, Identities: 10, Rules: 30, Seed: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, diags := load.FS(fsys, ".", nil)
+	if got.Policy == nil {
+		t.Fatal(diags)
+	}
+	l := &loaded{dir: ".", tree: got.Tree, inv: got.Inventory, p: got.Policy}
+	r, err := l.reach(reachQuestion{now: time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	single, merged := map[string]bool{}, map[string]bool{}
+	note := func(into map[string]bool) func(line) error {
+		return func(x line) error {
+			from, to := x.from.name, x.to.name
+			if x.from.only == nil {
+				from = r.e.Name(x.from.peer)
+			}
+			if x.to.only == nil {
+				to = r.e.Name(x.to.peer)
+			}
+			into[from+" "+to+" "+x.p.text] = true
+			return nil
+		}
+	}
+	lines := 0
+	if err := r.byAddress(false, plainKey, func(x line) error { lines++; return note(single)(x) }); err != nil {
+		t.Fatal(err)
+	}
+	r.merge = true
+	alike := 0
+	if err := r.byAddress(false, plainKey, func(x line) error { alike++; return note(merged)(x) }); err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(single) != fmt.Sprint(merged) {
+		t.Errorf("single lines say\n%v\nmerged ones\n%v", single, merged)
+	}
+	if alike != len(merged) || alike >= lines {
+		t.Errorf("%d lines for %d, of %d workload by workload", alike, len(merged), lines)
+	}
+}
