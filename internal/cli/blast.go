@@ -83,6 +83,7 @@ type blast struct {
 // radius is the answer about one policy.
 type radius struct {
 	estate risk.Estate
+	zones  int         // as written, also those without workloads
 	taken  *risk.Reach // nil: not asked, or there was no such thing
 	alike  int         // how many more workloads were asked about
 }
@@ -127,7 +128,7 @@ func (l *loaded) radius(asked string, inForce bool, now time.Time) (radius, erro
 			return radius{}, err
 		}
 	}
-	out := radius{estate: a.g.Blast()}
+	out := radius{estate: a.g.Blast(), zones: len(l.tree.Zones)}
 	if len(places) > 0 {
 		worst := a.g.Worst(out.estate, places)
 		r := a.g.From(worst.Node, worst.Workload)

@@ -19,7 +19,7 @@ func blastText(w io.Writer, b *blast) error {
 	if b.base != nil {
 		fmt.Fprintf(&out, "; it was %s (%s)", percent(b.base.estate.Mean), points(b.base.estate.Mean, e.Mean))
 	}
-	fmt.Fprintf(&out, "\n                   %s in %s, by %s\n", count(e.Workloads, "workload"), count(len(e.Zones), "zone"), which(b.inForce))
+	fmt.Fprintf(&out, "\n                   %s in %s, by %s\n", count(e.Workloads, "workload"), count(b.now.zones, "zone"), which(b.inForce))
 	textUnsure(&out, e)
 	if len(e.Zones) > 0 {
 		out.WriteByte('\n')

@@ -17,7 +17,7 @@ func blastHTML(w io.Writer, b *blast) error {
 	e := b.now.estate
 	data := map[string]any{
 		"Title": "Blast radius", "Style": style, "Dir": b.dir, "Which": which(b.inForce),
-		"Workloads": count(e.Workloads, "workload"), "ZoneCount": count(len(e.Zones), "zone"),
+		"Workloads": count(e.Workloads, "workload"), "ZoneCount": count(b.now.zones, "zone"),
 		"Mean": percent(e.Mean), "Compared": b.base != nil, "Zones": b.zoneRows(), "Bars": b.bars(),
 		"Change": (*changed)(nil), "Taken": nil, "Notes": b.notes(), "Remarks": []string(nil),
 	}

@@ -11,6 +11,7 @@ import (
 	"firebreak/internal/ask"
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
+	"firebreak/internal/lang"
 	"firebreak/internal/lint"
 	"firebreak/internal/verify"
 )
@@ -24,7 +25,7 @@ func NewCheck() *cobra.Command {
 inventory, prove its guardrails, then run its Cases: the tests that travel with
 the policy.
 
-It exits with 0 if there are no errors, no guardrail is violated and every Case
+It exits with 0 if there are no errors, every guardrail is proven and every Case
 holds, else with 1. Warnings count only with --strict. A document accepts a
 finding with the annotation firebreak.dev/accept: "CODE: REASON".`,
 		Example: "  firebreak check examples/online-boutique\n  firebreak check . --inventory kube:./manifests --format sarif",
@@ -92,13 +93,15 @@ type proofLine struct {
 	Result            verify.Result
 	Why               string // the witness, or why nothing is known
 	Rule              flow.Rule
+	Accepted          bool // the document says that it may stay unproven
 }
 
 // caseLine is one line of a Case and what became of it.
 type caseLine struct {
 	ask.Outcome
-	Pos  diag.Pos
-	Rule flow.Rule
+	Pos   diag.Pos
+	Rule  flow.Rule
+	asked *lang.Expectation
 }
 
 func newCheckReport(l *loaded, how checkFlags, phases *progress) *checkReport {
@@ -133,8 +136,9 @@ func newCheckReport(l *loaded, how checkFlags, phases *progress) *checkReport {
 	r.diags = slices.DeleteFunc(r.diags, func(d diag.Diagnostic) bool { return d.Severity != diag.Error && slices.Contains(how.ignore, d.Code) })
 	r.diags.Sort()
 	phases.phase("judging Cases")
-	for _, o := range ask.Cases(l.tree, e) {
-		r.cases = append(r.cases, caseLine{Outcome: o, Pos: l.pos(o.Pos), Rule: l.rule(o.Rule)})
+	asked := expectations(l.tree)
+	for i, o := range ask.Cases(l.tree, e) {
+		r.cases = append(r.cases, caseLine{Outcome: o, Pos: l.pos(o.Pos), Rule: l.rule(o.Rule), asked: asked[i]})
 	}
 	return r
 }
@@ -149,9 +153,22 @@ func (r *checkReport) proof(l *loaded, e *verify.Engine, p verify.Proof) {
 		r.diags.Errorf(line.Pos, "guardrail-violated", "guardrail %s (%s) does not hold: %s", g.Name, g.Text, line.Why).
 			WithHelp("%s", violationHelp(p, line.Rule))
 	case verify.Unknown:
-		r.diags.Warnf(line.Pos, "guardrail-unproven", "guardrail %s (%s) is not proven: %s", g.Name, g.Text, p.Why)
+		r.unproven(l, &line, g.Text)
 	}
 	r.proofs = append(r.proofs, line)
+}
+
+// unproven notes that nobody knows whether a guardrail holds: who asks for a
+// proof gets an error, unless the guardrail's document does without.
+func (r *checkReport) unproven(l *loaded, line *proofLine, text string) {
+	d := r.diags.Errorf(line.Pos, "guardrail-unproven", "guardrail %s (%s) is not proven: %s", line.Name, text, line.Why).
+		WithHelp("give the External its addresses as cidrs, or let the guardrail name the other External too; "+
+			"to do without the proof, annotate the guardrail %s: \"guardrail-unproven: REASON\"", lang.AcceptKey)
+	for _, g := range l.tree.Guardrails {
+		if g.Name == line.Name && slices.Contains(g.Accepts, d.Code) {
+			d.Severity, line.Accepted = diag.Warning, true
+		}
+	}
 }
 
 func (l *loaded) proofText(e *verify.Engine, p verify.Proof) string {
@@ -202,21 +219,14 @@ func (r *checkReport) failed() bool {
 	return r.diags.HasErrors() || r.mismatches() > 0 || r.strict && warnings > 0
 }
 
+// onlyStrict reports whether check fails for nothing but --strict.
+func (r *checkReport) onlyStrict() bool {
+	return r.failed() && !r.diags.HasErrors() && r.mismatches() == 0
+}
+
 // fails reports whether a finding alone makes check fail.
 func (r *checkReport) fails(d diag.Diagnostic) bool {
 	return d.Severity == diag.Error || r.strict && d.Severity == diag.Warning
-}
-
-// message says what is wrong with a line that does not hold.
-func (c caseLine) message() string {
-	switch {
-	case c.Got == "unknown":
-		return fmt.Sprintf("wants %s, but nothing can be judged: %s", c.Want, c.Why)
-	case c.Want == "allow":
-		return fmt.Sprintf("wants allow, but %s → %s is denied %s", c.From, c.To, c.Traffic)
-	default:
-		return fmt.Sprintf("wants deny, but %s → %s is allowed %s", c.From, c.To, c.Traffic)
-	}
 }
 
 func count(n int, what string) string {

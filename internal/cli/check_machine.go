@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
@@ -89,13 +90,16 @@ func (r *checkReport) findings() diag.List {
 // checkSARIF writes SARIF 2.1.0, which code hosts show beside the lines.
 func checkSARIF(w io.Writer, r *checkReport) error { return writeSARIF(w, r.findings()) }
 
-// junitProofs is the suite of the guardrails. What is not proven has failed: a
-// pipeline must not take it for proven.
+// junitProofs is the suite of the guardrails. What is not proven has failed, or
+// is skipped where that is accepted: a pipeline must not take it for proven.
 func junitProofs(proofs []proofLine) junitSuite {
 	s := junitSuite{Name: "guardrails"}
 	for _, p := range proofs {
 		j := junitCase{Name: p.Name, Class: "guardrails", File: p.Pos.File, Line: p.Pos.Line}
-		if p.Result != verify.Holds {
+		switch {
+		case p.Accepted:
+			j.Skipped = &junitSkipped{"not proven, which is accepted: " + p.Why}
+		case p.Result != verify.Holds:
 			j.Failure = &junitFailure{p.Result.String() + ": " + p.Why, fmt.Sprintf("%s: %s", p.Pos, p.Why)}
 		}
 		s.add(j)
@@ -103,12 +107,17 @@ func junitProofs(proofs []proofLine) junitSuite {
 	return s
 }
 
+// ofProof reports whether the suite of the guardrails says the same.
+func ofProof(d diag.Diagnostic) bool {
+	return d.Severity == diag.Error && strings.HasPrefix(d.Code, "guardrail-")
+}
+
 // checkJUnit writes one suite for the text itself, one for the guardrails and
 // one per Case.
 func checkJUnit(w io.Writer, r *checkReport) error {
 	text := junitSuite{Name: "policy"}
 	for _, d := range r.diags {
-		if r.fails(d) && d.Code != "guardrail-violated" {
+		if r.fails(d) && !ofProof(d) {
 			text.add(junitCase{Name: d.Code, Class: "policy", File: d.Pos.File, Line: d.Pos.Line, Failure: &junitFailure{d.Message, d.String()}})
 		}
 	}
@@ -123,7 +132,7 @@ func checkJUnit(w io.Writer, r *checkReport) error {
 		n := caseLength(r.cases[i:])
 		s := junitSuite{Name: r.cases[i].Case}
 		for _, c := range r.cases[i : i+n] {
-			j := junitCase{Name: fmt.Sprintf("%d: %s", c.Index, c.Want), Class: c.Case, File: c.Pos.File, Line: c.Pos.Line}
+			j := junitCase{Name: c.title(), Class: c.Case, File: c.Pos.File, Line: c.Pos.Line}
 			if !c.OK() {
 				j.Failure = &junitFailure{c.message(), fmt.Sprintf("%s: %s\ndecided by %s", c.Pos, c.message(), ruleText(c))}
 			}

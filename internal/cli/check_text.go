@@ -105,6 +105,9 @@ func (r *checkReport) summary() string {
 	if r.failed() {
 		word = "FAIL"
 	}
+	if r.onlyStrict() {
+		parts[0] += " (which fail because of --strict)"
+	}
 	return fmt.Sprintf("%-5s %s: %s (%s)", word, r.dir, strings.Join(parts, ", "), r.sizes)
 }
 

@@ -51,7 +51,8 @@ type caseResult struct {
 
 func caseResults(l *loaded, e *verify.Engine) (names []string, results map[string]*caseResult) {
 	results = map[string]*caseResult{}
-	for _, o := range ask.Cases(l.tree, e) {
+	asked := expectations(l.tree)
+	for i, o := range ask.Cases(l.tree, e) {
 		r := results[o.Case]
 		if r == nil {
 			r = &caseResult{result: "holds", place: placeOf(l, o.Case, o.Pos.File, o.Pos.Line)}
@@ -60,7 +61,7 @@ func caseResults(l *loaded, e *verify.Engine) (names []string, results map[strin
 		}
 		if !o.OK() {
 			r.result = "fails"
-			r.failed = append(r.failed, caseLine{Outcome: o}.message())
+			r.failed = append(r.failed, caseLine{Outcome: o, asked: asked[i]}.message())
 		}
 	}
 	return names, results
