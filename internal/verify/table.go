@@ -46,7 +46,8 @@ type held struct {
 	deny bool
 }
 
-// condition returns the circumstances that a rule speaks of; nil for all.
+// condition returns the circumstances that a rule speaks of; nil for all. Once
+// compile is done it only reads.
 func (e *Engine) condition(r *policy.Rule) *space.Set {
 	if r.Cond == nil {
 		return nil
@@ -70,10 +71,14 @@ func (e *Engine) forget(stale func(*table) bool) {
 	}
 }
 
-// compile makes the tables that are missing.
+// compile makes the tables that are missing, and the conditions of all rules,
+// also of those that speak of no pair: questions are asked by many at once.
 func (e *Engine) compile() {
 	if e.holds == nil {
 		e.holds = map[held]*space.Set{}
+	}
+	for i := range e.p.Rules {
+		e.condition(&e.p.Rules[i])
 	}
 	if n := len(e.lists.parent); n > len(e.tables) {
 		e.tables = append(e.tables, make([]*table, n-len(e.tables))...)
