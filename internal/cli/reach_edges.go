@@ -183,11 +183,17 @@ func sortEnds(ends []*end) []*end {
 func (r *reach) addressed(nodes, others []node, outgoing, byName bool, key func(string) string) []*end {
 	out := r.inside(nodes, key)
 	known := map[string]*end{}
+	var runs []node
+	for _, n := range nodes {
+		if !n.inside() && n.place >= 0 {
+			runs = append(runs, n)
+		}
+	}
 	peers := map[verify.Peer]bool{}
 	for i := range others {
 		if x := others[i].peer; others[i].inside() && !peers[x] {
 			peers[x] = true
-			r.runs(nodes, x, outgoing, func(name string, e runEdge) {
+			r.runs(runs, x, outgoing, func(name string, e runEdge) {
 				at := known[name]
 				if at == nil {
 					at = &end{name: name, key: key(name), peer: verify.None, at: -1, only: map[verify.Peer]runEdge{}}
@@ -207,7 +213,8 @@ func (r *reach) addressed(nodes, others []node, outgoing, byName bool, key func(
 	return sortEnds(out)
 }
 
-// runs visits the largest runs of addresses that may do the same with a peer.
+// runs visits the largest runs of addresses that may do the same with a peer,
+// of nodes that are all places.
 func (r *reach) runs(nodes []node, x verify.Peer, outgoing bool, visit func(string, runEdge)) {
 	var at place
 	var has runEdge
@@ -218,9 +225,6 @@ func (r *reach) runs(nodes []node, x verify.Peer, outgoing bool, visit func(stri
 		has = runEdge{}
 	}
 	for _, n := range nodes {
-		if n.inside() || n.place < 0 {
-			continue
-		}
 		from, to := n.peer, x
 		if !outgoing {
 			from, to = x, n.peer
