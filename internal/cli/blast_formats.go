@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -44,11 +45,14 @@ func textUnsure(out *strings.Builder, e risk.Estate) {
 // blastZones writes a table, with what was if that was asked.
 func blastZones(out io.Writer, b *blast) error {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	head := "ZONE\tWORKLOADS\tMEAN"
 	if b.base != nil {
-		fmt.Fprintln(t, "ZONE\tWORKLOADS\tWAS\tMEAN")
-	} else {
-		fmt.Fprintln(t, "ZONE\tWORKLOADS\tMEAN")
+		head = "ZONE\tWORKLOADS\tWAS\tMEAN"
 	}
+	if slices.ContainsFunc(b.zones(), func(z zoneLine) bool { return z.Restricted }) {
+		head += "\tSENSITIVITY"
+	}
+	fmt.Fprintln(t, head)
 	for _, z := range b.zones() {
 		mark := ""
 		if z.Restricted {

@@ -101,6 +101,7 @@ type caseLine struct {
 	ask.Outcome
 	Pos   diag.Pos
 	Rule  flow.Rule
+	by    string // the rule for people; empty if there is none
 	asked *lang.Expectation
 }
 
@@ -138,7 +139,11 @@ func newCheckReport(l *loaded, how checkFlags, phases *progress) *checkReport {
 	phases.phase("judging Cases")
 	asked := expectations(l.tree)
 	for i, o := range ask.Cases(l.tree, e) {
-		r.cases = append(r.cases, caseLine{Outcome: o, Pos: l.pos(o.Pos), Rule: l.rule(o.Rule), asked: asked[i]})
+		c := caseLine{Outcome: o, Pos: l.pos(o.Pos), Rule: l.rule(o.Rule), asked: asked[i]}
+		if o.Rule.Rule != "" {
+			c.by = l.ruleText(c.Rule)
+		}
+		r.cases = append(r.cases, c)
 	}
 	return r
 }

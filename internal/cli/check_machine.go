@@ -134,7 +134,7 @@ func checkJUnit(w io.Writer, r *checkReport) error {
 		for _, c := range r.cases[i : i+n] {
 			j := junitCase{Name: c.title(), Class: c.Case, File: c.Pos.File, Line: c.Pos.Line}
 			if !c.OK() {
-				j.Failure = &junitFailure{c.message(), fmt.Sprintf("%s: %s\ndecided by %s", c.Pos, c.message(), ruleText(c))}
+				j.Failure = &junitFailure{c.message(), fmt.Sprintf("%s: %s\ndecided by %s", c.Pos, c.message(), c.by)}
 			}
 			s.add(j)
 		}

@@ -30,7 +30,7 @@ func checkMarkdown(w io.Writer, r *checkReport) error {
 	held := failed
 	held.title, held.folded = "Expectations that hold", true
 	for _, c := range r.cases {
-		row := []string{cell(c.Case), fmt.Sprint(c.Index), c.Want, c.Got, cell(ruleText(c))}
+		row := []string{cell(c.Case), fmt.Sprint(c.Index), c.Want, c.Got, cell(c.by)}
 		if c.OK() {
 			held.rows = append(held.rows, row)
 			continue

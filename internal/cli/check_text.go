@@ -69,7 +69,7 @@ func textCase(b *strings.Builder, lines []caseLine, width int) {
 		}
 		fmt.Fprintf(b, "      %s: %s\n", c.Pos, c.message())
 		if c.Rule.Rule != "" {
-			fmt.Fprintf(b, "          decided by %s\n", c.Rule)
+			fmt.Fprintf(b, "          decided by %s\n", c.by)
 		}
 	}
 }
@@ -123,11 +123,4 @@ func (r *checkReport) proofSummary() string {
 		return count(held, "guardrail") + " proven"
 	}
 	return fmt.Sprintf("%d of %s proven", held, count(len(r.proofs), "guardrail"))
-}
-
-func ruleText(c caseLine) string {
-	if c.Rule.Rule == "" {
-		return ""
-	}
-	return c.Rule.String()
 }

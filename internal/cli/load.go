@@ -160,3 +160,19 @@ func (l *loaded) rules(in []flow.Rule) []flow.Rule {
 	}
 	return out
 }
+
+// ruleText names a rule of the policy, which must be free of errors, for
+// people. A default that would deny and does not yet is told from one that is
+// meant to allow.
+func (l *loaded) ruleText(r flow.Rule) string {
+	if r.Policy != "" || r.Rule != "default-allow" {
+		return r.String()
+	}
+	for _, z := range l.p.Zones {
+		if z.Pos.Line == r.Line && l.file(z.Pos.File) == r.File && !z.DefaultAllow {
+			r.Rule = "default-deny of zone " + z.Name + ", not enforced yet"
+			return r.String()
+		}
+	}
+	return r.String()
+}

@@ -107,9 +107,13 @@ func inside(places []risk.Place) bool {
 // none says why there are no paths.
 func (p *pathsAnswer) none() string {
 	if p.same {
-		return fmt.Sprintf("%s and %s are one and the same", p.from, p.to)
+		return fmt.Sprintf("%s and %s are the same: nothing lies between them", p.from, p.to)
 	}
-	return fmt.Sprintf("there is no way from %s to %s", p.from, p.to)
+	now := "with the policy as written, enforced everywhere,"
+	if p.inForce {
+		now = "with what is enforced now,"
+	}
+	return fmt.Sprintf("%s nothing lets %s reach %s, not even over others", now, p.from, p.to)
 }
 
 // skipped says what was not worked out; empty if everything was.

@@ -13,7 +13,7 @@ func pathsText(w io.Writer, p *pathsAnswer) error {
 	var out strings.Builder
 	switch n := len(p.paths); n {
 	case 0:
-		fmt.Fprintf(&out, "%s, by %s\n", p.none(), which(p.inForce))
+		fmt.Fprintf(&out, "%s\n", p.none())
 	default:
 		fmt.Fprintf(&out, "%s from %s to %s, by %s, the cheapest first\n", count(n, "way"), p.from, p.to, which(p.inForce))
 	}
@@ -68,24 +68,27 @@ func keeperNames(keepers []risk.Keeper) string {
 	return strings.Join(out, ", ")
 }
 
+// textCuts says what would help the whole estate, whatever was asked about.
 func textCuts(out *strings.Builder, p *pathsAnswer) {
-	fmt.Fprintf(out, "mean blast radius of the estate: %s\n", percent(p.estate.Mean))
+	fmt.Fprintf(out, "for the whole estate, not only between these two: mean blast radius %s\n", percent(p.estate.Mean))
 	if len(p.cuts.Rules) == 0 {
 		out.WriteString("no rule lowers it alone\n")
 	} else {
 		out.WriteString("rules whose removal, each alone, lowers it most:\n")
 	}
-	for _, c := range p.cuts.Rules {
-		fmt.Fprintf(out, "  %-7s %s\n", percent(c.Now), c.Keeper)
-	}
+	textCutList(out, p.cuts.Rules)
 	if len(p.cuts.Defaults) > 0 {
-		out.WriteString("zones that would, if their default denied and were enforced:\n")
+		out.WriteString("zones that would lower it, if their default denied and were enforced:\n")
 	}
-	for _, c := range p.cuts.Defaults {
-		fmt.Fprintf(out, "  %-7s %s\n", percent(c.Now), c.Keeper)
-	}
+	textCutList(out, p.cuts.Defaults)
 	if s := p.skipped(); s != "" {
 		fmt.Fprintln(out, s)
+	}
+}
+
+func textCutList(out *strings.Builder, cuts []risk.Cut) {
+	for _, c := range cuts {
+		fmt.Fprintf(out, "  %s → %-6s %s\n", percent(c.Before), percent(c.Now), c.Keeper)
 	}
 }
 

@@ -65,7 +65,7 @@ func (r *reach) basis(from, to verify.Peer) *basis {
 			c.rules = append(c.rules, ref)
 		}
 	}
-	c.text = ruleNames(c.rules)
+	c.text = r.l.ruleNames(c.rules)
 	r.edges[key] = c
 	return c
 }
@@ -238,7 +238,7 @@ func (r *reach) runs(nodes []node, x verify.Peer, outgoing bool, visit func(stri
 		c := r.basis(from, to)
 		if has.p != nil && next.run == at.run+1 && has.p.set.Equal(p.set) {
 			at.hi, at.run = next.hi, next.run
-			has.basis = has.basis.and(c)
+			has.basis = r.both(has.basis, c)
 			continue
 		}
 		flush()
@@ -247,17 +247,18 @@ func (r *reach) runs(nodes []node, x verify.Peer, outgoing bool, visit func(stri
 	flush()
 }
 
-func (c *basis) and(more *basis) *basis {
+// both is what permits on either of two grounds.
+func (r *reach) both(c, more *basis) *basis {
 	if c == more {
 		return c
 	}
 	out := &basis{rules: slices.Clone(c.rules)}
-	for _, r := range more.rules {
-		if !slices.Contains(out.rules, r) {
-			out.rules = append(out.rules, r)
+	for _, ref := range more.rules {
+		if !slices.Contains(out.rules, ref) {
+			out.rules = append(out.rules, ref)
 		}
 	}
-	out.text = ruleNames(out.rules)
+	out.text = r.l.ruleNames(out.rules)
 	return out
 }
 

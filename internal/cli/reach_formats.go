@@ -79,10 +79,10 @@ func reachText(w io.Writer, r *reach) error {
 	return out.Flush()
 }
 
-func ruleNames(rules []flow.Rule) string {
+func (l *loaded) ruleNames(rules []flow.Rule) string {
 	var out []string
 	for _, r := range rules {
-		out = append(out, r.String())
+		out = append(out, l.ruleText(r))
 	}
 	return strings.Join(out, ", ")
 }

@@ -6,13 +6,26 @@ import (
 	"io"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"firebreak/internal/diag"
 )
 
-// helpPage is where every code is explained.
-const helpPage = "https://firebreak.dev/docs/diagnostics.md#"
+// codePage is where a code is explained: what is unwise has a page of its own.
+func codePage(code string) string {
+	page := "docs/diagnostics.md#"
+	if slices.Contains(unwiseCodes, code) {
+		page = "docs/lint.md#"
+	}
+	return page + code
+}
+
+// unwiseCodes are those of docs/lint.md.
+var unwiseCodes = []string{
+	"shadowed", "redundant", "never-matching", "conflicting", "unserved-port", "any-to-any", "editable-zone-label",
+	"expired", "expires-soon", "long-exception", "unowned", "no-stage", "too-coarse", "too-fine",
+}
 
 // writeSARIF writes findings as SARIF 2.1.0, which code hosts show beside the
 // lines. A finding without a file is one of the whole directory.
@@ -25,7 +38,8 @@ func writeSARIF(w io.Writer, findings diag.List) error {
 			rules = append(rules, object{
 				"id":               d.Code,
 				"shortDescription": object{"text": strings.ReplaceAll(d.Code, "-", " ")},
-				"helpUri":          helpPage + d.Code,
+				"help":             object{"text": "see " + codePage(d.Code)},
+				"helpUri":          "https://firebreak.dev/" + codePage(d.Code),
 			})
 		}
 		message := d.Message

@@ -97,6 +97,14 @@ func codesOf(n ast.Node) []string {
 		if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Code" {
 			return codeOf(n.Value)
 		}
+	case *ast.ValueSpec:
+		var out []string
+		for i, v := range n.Values {
+			if strings.HasPrefix(n.Names[i].Name, "code") {
+				out = append(out, codeOf(v)...)
+			}
+		}
+		return out
 	case *ast.CallExpr:
 		name := ""
 		switch fun := n.Fun.(type) {
