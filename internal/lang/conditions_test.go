@@ -174,12 +174,12 @@ func TestABrokenConditionSaysLess(t *testing.T) {
 }
 
 func TestValidPathPattern(t *testing.T) {
-	for _, good := range strings.Fields("/ /* /a /a/ /a/* /v*/x /*x*y* /{id} /a/{_b-1}/c /a:b@c;d=e,f /%20 /.well-known/x /... /a.b /%2a /%2e%2e%2e") {
+	for _, good := range strings.Fields("/ /* /a /a/ /a/* /v*/x /*x*y* /{id} /a/{_b-1}/c /a:b@c;d=e,f /%20 /.well-known/x /... /a.b /%2a /%7b /%c3%bc /%2561") {
 		if err := ValidPathPattern(good); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
 	}
-	bad := append(strings.Fields("a // /a//b //a /. /.. /a/. /%2e /%2E%2e/a /.%2e /a?b /a#b /a%2Fb /a%2fb /% /%2 /%zz /a\\b /ü /** /{a /a} /{1a} /{} /x{a} /{a}x /{a}{b} /a|b /<b>"), "", "/a b", "/a\n", "/\x00", "/\xff")
+	bad := append(strings.Fields("a // /a//b //a /. /.. /a/. /%2e /%2E%2e/a /.%2e /a?b /a#b /a%2Fb /a%2fb /% /%2 /%zz /%61dmin /%5a /%5C /a%5cb /%7E /%30 /%2e%2e%2e /a%2Db /a\\b /ü /** /{a /a} /{1a} /{} /x{a} /{a}x /{a}{b} /a|b /<b>"), "", "/a b", "/a\n", "/\x00", "/\xff")
 	for _, p := range bad {
 		if ValidPathPattern(p) == nil {
 			t.Errorf("%q is taken", p)

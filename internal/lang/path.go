@@ -3,6 +3,7 @@ package lang
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -23,8 +24,8 @@ import (
 //     hexadecimal digits.
 //
 // What no unambiguous path has cannot be in a pattern either: a query or
-// fragment, %2F in either case, an empty segment other than the last, a
-// segment "." or ".." (also with its dots written %2e). See HTTP.
+// fragment, an empty segment other than the last, a segment "." or "..", and
+// percent-encoded slashes, backslashes and unreserved characters. See HTTP.
 func ValidPathPattern(pattern string) error {
 	if err := checkPath(pattern); err != nil {
 		return err
@@ -32,10 +33,10 @@ func ValidPathPattern(pattern string) error {
 	segments := strings.Split(pattern[1:], "/")
 	for i, s := range segments {
 		name, braced := strings.CutPrefix(s, "{")
-		switch dots := strings.ReplaceAll(strings.ToLower(s), "%2e", "."); {
+		switch {
 		case s == "" && i < len(segments)-1:
 			return errors.New("it has \"//\", about which servers disagree")
-		case dots == "." || dots == "..":
+		case s == "." || s == "..":
 			return fmt.Errorf("it has the segment %q, about which servers disagree", s)
 		case strings.Contains(s, "**"):
 			return errors.New("it has \"**\"; a final /* already stands for everything below")
@@ -58,13 +59,32 @@ func checkPath(s string) error {
 			return fmt.Errorf("a path ends before %q: queries and fragments cannot be matched", c)
 		case c == '%' && (len(s) < i+3 || !isHex(s[i+1]) || !isHex(s[i+2])):
 			return errors.New("'%' must be followed by two hexadecimal digits")
-		case c == '%' && strings.EqualFold(s[i:i+3], "%2F"):
-			return errors.New("it has \"%2F\", about which servers disagree")
+		case c == '%':
+			if err := checkEncoded(s[i : i+3]); err != nil {
+				return err
+			}
+		case c == '\\':
+			return errors.New("it has a backslash, about which servers disagree")
 		case c >= 0x80:
 			return errors.New("it has characters beyond ASCII, which are sent percent-encoded, like %C3%BC")
 		case !isAlnum(c) && strings.IndexByte("/*{}%-._~!$&'()+,;=:@", c) < 0:
 			return fmt.Errorf("%q can only be sent percent-encoded: write %%%02X", c, c)
 		}
+	}
+	return nil
+}
+
+// checkEncoded looks at a percent-encoded byte. What need not be encoded is
+// written as it is; servers disagree whether the two are one path.
+func checkEncoded(s string) error {
+	v, err := strconv.ParseUint(s[1:], 16, 8)
+	switch c := byte(v); {
+	case err != nil:
+		return errors.New("'%' must be followed by two hexadecimal digits")
+	case c == '/' || c == '\\':
+		return fmt.Errorf("it has %q, about which servers disagree", s)
+	case isAlnum(c) || strings.IndexByte("-._~", c) >= 0:
+		return fmt.Errorf("it has %q, about which servers disagree: write %c as it is; paths that have %s meet every deny and no allow", s, c, s)
 	}
 	return nil
 }

@@ -10,10 +10,13 @@ import (
 // meant if it meets every field. What is no HTTP, or cannot be seen to be, is
 // meant by no HTTP.
 //
-// A path is ambiguous if it has "%2F" (in either case), "//", or a segment "."
-// or ".." (also with its dots written %2e): servers disagree about where it
-// leads. Whatever the fields say about paths, a request with such a path is
-// meant in a deny and not meant in an allow or a pass.
+// A path is ambiguous if it has "//", a backslash, a segment "." or "..", or a
+// percent-encoded slash ("%2F"), backslash ("%5C") or unreserved character: a
+// letter, a digit, '-', '.', '_' or '~' (RFC 3986, section 2.3; hexadecimal
+// digits in either case). Servers disagree about where it leads: some decode
+// "%61dmin" to "admin", some do not. Whatever the fields say about paths, a
+// request with such a path is meant in a deny and not meant in an allow or a
+// pass.
 type HTTP struct {
 	Methods []string // upper case, sorted; nil: any
 	Paths   []string // patterns, see the contract of ValidPathPattern; nil: any

@@ -2,6 +2,7 @@ package semantics
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -129,19 +130,31 @@ func hasHeaders(wanted []lang.Header, headers map[string]string) bool {
 	return true
 }
 
-// ambiguous reports whether servers disagree about where a path leads.
+// ambiguous reports whether servers disagree about where a path leads: whether
+// it has a slash or backslash in disguise, an empty segment or one of dots, or
+// percent-encodes a character that need not be (RFC 3986, section 2.3).
 func ambiguous(path string) bool {
-	if strings.Contains(strings.ToLower(path), "%2f") || strings.Contains(path, "//") {
+	if strings.Contains(path, "//") || strings.Contains(path, "\\") {
 		return true
 	}
+	for i := 0; i+2 < len(path); i++ {
+		if path[i] != '%' {
+			continue
+		}
+		if c, err := strconv.ParseUint(path[i+1:i+3], 16, 8); err == nil && strings.IndexByte(disguised, byte(c)) >= 0 {
+			return true
+		}
+	}
 	for _, segment := range strings.Split(path, "/") {
-		switch strings.ReplaceAll(strings.ToLower(segment), "%2e", ".") {
-		case ".", "..":
+		if segment == "." || segment == ".." {
 			return true
 		}
 	}
 	return false
 }
+
+// disguised are the bytes that make a path ambiguous where they are encoded.
+const disguised = "/\\-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 func pathMatches(pattern, path string) bool {
 	return segmentsMatch(strings.Split(pattern, "/"), strings.Split(path, "/"))

@@ -72,7 +72,7 @@ func drawRequest(t *rapid.T) *flow.Request {
 		Headers: map[string]string{},
 	}
 	for range rapid.IntRange(1, 3).Draw(t, "depth") {
-		r.Path += "/" + rapid.SampledFrom([]string{"", "a", "ab", "b", "c", "ac", "cb", "acb", "aab", "..", "x%2fy"}).Draw(t, "segment")
+		r.Path += "/" + rapid.SampledFrom([]string{"", "a", "ab", "b", "c", "ac", "cb", "acb", "aab", "..", "x%2fy", "%61", "x%5Cy", "%7b"}).Draw(t, "segment")
 	}
 	for _, name := range []string{"j", "k"} {
 		if v := rapid.SampledFrom([]string{"none", "v", "w", "u"}).Draw(t, name); v != "none" {

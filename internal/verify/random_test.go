@@ -272,7 +272,7 @@ func (d dice) question() (netset.Protocol, uint16, flow.Circumstances) {
 	if !d.one(3) {
 		c.HTTP = &flow.Request{
 			Method: pick(d, "GET", "POST", "PUT"),
-			Path:   pick(d, "/", "/a", "/a/", "/a/b", "/a/b/c", "/a//c", "/a/x/c", "/b", "/a%2Fb", "/a/../b", "/a/.", "/a/%2e%2E/b", "/a/bcd"),
+			Path:   pick(d, "/", "/a", "/a/", "/a/b", "/a/b/c", "/a//c", "/a/x/c", "/b", "/a%2Fb", "/a/../b", "/a/.", "/a/%2e%2E/b", "/%61", "/a%5Cb", `/a\b`, "/a/%7b", "/a/bcd"),
 			Host:   pick(d, "", "api.example", "www.example", "a.b.example", "x.api.example", "example"),
 		}
 		if d.one(2) {

@@ -1,6 +1,7 @@
 package space
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -13,17 +14,11 @@ import (
 // What follows decides membership by looking at strings and clocks, and shares
 // nothing with what it judges.
 
+// bruteDoubts are the pieces of which each makes a path ambiguous.
+var bruteDoubts = regexp.MustCompile(`(?i)//|\\|/\.\.?(/|$)|%(2[def]|3[0-9]|[46][1-9a-f]|5[0-9acf]|7[0-9ae])`)
+
 func bruteAmbiguous(path string) bool {
-	lower := strings.ToLower(path)
-	if strings.Contains(lower, "%2f") || strings.Contains(path, "//") || !strings.HasPrefix(path, "/") {
-		return true
-	}
-	for s := range strings.SplitSeq(lower, "/") {
-		if s = strings.ReplaceAll(s, "%2e", "."); s == "." || s == ".." {
-			return true
-		}
-	}
-	return false
+	return !strings.HasPrefix(path, "/") || bruteDoubts.MatchString(path)
 }
 
 func brutePath(pattern, path string) bool {

@@ -15,7 +15,7 @@ import (
 var (
 	someMethods  = []string{"GET", "POST", "DELETE", "BREW"}
 	someSegments = []string{"a", "ab", "b", "*", "a*", "*b", "a*b", "*a*", "{x}", "{id}", "v1.0", ".a", "%41", "%2", "*.*", ""}
-	somePieces   = []string{"a", "b", "ab", "/", "/", "/", ".", "..", "%2e", "%2E", "%2f", "%2F", "%", "2", "e", "v1.0", "x", "//", "F", "é"}
+	somePieces   = []string{"a", "b", "ab", "/", "/", "/", ".", "..", "%2e", "%2E", "%2f", "%2F", "%61", "%41", "%7e", "%5C", "%30", "%3", "\\", "%", "2", "e", "v1.0", "x", "//", "F", "é"}
 	someHosts    = []string{"api.example", "*.example", "*.api.example", "b", "*.b", "a.b", "example", ".b"}
 	manyHosts    = append([]string{"", "x", "y.example", "y.api.example", "z.y.api.example", ".example", "aexample", "x.b", "c"}, someHosts...)
 	someHeaders  = []string{"x-a", "x-b", "x-c"}

@@ -61,7 +61,7 @@ const niceBytes = "xyzabcdefghijklmnopqrstuvwXYZABCDEFGHIJKLMNOPQRSTUVW012345678
 // class of its own, and class 0 to all others.
 func (p *paths) classes() {
 	var named [256]bool
-	for _, b := range []byte("/%.2eEfF") {
+	for _, b := range []byte("/%.\\0123456789abcdefABCDEF") {
 		named[b] = true
 	}
 	for _, s := range p.tree.all {
