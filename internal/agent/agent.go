@@ -63,11 +63,14 @@ func (r *Refused) Error() string {
 		if d.Severity != diag.Error {
 			continue
 		}
-		help := d.Help
-		d.Help = ""
+		help, see := d.Help, d.See
+		d.Help, d.See = "", diag.Pos{}
 		line := strings.TrimPrefix(d.String(), "-: ")
 		if help != "" {
 			line += "; " + help
+		}
+		if see != (diag.Pos{}) {
+			line += "; see " + see.String()
 		}
 		lines = append(lines, line)
 	}

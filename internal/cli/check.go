@@ -130,7 +130,7 @@ func newCheckReport(l *loaded, how checkFlags, phases *progress) *checkReport {
 	if how.lint {
 		phases.phase("looking for what is unwise")
 		for _, d := range lint.Check(l.tree, e) {
-			d.Pos = l.pos(d.Pos)
+			d.Rename(l.file)
 			r.diags = append(r.diags, d)
 		}
 	}

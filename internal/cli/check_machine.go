@@ -27,6 +27,7 @@ func checkJSON(w io.Writer, r *checkReport) error {
 		Line     int    `json:"line"`
 		Col      int    `json:"col"`
 		Help     string `json:"help"`
+		See      *see   `json:"see,omitempty"`
 	}
 	type line struct {
 		Name    string    `json:"name"`
@@ -64,12 +65,26 @@ func checkJSON(w io.Writer, r *checkReport) error {
 		out.Guardrails = append(out.Guardrails, x)
 	}
 	for _, d := range r.diags {
-		out.Diagnostics = append(out.Diagnostics, diagnostic{d.Code, d.Severity.String(), d.Message, d.Pos.File, d.Pos.Line, d.Pos.Col, d.Help})
+		out.Diagnostics = append(out.Diagnostics, diagnostic{d.Code, d.Severity.String(), d.Message, d.Pos.File, d.Pos.Line, d.Pos.Col, d.Help, seeOf(d)})
 	}
 	for _, c := range r.cases {
 		out.Cases = append(out.Cases, line{c.Case, c.Index, c.Want, c.Got, c.Rule, c.From, c.To, c.Traffic, c.Why, c.Pos.File, c.Pos.Line})
 	}
 	return writeJSON(w, out)
+}
+
+// see is the second place of a finding.
+type see struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+	Col  int    `json:"col"`
+}
+
+func seeOf(d diag.Diagnostic) *see {
+	if d.See == (diag.Pos{}) {
+		return nil
+	}
+	return &see{d.See.File, d.See.Line, d.See.Col}
 }
 
 // codeMismatch stands for a line of a Case that does not hold, where a format

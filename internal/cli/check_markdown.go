@@ -3,7 +3,9 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strings"
 
+	"firebreak/internal/diag"
 	"firebreak/internal/verify"
 )
 
@@ -14,7 +16,11 @@ func checkMarkdown(w io.Writer, r *checkReport) error {
 	fmt.Fprintf(p, "### firebreak check %s\n\n%s\n", codeCell(r.dir), cell(r.summary()))
 	found := mdTable{title: "Findings", head: []string{"severity", "where", "what", "help"}}
 	for _, d := range r.diags {
-		found.rows = append(found.rows, []string{d.Severity.String(), codeCell(d.Pos.String()), "**" + cell(d.Code) + "**: " + cell(d.Message), cell(d.Help)})
+		help := cell(d.Help)
+		if d.See != (diag.Pos{}) {
+			help = strings.TrimSpace(help + " see " + codeCell(d.See.String()))
+		}
+		found.rows = append(found.rows, []string{d.Severity.String(), codeCell(d.Pos.String()), "**" + cell(d.Code) + "**: " + cell(d.Message), help})
 	}
 	p.table(found)
 	proofs := mdTable{title: "Guardrails", head: []string{"guardrail", "result", "witness or reason"}}

@@ -93,7 +93,7 @@ func (l *loaded) lookFurther() {
 	lost := l.has(lostCodes)
 	_, more := policy.Resolve(l.tree, l.inv)
 	for _, d := range more {
-		d.Pos = l.pos(d.Pos)
+		d.Rename(l.file)
 		if slices.Contains(l.diags, d) || lost && slices.Contains(missingCodes, d.Code) {
 			continue
 		}

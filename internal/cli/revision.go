@@ -38,13 +38,13 @@ func (l *loaded) fromGit(sources []string) (*load.Loaded, diag.List, error) {
 		return nil, nil, misusef("%s%s: git ended badly: %v", l.rev, l.dir, err)
 	}
 	for i := range diags {
-		f := &diags[i].Pos.File
-		if *f == "" || filepath.IsAbs(*f) {
-			continue
-		}
-		if rel, err := filepath.Rel(within, *f); err == nil {
-			*f = l.file(rel)
-		}
+		diags[i].Rename(func(name string) string {
+			rel, err := filepath.Rel(within, name)
+			if filepath.IsAbs(name) || err != nil {
+				return name
+			}
+			return l.file(rel)
+		})
 	}
 	return got, diags, nil
 }

@@ -54,11 +54,10 @@ func writeSARIF(w io.Writer, findings diag.List) error {
 			"partialFingerprints": object{"firebreak/v1": fingerprint(d)},
 		}
 		if d.Pos.File != "" {
-			place := object{"artifactLocation": object{"uri": fileURI(d.Pos.File)}}
-			if d.Pos.Line > 0 {
-				place["region"] = object{"startLine": d.Pos.Line, "startColumn": max(1, d.Pos.Col)}
-			}
-			result["locations"] = []object{{"physicalLocation": place}}
+			result["locations"] = []object{{"physicalLocation": sarifPlace(d.Pos)}}
+		}
+		if d.See.File != "" {
+			result["relatedLocations"] = []object{{"id": 1, "physicalLocation": sarifPlace(d.See), "message": object{"text": "see also"}}}
 		}
 		results = append(results, result)
 	}
@@ -71,6 +70,14 @@ func writeSARIF(w io.Writer, findings diag.List) error {
 			"results":    results,
 		}},
 	})
+}
+
+func sarifPlace(p diag.Pos) map[string]any {
+	place := map[string]any{"artifactLocation": map[string]any{"uri": fileURI(p.File)}}
+	if p.Line > 0 {
+		place["region"] = map[string]any{"startLine": p.Line, "startColumn": max(1, p.Col)}
+	}
+	return place
 }
 
 // fingerprint stays the same when lines move: a finding is known by what it

@@ -56,22 +56,30 @@ func (p Pos) String() string {
 }
 
 // Diagnostic is one finding. Code is a hyphenated word that users may grep for
-// and that has a page of docs; Help says what to do and may be empty.
+// and that has a page of docs; Help says what to do and may be empty. See is a
+// second place that the finding is about, such as the other one of two; it is
+// the zero Pos if there is none. Places stand in Pos and See only, never in the
+// texts, so that whoever knows files by other names can rename them.
 type Diagnostic struct {
 	Code     string
 	Severity Severity
 	Message  string
 	Pos      Pos
 	Help     string
+	See      Pos
 }
 
 // String renders the text form: "file:line:col: severity code: message", then
-// an indented help line where there is help.
+// an indented help line where there is help, and an indented line "see: PLACE"
+// where there is a second place.
 func (d Diagnostic) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s %s: %s", d.Pos, d.Severity, d.Code, d.Message)
 	if d.Help != "" {
 		b.WriteString("\n    help: " + d.Help)
+	}
+	if d.See != (Pos{}) {
+		b.WriteString("\n    see: " + d.See.String())
 	}
 	return b.String()
 }
@@ -105,6 +113,22 @@ func (l *List) add(s Severity, pos Pos, code, format string, args ...any) *Diagn
 func (d *Diagnostic) WithHelp(format string, args ...any) *Diagnostic {
 	d.Help = fmt.Sprintf(format, args...)
 	return d
+}
+
+// WithSee sets the second place; otherwise it is like WithHelp.
+func (d *Diagnostic) WithSee(p Pos) *Diagnostic {
+	d.See = p
+	return d
+}
+
+// Rename gives every file of the diagnostic another name. It is not called for
+// a place without a file.
+func (d *Diagnostic) Rename(file func(string) string) {
+	for _, p := range [...]*Pos{&d.Pos, &d.See} {
+		if p.File != "" {
+			p.File = file(p.File)
+		}
+	}
 }
 
 // HasErrors reports whether any diagnostic is an Error.

@@ -84,7 +84,7 @@ func sorted[V any](m map[string]V) []V {
 }
 
 func duplicate(diags *diag.List, kind, name string, here, there diag.Pos) {
-	diags.Errorf(here, "duplicate-name", "%s %s is already described at %s", kind, name, there)
+	diags.Errorf(here, "duplicate-name", "there are two descriptions of %s %s", kind, name).WithHelp("keep one").WithSee(there)
 }
 
 func tidy(w Workload) Workload {
@@ -122,8 +122,8 @@ func agreed(diags *diag.List, a, b Workload, what, x, y string) string {
 }
 
 func conflict(diags *diag.List, a, b Workload, what, x, y string) {
-	diags.Errorf(b.Source, "sources-disagree", "%s of workload %s is %q here and %q at %s", what, a.Name, y, x, a.Source).
-		WithHelp("correct one of the sources, or leave one of them out")
+	diags.Errorf(b.Source, "sources-disagree", "%s of workload %s is %q here and %q in another source", what, a.Name, y, x).
+		WithHelp("correct one of the sources, or leave one of them out").WithSee(a.Source)
 }
 
 func sortedSet[T comparable](in []T, order func(a, b T) int) []T {

@@ -63,8 +63,8 @@ func (r Relabeling) apply(w *Workload, raw map[string]string, own bool, diags *d
 	}
 	old, has := w.Labels[r.To]
 	if has && old != value {
-		diags.Errorf(w.Source, "sources-disagree", "workload %s has the label %s=%s, but %s at %s makes it %s", w.Name, r.To, old, r.From, r.Pos, value).
-			WithHelp("correct one of the two")
+		diags.Errorf(w.Source, "sources-disagree", "workload %s has the label %s=%s, but the mapping from %s makes it %s", w.Name, r.To, old, r.From, value).
+			WithHelp("correct one of the two").WithSee(r.Pos)
 		return false
 	}
 	if err := label.CheckValue(r.To, value); err != nil {

@@ -56,7 +56,7 @@ func (r *reader) checkEstate() {
 	r.dir.Estate = r.estates[0]
 	for _, e := range r.estates[1:] {
 		r.errorAt(e.Pos, "duplicate-estate", "the directory has more than one Estate").
-			WithHelp("the first is at %s; keep one", r.dir.Estate.Pos)
+			WithHelp("keep one").WithSee(r.dir.Estate.Pos)
 	}
 }
 
@@ -76,10 +76,10 @@ func (r *reader) checkNames(mayClash bool, all []named) {
 			first[m.Name] = m
 		case other.kind == m.kind:
 			r.errorAt(m.NamePos, "duplicate-name", "there are two documents of kind %s called %q", m.kind, m.Name).
-				WithHelp("the other is at %s; give each its own name", other.NamePos)
+				WithHelp("give each its own name").WithSee(other.NamePos)
 		default:
 			r.errorAt(m.NamePos, "duplicate-name", "%s and %s are both called %q, so a verdict could not tell them apart", aKind(other.kind), aKind(m.kind), m.Name).
-				WithHelp("the other is at %s; give each its own name", other.NamePos)
+				WithHelp("give each its own name").WithSee(other.NamePos)
 		}
 	}
 }

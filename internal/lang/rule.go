@@ -101,7 +101,7 @@ func (r *reader) rule(n *yaml.Node, p *Policy, names ruleNames) {
 func (r *reader) addRule(rule *Rule, p *Policy, names ruleNames) {
 	if first, twice := names[rule.Name]; twice && rule.Name != "" {
 		r.errorAt(rule.NamePos, "duplicate-name", "the policy has two rules called %q", rule.Name).
-			WithHelp("the other is at %s; give each its own name", first)
+			WithHelp("give each its own name").WithSee(first)
 	} else {
 		names[rule.Name] = rule.NamePos
 	}

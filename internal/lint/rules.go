@@ -137,7 +137,7 @@ func (l *linter) conflicting() {
 		a, d := &l.p.Rules[c.Allow], &l.p.Rules[c.Deny]
 		l.ofRule(a, "conflicting").Warnf(a.Pos, "conflicting", "rule %s allows what rule %s denies: %s → %s, %s; the deny wins", name(a.Ref), name(d.Ref),
 			l.e.Name(c.From), l.e.Name(c.To), c.Set).
-			WithHelp("narrow one of the two, so that the text says what happens (the other is at %s)", d.Pos)
+			WithHelp("narrow one of the two, so that the text says what happens").WithSee(d.Pos)
 	}
 }
 

@@ -61,9 +61,12 @@ type loader struct {
 func (x *loader) load(dir string, sources []string, extra []inventory.Workload) (*Loaded, diag.List) {
 	l, diags := x.read(dir, sources, extra)
 	for i := range diags {
-		if f := diags[i].Pos.File; f != "" && !filepath.IsAbs(f) {
-			diags[i].Pos.File = filepath.Join(dir, f)
-		}
+		diags[i].Rename(func(name string) string {
+			if filepath.IsAbs(name) {
+				return name
+			}
+			return filepath.Join(dir, name)
+		})
 	}
 	diags.Sort()
 	return l, Unrepeated(diags)
@@ -194,6 +197,9 @@ func (s source) rename(p *part) {
 	}
 	for i := range p.diags {
 		there(&p.diags[i].Pos)
+		if p.diags[i].See != (diag.Pos{}) {
+			there(&p.diags[i].See)
+		}
 	}
 	for i := range p.snapshot.Workloads {
 		there(&p.snapshot.Workloads[i].Source)

@@ -44,8 +44,8 @@ func (r *resolver) checkException(x *sides, denies []sides) {
 		if found++; found > mostPierced {
 			return
 		}
-		r.diags.Errorf(x.rule.Pos, "exception-pierces-guardrail", "exception %s would let through what guardrail %s (%s) forbids", x.rule.Ref.Policy, g.Name, g.Pos).
-			WithHelp("no exception lifts a guardrail (%s): narrow one of the two", g.Text)
+		r.diags.Errorf(x.rule.Pos, "exception-pierces-guardrail", "exception %s would let through what guardrail %s forbids", x.rule.Ref.Policy, g.Name).
+			WithHelp("no exception lifts a guardrail (%s): narrow one of the two", g.Text).WithSee(g.Pos)
 	}
 }
 
@@ -66,8 +66,8 @@ func (r *resolver) checkOnly(nth int, g *lang.Guardrail, reported map[[2]int]boo
 				continue
 			}
 			reported[pair] = true
-			r.diags.Errorf(e.Pos, "contradictory-guardrails", "guardrail %s leaves a way for %s, and guardrail %s (%s) forbids all of it", g.Name, endText(*e), h.Name, h.Pos).
-				WithHelp("%s: take %s off the list, or narrow the other guardrail", h.Text, endText(*e))
+			r.diags.Errorf(e.Pos, "contradictory-guardrails", "guardrail %s leaves a way for %s, and guardrail %s forbids all of it", g.Name, endText(*e), h.Name).
+				WithHelp("%s: take %s off the list, or narrow the other guardrail", h.Text, endText(*e)).WithSee(h.Pos)
 		}
 	}
 }

@@ -43,7 +43,7 @@ func TestContradictoryGuardrails(t *testing.T) {
 		want  string
 	}{
 		{"forbidden by a never", []*lang.Guardrail{guard("o", lang.Only, many(zone("data"), zone("web")), data), guard("nn", lang.Never, web, anyEnd)},
-			"guardrail o leaves a way for zone web, and guardrail nn (g.yaml:2) forbids all of it"},
+			"guardrail o leaves a way for zone web, and guardrail nn forbids all of it\n    help: never from zone web to any: take zone web off the list, or narrow the other guardrail\n    see: g.yaml:2"},
 		{"the other way round", []*lang.Guardrail{guard("nn", lang.Never, web, data), guard("o", lang.Only, web, data)}, "guardrail o leaves a way for zone web, and guardrail nn"},
 		{"two lists without a common peer", []*lang.Guardrail{guard("o", lang.Only, web, data), guard("p", lang.Only, db, data)}, "guardrail o leaves a way for zone web, and guardrail p"},
 		{"two lists with the same peer", []*lang.Guardrail{guard("o", lang.Only, db, data), guard("p", lang.Only, data, data)}, ""},
@@ -99,8 +99,8 @@ func TestExceptionsThatPierceGuardrails(t *testing.T) {
 			d.Guardrails = []*lang.Guardrail{c.rail}
 			d.Exceptions = []*lang.Exception{{Meta: meta("x", 7), From: c.from, To: c.to, Ports: c.ports, HTTP: c.http}}
 		}), three()...)
-		want := "g.yaml:7: error exception-pierces-guardrail: exception x would let through what guardrail " + c.rail.Name + " (g.yaml:1) forbids"
-		if strings.Contains(said, want) != c.want || strings.Contains(said, "pierces") != c.want {
+		want := "g.yaml:7: error exception-pierces-guardrail: exception x would let through what guardrail " + c.rail.Name + " forbids"
+		if strings.Contains(said, want) != c.want || strings.Contains(said, "see: g.yaml:1") != c.want || strings.Contains(said, "pierces") != c.want {
 			t.Errorf("%s: %s", c.name, said)
 		}
 	}

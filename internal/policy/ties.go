@@ -35,8 +35,9 @@ func (r *resolver) findTies() {
 			if a.Effect == b.Effect || !r.meet(&all[i], &all[j]) {
 				continue
 			}
-			r.tiesFound.Errorf(b.Pos, "priority-tie", "rule %s and rule %s have priority %d and disagree about %s", a.Ref, b.Ref, a.Priority, r.commonTraffic(a, b)).
-				WithHelp("give one of their policies another priority")
+			r.tiesFound.Errorf(b.Pos, "priority-tie", "rule %s/%s and rule %s/%s have priority %d and disagree about %s",
+				a.Ref.Policy, a.Ref.Rule, b.Ref.Policy, b.Ref.Rule, a.Priority, r.commonTraffic(a, b)).
+				WithHelp("give one of their policies another priority").WithSee(a.Pos)
 			break
 		}
 	}

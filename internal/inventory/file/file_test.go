@@ -92,7 +92,7 @@ spec: {rewrites: sideways}
 		`inv.yaml:8:1: error missing-field: metadata.name is missing`,
 		`error bad-label: the value of label v must be a string`,
 		`error bad-label: "bad key" is no label key`,
-		`inv.yaml:11:1: error duplicate-name: workload a is already described at inv.yaml:1:1`,
+		`inv.yaml:11:1: error duplicate-name: there are two descriptions of workload a`,
 		`error bad-value: rewrites is "sideways"`,
 		`error bad-value: frontend f needs exactly one of to.service and to.workloads`,
 		`inv.yaml:18:1: error bad-value: an inventory document must be a mapping`,

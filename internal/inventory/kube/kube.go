@@ -167,7 +167,7 @@ func (c *collector) object(d doc.Document, kind string) {
 
 func (c *collector) workload(o object) {
 	if old := c.byKey[o.key()]; old != nil {
-		c.diags.Errorf(o.pos, "duplicate-name", "%s is already described at %s", o.key(), old.pos)
+		c.diags.Errorf(o.pos, "duplicate-name", "there are two descriptions of workload %s", o.key()).WithHelp("keep one").WithSee(old.pos)
 		return
 	}
 	c.objects = append(c.objects, &o)

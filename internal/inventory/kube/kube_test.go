@@ -170,7 +170,7 @@ spec: {ports: [{port: 80}]}
 
 func TestWhatIsWrongIsSaid(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
-		{"twice", deployment + "---\n" + deployment, "a.yaml:14:1: error duplicate-name: shop/web[Deployment] is already described at a.yaml:1:1"},
+		{"twice", deployment + "---\n" + deployment, "a.yaml:14:1: error duplicate-name: there are two descriptions of workload shop/web[Deployment]"},
 		{"no name", "kind: Pod\nmetadata: {}\n", "error missing-field: Pod without metadata.name"},
 		{"a label that is no string", "kind: Pod\nmetadata: {name: a, labels: {v: 1.10}}\n", "the value of label v must be a string"},
 		{"an address that is none", "kind: Pod\nmetadata: {name: a}\nstatus: {podIP: x}\n", `error bad-address: default/a[Pod]: "x" is not an IP address`},
