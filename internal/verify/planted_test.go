@@ -167,3 +167,47 @@ func TestUpdateIsFresh(t *testing.T) {
 		}
 	}
 }
+
+// TestUpdatesDoNotPileUp: what many updates leave behind is bounded, and what
+// is thrown away changes no answer and no peer's number.
+func TestUpdatesDoNotPileUp(t *testing.T) {
+	d := newDice(3)
+	dir, inv, p := draw(d)
+	e, err := verify.New(p, verify.Options{At: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, shrunk := 0, 0
+	for step := range 250 {
+		nextDir, nextInv, q := d.edit(dir, inv, p)
+		if len(nextDir.Policies) > 6 || len(nextInv.Workloads) > 10 {
+			continue
+		}
+		dir, inv, p = nextDir, nextInv, q
+		world := e.World()
+		if err := e.Update(p); err != nil {
+			t.Fatal(err)
+		}
+		if e.Classes() > 100_000 {
+			t.Fatalf("step %d: %d classes of pairs among %d peers", step, e.Classes(), e.Peers())
+		}
+		if e.Classes() >= before {
+			before = e.Classes()
+			continue
+		}
+		before, shrunk = e.Classes(), shrunk+1
+		if now := e.World(); now != world && now != verify.None && world != verify.None {
+			t.Errorf("step %d: the world was peer %d and is %d", step, world, now)
+		}
+		fresh := judge(t, dir, inv, p)
+		same := *fresh
+		same.fast, same.ends = e, renumber(fresh, e)
+		if s := same.questions(d, 300); s != "" {
+			t.Fatalf("step %d: %s", step, s)
+		}
+		sameProofs(t, fresh.fast, e)
+	}
+	if shrunk == 0 {
+		t.Error("nothing was ever thrown away")
+	}
+}

@@ -31,6 +31,7 @@ type Engine struct {
 	ends    ends
 	rules   rules
 	lists   lists
+	fresh   int       // how many lists there were after everything was last made anew
 	cells   [][]int32 // by from, to: the list of items that speak of the pair
 	tables  []*table  // by list; nil for one that no pair has had yet
 	used    []use     // by list but list 0
@@ -80,10 +81,7 @@ func empty(o Options) *Engine {
 	if o.Horizon == 0 {
 		o.Horizon = defaultHorizon
 	}
-	e := &Engine{options: o, used: make([]use, 1)}
-	e.lists.init()
-	e.rules.init()
-	return e
+	return &Engine{options: o}
 }
 
 // Policy returns the policy that the engine answers about.
@@ -109,6 +107,7 @@ func (e *Engine) Update(p *policy.Policy) error {
 		return err
 	}
 	e.p = p
+	again := e.tidy()
 	moved := e.peers.update(p)
 	e.resize(moved)
 	changes := e.rules.update(e, moved)
@@ -120,8 +119,31 @@ func (e *Engine) Update(p *policy.Policy) error {
 		e.forget(func(t *table) bool { return t.conditional })
 	}
 	e.compile()
+	if again {
+		e.fresh = len(e.lists.parent)
+	}
 	e.addresses.update(p)
 	return e.space.Err()
+}
+
+// Lists that no pair has any more, and rules that are gone, are only forgotten
+// all at once: when there are mostFold times as many lists as there need be.
+const (
+	mostFold = 8
+	fewLists = 512
+)
+
+// tidy forgets everything but the peers, whose numbers have been handed out, if
+// it is time to, or the first time. It reports whether it did.
+func (e *Engine) tidy() bool {
+	if e.fresh > 0 && len(e.lists.parent) <= mostFold*max(e.fresh, fewLists) {
+		return false
+	}
+	e.ends, e.rules, e.lists = ends{}, rules{}, lists{}
+	e.lists.init()
+	e.rules.init()
+	e.cells, e.tables, e.used = nil, nil, make([]use, 1)
+	return true
 }
 
 // alphabet makes a new space if there are conditions that the present one does
