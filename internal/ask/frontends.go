@@ -114,7 +114,7 @@ func (h *Hidden) find(e *verify.Engine, f *inventory.Frontend, port inventory.Fr
 func entrants(e *verify.Engine, to verify.Peer, proto netset.Protocol, port uint16, inForce bool, at space.Point) (some, other verify.Peer) {
 	some, other = verify.None, verify.None
 	for x := verify.Peer(0); int(x) < e.Peers(); x++ {
-		if !e.Exists(x) || e.ByName(x) {
+		if !e.Exists(x) {
 			continue
 		}
 		d := e.Decide(x, to, proto, port, at)

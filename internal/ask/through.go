@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"firebreak/internal/flow"
 	"firebreak/internal/inventory"
 	"firebreak/internal/lang"
 	"firebreak/internal/netset"
@@ -70,6 +71,19 @@ func (f *Frontends) Backends(x *inventory.Frontend) []verify.Peer {
 	for _, w := range f.waysOf(x) {
 		if !slices.Contains(out, w.to) {
 			out = append(out, w.to)
+		}
+	}
+	return out
+}
+
+// Judge says of each backend that a port of a frontend leads to what becomes of
+// a conversation with it, as the function Judge does, in an order that depends
+// on the frontend alone; nil if the port leads nowhere.
+func (f *Frontends) Judge(from verify.Peer, to *inventory.Frontend, proto netset.Protocol, port uint16, c flow.Circumstances, inForce bool) []Verdict {
+	var out []Verdict
+	for _, w := range f.waysOf(to) {
+		if w.proto == proto && w.port == port {
+			out = append(out, Judge(f.e, from, w.to, netset.Of(proto, w.target, w.target), c, inForce))
 		}
 	}
 	return out

@@ -22,7 +22,7 @@ import (
 func randomEstate(r *rand.Rand) (policyText, inventoryText string) {
 	pick := func(words ...string) string { return words[r.IntN(len(words))] }
 	end := func() string {
-		return pick("{zone: web}", "{zone: data}", "{service: s}", "{any: true}", "{any: true}", "{external: x}", "{select: env=prod}", "{select: env!=prod}")
+		return pick("{zone: web}", "{zone: data}", "{service: s}", "{any: true}", "{any: true}", "{external: x}", "{external: n}", "{select: env=prod}", "{select: env!=prod}")
 	}
 	var p, w strings.Builder
 	p.WriteString("kind: Estate\nmetadata: {name: e}\nspec: {networks: [10.0.0.0/8]}\n")
@@ -32,6 +32,7 @@ func randomEstate(r *rand.Rand) (policyText, inventoryText string) {
 	fmt.Fprintf(&p, "---\nkind: Service\nmetadata: {name: s}\nspec: {select: env=prod, ports: [{name: %s, port: 80}, {name: web, port: 8080}]}\n", pick("http", "other"))
 	p.WriteString("---\nkind: Service\nmetadata: {name: t}\nspec: {select: tier, ports: [{name: http, port: 8081}]}\n")
 	p.WriteString("---\nkind: External\nmetadata: {name: x, owner: o}\nspec: {fqdns: [api.example], cidrs: [192.0.2.0/24], reason: r}\n")
+	p.WriteString("---\nkind: External\nmetadata: {name: n, owner: o}\nspec: {fqdns: [www.example], reason: r}\n")
 	if r.IntN(3) == 0 {
 		fmt.Fprintf(&p, "---\nkind: Guardrail\nmetadata: {name: g}\nspec: {stage: %s, never: {from: %s, to: %s, ports: [80/TCP]}}\n", pick("observe", "enforce"), end(), end())
 	}
@@ -43,7 +44,7 @@ func randomEstate(r *rand.Rand) (policyText, inventoryText string) {
 	}
 	for i := range 2 + r.IntN(4) {
 		fmt.Fprintf(&w, "---\nkind: Workload\nmetadata: {name: w%d, labels: {%s}}\nspec: {addresses: [10.0.0.%d%s]%s}\n", i,
-			pick("tier: web", "tier: data", "tier: web, env: prod", "env: prod", "app: a"), i+1, pick("", "", ", 10.9.9.9"), pick("", ", ports: [{name: http, port: 80}]"))
+			pick("tier: web", "tier: data", "tier: web, env: prod", "env: prod", "app: a"), i+1, pick("", "", ", 10.9.9.9"), pick("", ", ports: [{name: http, port: 80}]", ", ports: [{name: http, port: 8082}]"))
 	}
 	for i, address := range []string{"10.1.0.1", "192.0.2.9", "10.9.9.9"} {
 		fmt.Fprintf(&w, "---\nkind: Frontend\nmetadata: {name: f%d}\nspec: {addresses: [%s], ports: [{name: http, port: 80, targetPort: %s}%s], to: %s, rewrites: %s}\n", i, address,
@@ -64,7 +65,7 @@ func randomEstate(r *rand.Rand) (policyText, inventoryText string) {
 func TestFrontendsAreWhatTheReferenceSays(t *testing.T) {
 	seen := map[string]int{}
 	at := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
-	for seed := range uint64(120) {
+	for seed := range uint64(100) {
 		policyText, inventoryText := randomEstate(rand.New(rand.NewPCG(seed, 3)))
 		dir, diags := lang.Parse(fstest.MapFS{"p.yaml": {Data: []byte(policyText)}})
 		if diags.HasErrors() {
@@ -97,7 +98,7 @@ func TestFrontendsAreWhatTheReferenceSays(t *testing.T) {
 			t.Errorf("only %d lines are judged %s: too few to mean anything", seen[word], word)
 		}
 	}
-	if seen["no estate"] > 60 {
+	if seen["no estate"] > 50 {
 		t.Errorf("%d estates have errors", seen["no estate"])
 	}
 }

@@ -29,11 +29,14 @@ type survey struct {
 	inForce    bool
 	froms, tos []semantics.Party
 
-	few     int            // questions for which no engine is made
-	e       *verify.Engine // nil until it is asked for, or where it cannot be made
-	tried   bool           // to make it
-	asked   netset.Traffic // what --port means, at all destinations
-	answers []*answers
+	few    int            // questions for which no engine is made
+	e      *verify.Engine // nil until it is asked for, or where it cannot be made
+	tried  bool           // to make it
+	behind []verify.Peer  // the frontend that is the destination; nil before it is asked for
+	asked  netset.Traffic // what --port means, at all destinations
+
+	frontends *ask.Frontends // with behind
+	answers   []*answers
 }
 
 // kind is parties that no rule can tell apart, and at which the port means the
@@ -61,6 +64,7 @@ type answers struct{ from, to, n int }
 // sameAnswer is what pairs have in common that have one answer.
 type sameAnswer struct {
 	verdict ask.Verdict
+	through string // of pairs that go through a frontend: what tells sources apart
 	asked   bool   // something is: there is such a port
 	alone   [2]int // of kinds that are asked about one by one, from 1
 }

@@ -2,16 +2,24 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
 
 	"firebreak/internal/ask"
 	"firebreak/internal/inventory"
+	"firebreak/internal/netset"
 	"firebreak/internal/semantics"
 	"firebreak/internal/verify"
 )
 
 // tally counts the pairs of each answer.
 func (s *survey) tally(froms, tos []kind) {
-	if len(froms)*len(tos) > s.few && s.engine() != nil {
+	questions := len(froms) * len(tos)
+	if s.tos[0].Frontend != nil {
+		questions *= fewQuestions // the reference asks about everyone
+	}
+	if questions > s.few && s.engine() != nil {
 		s.name(froms, s.froms)
 		s.name(tos, s.tos)
 	}
@@ -25,9 +33,12 @@ func (s *survey) tally(froms, tos []kind) {
 				continue
 			}
 			key := sameAnswer{asked: !tos[j].asked.IsEmpty()}
-			if froms[i].peer == verify.None || tos[j].peer == verify.None {
+			switch through, ok := s.through(&froms[i], &tos[j]); {
+			case ok:
+				key.through = through
+			case froms[i].peer == verify.None || tos[j].peer == verify.None:
 				key.alone = [2]int{i + 1, j + 1}
-			} else if key.asked {
+			case key.asked:
 				key.verdict = s.verdict(&froms[i], &tos[j], verdicts)
 			}
 			known := of[key]
@@ -58,6 +69,61 @@ func (s *survey) name(kinds []kind, parties []semantics.Party) {
 	for i := range kinds {
 		kinds[i].peer = s.l.peer(s.e, parties[kinds[i].members[0]])
 	}
+}
+
+// through tells sources apart that go to a frontend, which is the only
+// destination then. Those are told the same of which every backend says the
+// same, or, where that is not all there is to it, of which the same rules speak
+// at every backend and at what the address is otherwise. ok is false where the
+// engine cannot say.
+func (s *survey) through(from, to *kind) (key string, ok bool) {
+	p := s.tos[to.members[0]]
+	if p.Frontend == nil || s.e == nil || from.peer == verify.None {
+		return "", false
+	}
+	if s.behind == nil {
+		s.frontends = ask.NewFrontends(s.e)
+		s.behind = s.backends(p)
+	}
+	if p.Frontend.Rewrites == "destination" {
+		if key := s.plainly(from, to); key != "" {
+			return key, true
+		}
+	}
+	text := []byte(strconv.Itoa(s.e.Zone(from.peer)))
+	for _, x := range s.behind {
+		text = strconv.AppendInt(append(text, ' '), int64(s.e.Class(from.peer, x)), 10)
+	}
+	return string(text), len(s.behind) > 0
+}
+
+// plainly is what all backends say where one port was asked about and no answer
+// depends on the request; empty otherwise.
+func (s *survey) plainly(from, to *kind) string {
+	proto, port := semantics.First(to.asked)
+	if !to.asked.Equal(netset.Of(proto, port, port)) {
+		return ""
+	}
+	var key strings.Builder
+	for _, v := range s.frontends.Judge(from.peer, s.tos[to.members[0]].Frontend, proto, port, s.in, s.inForce) {
+		if v.Requests {
+			return ""
+		}
+		fmt.Fprintf(&key, "%v;", v.Decision)
+	}
+	return key.String()
+}
+
+// backends are the peers behind a frontend, and what its address would be
+// without it; empty if the engine knows of no such address.
+func (s *survey) backends(p semantics.Party) []verify.Peer {
+	f := p.Frontend
+	p.Frontend = nil
+	address := s.l.peer(s.e, p)
+	if address == verify.None || !p.Addr.IsValid() || s.e.Unknown(address) != p.Unknown || len(s.e.Externals(address)) != len(p.Externals) {
+		return []verify.Peer{}
+	}
+	return append(s.frontends.Backends(f), address)
 }
 
 // share finds who is a source and a destination. Who is, is of one kind of each.
