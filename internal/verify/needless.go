@@ -53,11 +53,14 @@ type finding struct {
 type half struct {
 	walk               *walk
 	permits, undecided space.Set
+	decides            bool // the rule that is asked about decides something
 }
 
-func (e *Engine) half(items []int32) half {
+// half is that of some items; slot is the rule that is asked about.
+func (e *Engine) half(items []int32, slot int32) half {
 	h := half{walk: e.walk(e.inOrder(items))}
 	h.permits, h.undecided = e.sets(h.walk)
+	h.walk.each(e, func(_ space.Set, rule int32) { h.decides = h.decides || rule == slot })
 	return h
 }
 
@@ -81,18 +84,18 @@ func (e *Engine) judge(f *finding, list []int32, n int32, u *use) {
 			all, rest = append(all, m), append(rest, m)
 		}
 	}
-	with, without := e.half(all), e.half(rest)
+	with, without := e.half(all, slot), e.half(rest, slot)
 	if !f.seen {
 		f.seen, f.by = true, e.insteadOf(n, without.walk)
 	}
-	inForce := e.half(e.enforced(all))
-	if !with.decides(slot) && !inForce.decides(slot) {
+	inForce := e.half(e.enforced(all), slot)
+	if !with.decides && !inForce.decides {
 		return
 	}
 	f.decides = true
 	f.needed = without.differs(&with, u[0]|u[2] != 0, u.byDefault())
 	if !f.needed && e.rules.slots[slot].r.Stage == policy.Enforce {
-		without = e.half(e.enforced(rest))
+		without = e.half(e.enforced(rest), slot)
 		f.needed = without.differs(&inForce, u[0]|u[1] != 0, u[2]|u[3] != 0)
 	}
 }
@@ -108,10 +111,6 @@ func (e *Engine) meets(item, slot int32) bool {
 	return a == nil || b == nil || a == b || !a.Intersect(*b).IsEmpty()
 }
 
-func (h *half) decides(slot int32) bool {
-	return slices.ContainsFunc(h.walk.steps, func(s step) bool { return s.rule == slot })
-}
-
 // differs compares what passes where defaults refuse, and where they let pass,
 // as far as there are such pairs.
 func (h *half) differs(was *half, refusing, passing bool) bool {
@@ -120,13 +119,21 @@ func (h *half) differs(was *half, refusing, passing bool) bool {
 }
 
 // insteadOf is the first rule of a walk that decides about what an item speaks
-// of; 0 if only defaults do.
+// of, as its own rule would if there is one; 0 if only defaults do.
 func (e *Engine) insteadOf(n int32, w *walk) By {
 	about := e.speaksOf(n)
+	by := By(0)
 	for _, x := range e.pieces(w) {
-		if x.rule != noRule && !x.set.Intersect(about).IsEmpty() {
-			return By(e.rules.slots[x.rule].index + 1)
+		if x.rule == noRule || x.set.Intersect(about).IsEmpty() {
+			continue
+		}
+		same := e.rules.slots[x.rule].r.Effect == e.ruleOf(n).Effect
+		if same || by == 0 {
+			by = By(e.rules.slots[x.rule].index + 1)
+		}
+		if same {
+			break
 		}
 	}
-	return 0
+	return by
 }
