@@ -41,7 +41,7 @@ ifeq ($(wildcard ../shared/corpora/online-boutique),)
 MAY_SKIP := firebreak/internal/cli.TestOnlineBoutiqueFromManifests
 endif
 
-.PHONY: help build demo test lint generate generate-check bpf-check page-check page-test go-test bench bench-compare bench-growth fuzz clean
+.PHONY: help build demo test lint generate generate-check bpf-check page-check page-test go-test bench bench-compare bench-growth agree fuzz clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
