@@ -71,8 +71,11 @@ func (l *loaded) nearest(e *verify.Engine, q question) []nearRule {
 		if !n.Condition {
 			lacks = append(lacks, conditionText(q.eval.Conditions(r.Ref)))
 		}
-		if n.Overruled || len(lacks) == 0 {
+		switch {
+		case n.Overruled || len(lacks) == 0:
 			continue // it speaks, and is among the tiers; nothing that it lacks can be named
+		case !n.Ports && !(n.From && n.To):
+			continue // about somebody else and something else: that is not near
 		}
 		out = append(out, nearRule{l.rule(r.Ref), "it " + strings.Join(lacks, ", and ")})
 	}
