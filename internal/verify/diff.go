@@ -193,26 +193,40 @@ func regions(old, new *Engine) []netip.Prefix {
 			all = append(all, p)
 		}
 	}
-	slices.SortFunc(all, netip.Prefix.Compare)
-	all = slices.Compact(all)
-	return slices.DeleteFunc(slices.Clone(all), func(p netip.Prefix) bool {
-		longer := slices.DeleteFunc(slices.Clone(all), func(q netip.Prefix) bool { return q.Bits() <= p.Bits() || !p.Contains(q.Addr()) })
-		return filled(p, longer)
+	slices.SortFunc(all, func(p, q netip.Prefix) int {
+		return cmp.Or(p.Addr().Compare(q.Addr()), cmp.Compare(p.Bits(), q.Bits()))
 	})
+	all = slices.Compact(all)
+	var out []netip.Prefix
+	for i, p := range all {
+		longer := all[i+1:] // those within p come next
+		n, _ := slices.BinarySearchFunc(longer, p, func(q, p netip.Prefix) int {
+			if p.Contains(q.Addr()) {
+				return -1
+			}
+			return 1
+		})
+		if !filled(p, longer[:n]) {
+			out = append(out, p)
+		}
+	}
+	slices.SortFunc(out, netip.Prefix.Compare)
+	return out
 }
 
-// filled reports whether prefixes within p leave nothing of it.
+// filled reports whether prefixes within p, sorted by address and length, leave
+// nothing of it.
 func filled(p netip.Prefix, within []netip.Prefix) bool {
 	if len(within) == 0 {
 		return false
 	}
-	if slices.Contains(within, p) {
+	if within[0] == p {
 		return true
 	}
 	lo := netip.PrefixFrom(p.Addr(), p.Bits()+1)
-	inLo := slices.DeleteFunc(slices.Clone(within), func(q netip.Prefix) bool { return !lo.Contains(q.Addr()) })
-	inHi := slices.DeleteFunc(slices.Clone(within), func(q netip.Prefix) bool { return lo.Contains(q.Addr()) })
-	return len(inLo) > 0 && len(inHi) > 0 && filled(lo, inLo) && filled(upper(lo), inHi)
+	hi := upper(lo)
+	n, _ := slices.BinarySearchFunc(within, hi.Addr(), func(q netip.Prefix, a netip.Addr) int { return q.Addr().Compare(a) })
+	return n > 0 && n < len(within) && filled(lo, within[:n]) && filled(hi, within[n:])
 }
 
 // upper is the prefix that follows one that is the lower half of another.
