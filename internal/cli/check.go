@@ -111,7 +111,12 @@ func newCheckReport(l *loaded, how checkFlags, phases *progress) *checkReport {
 	for _, p := range l.tree.Policies {
 		rules += len(p.Rules)
 	}
-	r.sizes = fmt.Sprintf("%s in %s, %s", count(len(l.inv.Workloads), "workload"), count(len(l.tree.Zones), "zone"), count(rules, "rule"))
+	r.sizes = fmt.Sprintf("%s in %s%s, %s", count(len(l.inv.Workloads), "workload"), count(len(l.tree.Zones), "zone"), l.unassigned(), count(rules, "rule"))
+	for _, code := range how.ignore {
+		if message, help := lint.Unknown(code); message != "" {
+			r.diags.Warnf(diag.Pos{}, "unknown-code", "--ignore leaves out nothing: %s", message).WithHelp("%s", help)
+		}
+	}
 	if l.p == nil {
 		return r
 	}
@@ -146,6 +151,23 @@ func newCheckReport(l *loaded, how checkFlags, phases *progress) *checkReport {
 		r.cases = append(r.cases, c)
 	}
 	return r
+}
+
+// unassigned says how many workloads are in no zone, "" if none is.
+func (l *loaded) unassigned() string {
+	if l.p == nil {
+		return ""
+	}
+	n := 0
+	for _, z := range l.p.ZoneOf {
+		if l.p.Zones[z].Name == lang.Unassigned {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d unassigned", n)
 }
 
 // proof notes what became of a guardrail; one that does not hold is an error.

@@ -35,6 +35,9 @@ func TestEveryCodeHasASection(t *testing.T) {
 		}
 		sections[m[1]] = true
 	}
+	if listed := slices.Sorted(maps.Keys(sections)); !slices.Equal(listed, Codes) {
+		t.Errorf("Codes are %v, the sections of %s are %v", Codes, docs, listed)
+	}
 	more, err := os.ReadFile(findings)
 	if err != nil {
 		t.Fatal(err)

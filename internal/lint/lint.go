@@ -16,7 +16,8 @@ import (
 // Codes are those of all findings, sorted.
 var Codes = []string{
 	"any-to-any", "conflicting", "editable-zone-label", "expired", "expires-soon", "long-exception", "never-matching",
-	"no-stage", "redundant", "shadowed", "too-coarse", "too-fine", "unowned", "unserved-port",
+	"no-dns", "no-stage", "redundant", "service-port-unserved", "shadowed", "too-coarse", "too-fine",
+	"unassigned-workloads", "unknown-code", "unowned", "unserved-port",
 }
 
 // Check returns the findings about a policy, sorted by place. The engine must
@@ -30,6 +31,10 @@ func Check(dir *lang.Dir, e *verify.Engine) diag.List {
 	l.zones()
 	l.exceptions()
 	l.owners()
+	l.dns()
+	l.unassigned()
+	l.servicePorts()
+	l.codes()
 	l.diags.Sort()
 	return l.diags
 }

@@ -197,8 +197,12 @@ func (l *linter) unserved(r *policy.Rule, served []netset.Traffic) {
 			}
 		}
 		if says && !open.IsEmpty() {
-			l.ofRule(r, "unserved-port").Warnf(r.Pos, "unserved-port", "%s %s opens %s of %s, which nobody there serves", kind(r), name(r.Ref), open, r.ToText).
-				WithHelp("remove the port, or add it to the ports of the Service or the inventory")
+			d := l.ofRule(r, "unserved-port").Warnf(r.Pos, "unserved-port", "%s %s opens %s of %s, which nobody there serves", kind(r), name(r.Ref), open, r.ToText)
+			if mapped := l.mappingOf(g, open); mapped != "" {
+				d.WithHelp("%s; rules mean the port that workloads listen on", mapped)
+			} else {
+				d.WithHelp("remove the port, or add it to the ports of the Service or the inventory")
+			}
 		}
 	}
 }

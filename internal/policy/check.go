@@ -38,7 +38,11 @@ func (r *resolver) checkEnd(s *spoken, e *lang.Endpoint, other Peers) {
 	if e.Kind != lang.BySelect && e.Kind != lang.ByPrincipal {
 		return
 	}
-	if len(r.endpoint(e).peers.Identities) == 0 {
+	ids := r.endpoint(e).peers.Identities
+	if len(ids) > 0 {
+		r.checkValues(e.Pos, s.what, e.Selector)
+	}
+	if len(ids) == 0 {
 		if e.Kind == lang.BySelect {
 			r.nothing(e.Pos, s.what, e.Selector)
 		} else {
@@ -125,16 +129,23 @@ func (r *resolver) portNames() []string {
 	return r.portsThere
 }
 
-// checkSelects warns of zones and services that are empty.
+// checkSelects warns of zones and services that are empty, or hold less than
+// their selectors say.
 func (r *resolver) checkSelects() {
 	for i, s := range r.zoneSelects {
 		if s != nil && len(r.inZone[i]) == 0 {
 			r.nothing(s.Pos, "zone "+r.zones[i].Name, s.Selector)
 		}
+		if s != nil && len(r.inZone[i]) > 0 {
+			r.checkValues(s.Pos, "zone "+r.zones[i].Name, s.Selector)
+		}
 	}
 	for i, s := range r.serviceSelects {
 		if s != nil && len(r.inService[i]) == 0 {
 			r.nothing(s.Pos, "service "+r.services[i].Name, s.Selector)
+		}
+		if s != nil && len(r.inService[i]) > 0 {
+			r.checkValues(s.Pos, "service "+r.services[i].Name, s.Selector)
 		}
 	}
 }

@@ -46,7 +46,7 @@ func (e *estate) pos() diag.Pos {
 func (e *estate) meta(name string) lang.Meta { return lang.Meta{Name: name, Pos: e.pos()} }
 
 func (e *estate) selector() *lang.Select {
-	s, err := label.Parse(e.pick("tier=web", "tier=data", "tier in (web,x)", "env=prod", "env!=prod", "env", "team=a", "!team", "tier=web,env=prod", "noise=1"))
+	s, err := label.Parse(e.pick("tier=web", "tier=data", "tier in (web,x)", "tier in (web,data),env=prod", "team in (a,b)", "env=prod", "env!=prod", "env", "team=a", "!team", "tier=web,env=prod", "noise=1"))
 	if err != nil {
 		e.t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ type record struct {
 	policy   *lang.Policy
 	said     spoken
 	mentions mention
+	overall  bool // what becomes of it depends on workloads that its ends do not name, too
 	condKey  string
 
 	out       Rule       // but for ends and grants complete from the start; of a must only the ends
@@ -119,7 +120,7 @@ func (r *resolver) holds(rec *record) bool {
 		return false
 	case r.same():
 		return true
-	case r.frame != r.old.frame || len(rec.diags) > 0 || r.touched > rec.resolved && (rec.said.from.wide() || rec.said.to.wide()):
+	case r.frame != r.old.frame || len(rec.diags) > 0 || r.touched > rec.resolved && rec.overall:
 		return false
 	}
 	return !slices.ContainsFunc(rec.speaks, func(x *endpoint) bool { return x.touched > rec.resolved })
@@ -171,6 +172,8 @@ func (r *resolver) findRecords() {
 		rec := old.find(source, policy)
 		if rec == nil {
 			rec = begin()
+			f, t := rec.said.from, rec.said.to
+			rec.overall = f.wide() || t.wide() || f.lists() || t.lists()
 			rec.source, rec.policy, rec.mentions = source, policy, rec.said.mention()
 			rec.out.FromText, rec.out.ToText, rec.out.PortsText = rec.said.from.String(), rec.said.to.String(), portsText(rec.said.ports)
 		}
