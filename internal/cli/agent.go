@@ -46,7 +46,7 @@ Configuration (paths are relative to the file):
   pins: DIR                    on a bpffs, made if need be
   wire: SOCKET                 the server's; nobody is told if not given
   name: NAME                   the host's; its hostname if not given`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if *config == "" {
 				return errNoConfig
@@ -92,7 +92,7 @@ func newAgentStatus(config *string) *cobra.Command {
 		Use:     "status --config FILE",
 		Example: "  sudo firebreak agent status --config agent.yaml --format json",
 		Short:   "Say what is in force on this host, whether or not the agent runs",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			chosen, err := format()
 			if err != nil {
@@ -173,7 +173,7 @@ func newAgentDetach(config *string) *cobra.Command {
 		Use:     "detach --config FILE",
 		Example: "  sudo firebreak agent detach --config agent.yaml",
 		Short:   "End enforcement: remove everything the agent has put into the kernel",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := agentConfig(*config)
 			if err != nil {

@@ -60,7 +60,7 @@ It exits with 0, or with 1 if the mean is above --max-mean.`,
 			return err
 		}
 		write := map[string]func(io.Writer, *blast) error{"text": blastText, "json": blastJSON, "html": blastHTML}[how]
-		if err := write(cmd.OutOrStdout(), b); err != nil {
+		if err := write(resultsTo(cmd, how, true), b); err != nil {
 			return err
 		}
 		if b.now.estate.Mean > *f.maxMean {

@@ -54,7 +54,7 @@ finding with the annotation firebreak.dev/accept: "CODE: REASON".`,
 		write := map[string]func(io.Writer, *checkReport) error{
 			"text": checkText, "json": checkJSON, "sarif": checkSARIF, "junit": checkJUnit, "markdown": checkMarkdown,
 		}[f]
-		if err := write(cmd.OutOrStdout(), r); err != nil {
+		if err := write(resultsTo(cmd, f, false), r); err != nil {
 			return err
 		}
 		switch {

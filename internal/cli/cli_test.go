@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 
 // code runs firebreak and compares its exit code, which exec cannot.
 func code(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) < 2 {
+	if len(args) < 1 {
 		ts.Fatalf("usage: code N ARGUMENTS")
 	}
 	for i := range args {

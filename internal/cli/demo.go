@@ -52,6 +52,9 @@ run is played instead.`,
 		}
 		o.JSON = chosen == "json"
 		o.Out, o.Notes = cmd.OutOrStdout(), cmd.ErrOrStderr()
+		if f := terminal(o.Out); f != nil {
+			o.Out = f // where lines may change
+		}
 		return runDemo(cmd, o)
 	}
 	f := cmd.Flags()

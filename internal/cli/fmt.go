@@ -8,18 +8,20 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
+	"firebreak/internal/diag"
 	"firebreak/internal/lang"
 )
 
 // NewFmt returns the verb that writes policy files canonically.
 func NewFmt() *cobra.Command {
-	f := &formatter{}
+	f := &formatter{report: []fmtFile{}}
 	cmd := &cobra.Command{
 		Use:   "fmt DIR|FILE… | -",
 		Short: "Write policy files canonically: order of fields, indentation, selectors",
@@ -35,10 +37,19 @@ standard input onto standard output.`,
 	}
 	cmd.Flags().BoolVar(&f.check, "check", false, "change nothing; list the files that would change and exit with 1 if there are any")
 	cmd.Flags().BoolVar(&f.diff, "diff", false, "change nothing; show what would change")
+	format := formatFlag(cmd, "text", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		how, err := format()
+		if err != nil {
+			return err
+		}
+		f.json = how == "json"
 		f.in, f.out, f.err = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 		if len(args) == 0 {
 			return misusef("fmt needs a directory, files or -: %s", cmd.UseLine())
+		}
+		if f.json && slices.Contains(args, "-") && !f.check {
+			return misusef("- writes the formatted text to standard output, where --format json writes: add --check")
 		}
 		return f.all(args)
 	}
@@ -50,13 +61,21 @@ const maxFormat = 64 << 20
 
 // formatter is one run of fmt.
 type formatter struct {
-	check, diff bool
-	in          io.Reader
-	out, err    io.Writer
+	check, diff, json bool
+	in                io.Reader
+	out, err          io.Writer
+	report            []fmtFile // of all files, for json
 
 	wrong      bool // some file is no YAML
 	unreadable bool // some file could not be read or written
 	changed    bool // some file changed, or would
+}
+
+// fmtFile is what became of one file.
+type fmtFile struct {
+	File    string `json:"file"`
+	Changed bool   `json:"changed"` // or would be
+	Error   string `json:"error"`   // empty if it could be read, formatted and written
 }
 
 func (f *formatter) all(args []string) error {
@@ -69,12 +88,17 @@ func (f *formatter) all(args []string) error {
 		}
 		files, err := formattable(arg)
 		if err != nil {
-			return misusef("%v", err)
+			return misusef("%s cannot be read: %v", arg, cause(err))
 		}
 		for _, name := range files {
 			if err := f.file(name); err != nil {
 				return err
 			}
+		}
+	}
+	if f.json {
+		if err := writeJSON(f.out, map[string]any{"files": f.report}); err != nil {
+			return err
 		}
 	}
 	switch {
@@ -121,6 +145,7 @@ func (f *formatter) stream() error {
 	if !ok {
 		return nil
 	}
+	f.note("standard input", !bytes.Equal(formatted, text), "")
 	f.changed = f.changed || !bytes.Equal(formatted, text)
 	if f.check || f.diff {
 		return f.tell("standard input", text, formatted)
@@ -134,42 +159,73 @@ func (f *formatter) stream() error {
 func (f *formatter) file(name string) error {
 	text, info, err := readRegular(name)
 	if err != nil {
-		f.unreadable = true
-		fmt.Fprintf(f.err, "firebreak: %s cannot be read: %v\n", name, cause(err))
+		f.fault(name, "cannot be read", err)
 		return nil
 	}
 	formatted, ok := f.format(name, text)
-	if !ok || bytes.Equal(formatted, text) {
+	if !ok {
+		return nil
+	}
+	if bytes.Equal(formatted, text) {
+		f.note(name, false, "")
 		return nil
 	}
 	f.changed = true
 	if !f.check && !f.diff {
 		if err := replace(name, formatted, info); err != nil {
-			f.unreadable = true
-			fmt.Fprintf(f.err, "firebreak: %s cannot be written: %v\n", name, cause(err))
+			f.fault(name, "cannot be written", err)
 			return nil
 		}
 	}
+	f.note(name, true, "")
 	return f.tell(name, text, formatted)
 }
 
+func (f *formatter) note(name string, changed bool, wrong string) {
+	f.report = append(f.report, fmtFile{name, changed, wrong})
+}
+
+// fault says what could not be done with a file.
+func (f *formatter) fault(name, what string, err error) {
+	f.unreadable = true
+	f.note(name, false, fmt.Sprintf("%s: %v", what, cause(err)))
+	fmt.Fprintf(f.err, "firebreak: %s %s: %v\n", name, what, cause(err))
+}
+
+// format formats a text. Lines that end in CR LF, as the first one does, stay
+// so.
 func (f *formatter) format(name string, text []byte) (formatted []byte, ok bool) {
+	first := bytes.IndexByte(text, '\n')
+	crlf := first > 0 && text[first-1] == '\r'
+	if crlf {
+		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	}
 	formatted, list := lang.Format(name, text)
+	if crlf {
+		formatted = bytes.ReplaceAll(formatted, []byte("\n"), []byte("\r\n"))
+	}
+	wrong := ""
 	for _, d := range list {
 		fmt.Fprintln(f.err, d)
+		if d.Severity == diag.Error && wrong == "" {
+			wrong = fmt.Sprintf("%s: %s", d.Code, d.Message)
+		}
 	}
-	wrong := list.HasErrors()
-	f.wrong = f.wrong || wrong
-	return formatted, !wrong
+	if wrong != "" {
+		f.wrong = true
+		f.note(name, false, wrong)
+	}
+	return formatted, wrong == ""
 }
 
 // tell says what changed, or would.
 func (f *formatter) tell(name string, was, is []byte) error {
 	var err error
 	switch {
-	case bytes.Equal(was, is):
+	case bytes.Equal(was, is), f.json:
 	case f.diff:
-		_, err = f.out.Write(diff.Diff(name, was, name+" (formatted)", is))
+		path := strings.TrimLeft(filepath.ToSlash(filepath.Clean(name)), "/")
+		_, err = f.out.Write(diff.Diff("a/"+path, was, "b/"+path, is))
 	default:
 		_, err = fmt.Fprintln(f.out, name)
 	}

@@ -29,20 +29,40 @@ yet (names that begin with a dot, such as .git, are no matter).
 		Example: "  firebreak init policy --template kubernetes",
 	}
 	template := cmd.Flags().String("template", "", "`NAME` of the template; without it, the templates are listed")
+	format := formatFlag(cmd, "text", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		how, err := format()
+		if err != nil {
+			return err
+		}
 		if *template == "" {
 			if len(args) > 0 {
 				return misusef("which template? Say: firebreak init %s --template NAME\n%s", args[0], templateList())
 			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), templateList()+"\nBegin with one: firebreak init DIR --template NAME")
-			return err
+			return writeTemplates(cmd.OutOrStdout(), how)
 		}
 		if len(args) != 1 {
 			return misusef("init needs one directory, not %d: %s", len(args), cmd.UseLine())
 		}
-		return initDir(cmd.OutOrStdout(), args[0], *template)
+		return initDir(cmd.OutOrStdout(), args[0], *template, how)
 	}
 	return cmd
+}
+
+func writeTemplates(w io.Writer, how string) error {
+	if how == "text" {
+		_, err := fmt.Fprintln(w, templateList()+"\nBegin with one: firebreak init DIR --template NAME")
+		return err
+	}
+	type template struct {
+		Name  string `json:"name"`
+		About string `json:"about"`
+	}
+	list := []template{}
+	for _, t := range scaffold.Templates() {
+		list = append(list, template{t.Name, t.About})
+	}
+	return writeJSON(w, map[string]any{"templates": list})
 }
 
 func templateList() string {
@@ -54,7 +74,7 @@ func templateList() string {
 	return b.String()
 }
 
-func initDir(w io.Writer, dir, template string) error {
+func initDir(w io.Writer, dir, template, how string) error {
 	files, err := scaffold.Files(template, time.Now())
 	if err != nil {
 		return misusef("%v; %s", err, templateHelp(template))
@@ -65,11 +85,23 @@ func initDir(w io.Writer, dir, template string) error {
 	if err := writeNew(dir, files); err != nil {
 		return misusef("%v", err)
 	}
-	fmt.Fprintf(w, "%s holds the template %s:\n", dir, template)
+	var names []string
 	for _, f := range files {
-		fmt.Fprintf(w, "  %s\n", f.Name)
+		names = append(names, f.Name)
 	}
-	_, err = io.WriteString(w, "\nNext:\n")
+	if how == "json" {
+		return writeJSON(w, struct {
+			Dir      string   `json:"dir"`
+			Template string   `json:"template"`
+			Files    []string `json:"files"`
+		}{dir, template, names})
+	}
+	return initText(w, dir, template, names)
+}
+
+// initText says what was written and what to do next.
+func initText(w io.Writer, dir, template string, names []string) error {
+	_, err := fmt.Fprintf(w, "%s holds the template %s:\n  %s\n\nNext:\n", dir, template, strings.Join(names, "\n  "))
 	for _, next := range [][2]string{
 		{"firebreak check " + dir, "say what is wrong, prove the guardrails, run the Cases"},
 		{"firebreak reach " + dir, "list who can reach whom"},

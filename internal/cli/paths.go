@@ -56,7 +56,7 @@ exits with 0.`,
 			return err
 		}
 		write := map[string]func(io.Writer, *pathsAnswer) error{"text": pathsText, "json": pathsJSON, "html": pathsHTML}[how]
-		return write(cmd.OutOrStdout(), p)
+		return write(resultsTo(cmd, how, true), p)
 	}
 	return cmd
 }

@@ -77,7 +77,7 @@ about one instant.`,
 		write := map[string]func(io.Writer, *reach) error{
 			"text": reachText, "json": reachJSON, "csv": reachCSV, "dot": reachDOT, "markdown": reachMarkdown,
 		}[how]
-		return write(cmd.OutOrStdout(), r)
+		return write(resultsTo(cmd, how, true), r)
 	}
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -30,6 +31,7 @@ func verbs() []*cobra.Command {
 		NewSchema(),
 		NewAgent(),
 		NewServe(),
+		NewVersion(),
 		NewDemo(),
 		NewDemoProcess(),
 	}
@@ -46,6 +48,7 @@ const (
 // everything else to stderr.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	asked, quiet := false, false
+	var version *bool
 	root := &cobra.Command{
 		Use:   "firebreak",
 		Short: "Microsegmentation that can be proven, enforced and watched",
@@ -60,15 +63,24 @@ and see every conversation with the rule that decided it.`,
 				cmd.Root().SetErr(struct{ io.Writer }{stderr}) // which is no terminal
 			}
 		},
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if *version {
+				return versionText(cmd.OutOrStdout(), ourVersion(debug.ReadBuildInfo()))
+			}
+			return bare(cmd, args)
+		},
 	}
+	version = root.Flags().Bool("version", false, "say which version of the program this is")
 	root.PersistentFlags().BoolVarP(&quiet, "quiet", "q", false, "tell nothing of progress")
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	out := &results{w: stdout}
+	root.SetOut(out)
 	root.SetErr(stderr)
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(newHelp())
 	root.AddCommand(verbs()...)
 	err := root.ExecuteContext(ctx)
-	return exitCode(stderr, err, asked)
+	return exitCode(stderr, out.failure(wrongVerb(root, args, err)), asked)
 }
 
 // exitCode says on stderr what went wrong, if there is more to say.
@@ -108,6 +120,14 @@ func oneDir(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// noArgs demands that there are none.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return misusef("%s takes no argument %q: %s", cmd.Name(), args[0], cmd.UseLine())
+	}
+	return nil
+}
+
 // formatFlag adds --format with the formats that a verb knows; the first is
 // the default. The function that it returns gives the choice, or misuse.
 func formatFlag(cmd *cobra.Command, known ...string) func() (string, error) {
@@ -118,6 +138,15 @@ func formatFlag(cmd *cobra.Command, known ...string) func() (string, error) {
 		}
 		return *f, nil
 	}
+}
+
+// resultsTo returns where results go: text for people looks as they can read it
+// best on their terminal.
+func resultsTo(cmd *cobra.Command, format string, fold bool) io.Writer {
+	if format == "text" {
+		return forPeople(cmd.OutOrStdout(), fold)
+	}
+	return cmd.OutOrStdout()
 }
 
 // inventoryFlag adds --inventory.

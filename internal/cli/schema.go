@@ -8,7 +8,7 @@ import (
 
 // NewSchema returns the verb that prints the language's JSON Schema.
 func NewSchema() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of policy and inventory documents, for editors",
 		Long: `Print the JSON Schema (2020-12) of every kind of policy and inventory document.
@@ -20,10 +20,15 @@ type. With yaml-language-server, begin a file with
 It knows one document at a time: what "firebreak check" finds by looking at all
 of them together with the inventory, it cannot find.`,
 		Example: "  firebreak schema >firebreak.schema.json",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := cmd.OutOrStdout().Write(lang.Schema())
-			return err
-		},
+		Args:    noArgs,
 	}
+	format := formatFlag(cmd, "json", "text") // which are the same
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if _, err := format(); err != nil {
+			return err
+		}
+		_, err := cmd.OutOrStdout().Write(lang.Schema())
+		return err
+	}
+	return cmd
 }

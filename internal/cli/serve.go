@@ -29,7 +29,7 @@ the page. There is no login, so the page is served on this machine only unless
 --allow-remote says that something else guards it.
 
 Everything is kept in memory and bounded; it is gone when the server ends.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runServe(cmd.Context(), o, cmd.ErrOrStderr())
 		},
