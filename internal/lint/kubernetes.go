@@ -102,11 +102,11 @@ func (l *linter) unassigned() {
 	if !z.Declared && l.dir.Estate != nil {
 		pos, accepts = l.dir.Estate.Pos, l.dir.Estate.Accepts
 	}
-	what := fmt.Sprintf("%d workloads are", len(names))
+	what, them := fmt.Sprintf("%d workloads are", len(names)), "them"
 	if len(names) == 1 {
-		what = "1 workload is"
+		what, them = "1 workload is", "it"
 	}
-	l.about(accepts, "unassigned-workloads").Warnf(pos, "unassigned-workloads", "%s in no zone, and nothing is enforced for them: %s", what, few3(names)).
+	l.about(accepts, "unassigned-workloads").Warnf(pos, "unassigned-workloads", "%s in no zone, and nothing is enforced for %s: %s", what, them, few3(names)).
 		WithHelp("put them into a zone, or declare what holds for them: a Zone named unassigned with stage: enforce")
 }
 

@@ -162,7 +162,8 @@ func (e *Evaluator) letIn(b backend, proto netset.Protocol, c flow.Circumstances
 		verdict, end := flow.Unjudged, no[i]
 		switch {
 		case yes[i] != nil && no[i] != nil:
-			d.Why = fmt.Sprintf("the frontend hides who began: %s lets some in who may enter it, but not %s", b.party.Name(), refused.Name())
+			d.Why = fmt.Sprintf("the frontend hides who began: %s lets some in who may enter it, but not %s; it is known where a rule lets in any, or the frontend keeps the source",
+				b.party.Name(), refused.Name())
 		case no[i] != nil:
 			verdict = flow.Dropped
 		case yes[i] != nil:
