@@ -69,13 +69,12 @@ func Each(fsys fs.FS, name string, take func(Document)) diag.List {
 		return diags
 	}
 	known := &known{strings: map[string]string{}, labels: map[string]map[string]string{}}
-	for text, line := range split(string(data)) {
-		docs, more := decode(name, strings.NewReader(text), line-1)
-		for _, d := range docs {
+	for r := range inOrder(name, string(data)) {
+		for _, d := range r.docs {
 			d.known = known
 			take(d)
 		}
-		diags = append(diags, more...)
+		diags = append(diags, r.diags...)
 	}
 	return diags
 }
