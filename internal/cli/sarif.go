@@ -10,21 +10,16 @@ import (
 	"strings"
 
 	"firebreak/internal/diag"
+	"firebreak/internal/lint"
 )
 
 // codePage is where a code is explained: what is unwise has a page of its own.
 func codePage(code string) string {
 	page := "docs/diagnostics.md#"
-	if slices.Contains(unwiseCodes, code) {
+	if slices.Contains(lint.Codes, code) {
 		page = "docs/lint.md#"
 	}
 	return page + code
-}
-
-// unwiseCodes are those of docs/lint.md.
-var unwiseCodes = []string{
-	"shadowed", "redundant", "never-matching", "conflicting", "unserved-port", "any-to-any", "editable-zone-label",
-	"expired", "expires-soon", "long-exception", "unowned", "no-stage", "too-coarse", "too-fine",
 }
 
 // writeSARIF writes findings as SARIF 2.1.0, which code hosts show beside the
