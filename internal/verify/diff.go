@@ -193,6 +193,12 @@ func regions(old, new *Engine) []netip.Prefix {
 			all = append(all, p)
 		}
 	}
+	return unfilled(all)
+}
+
+// unfilled returns, sorted and each once, the prefixes of which longer ones
+// among them leave something. It sorts what it is given.
+func unfilled(all []netip.Prefix) []netip.Prefix {
 	slices.SortFunc(all, func(p, q netip.Prefix) int {
 		return cmp.Or(p.Addr().Compare(q.Addr()), cmp.Compare(p.Bits(), q.Bits()))
 	})

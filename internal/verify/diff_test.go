@@ -139,3 +139,29 @@ func TestDiffKnowsRegions(t *testing.T) {
 		}
 	}
 }
+
+// TestNoPeerWithoutAddresses: an External of which others leave nothing is no
+// end of any conversation, so that nothing can be violated there.
+func TestNoPeerWithoutAddresses(t *testing.T) {
+	of := func(halves ...string) int {
+		dir := &lang.Dir{
+			Estate: &lang.Estate{Meta: named("e")},
+			Externals: []*lang.External{
+				{Meta: named("whole"), CIDRs: cidrs("192.0.2.0/24")},
+				{Meta: named("halves"), CIDRs: cidrs(halves...)},
+			},
+		}
+		p, diags := policy.Resolve(dir, &inventory.Snapshot{})
+		if p == nil {
+			t.Fatal(diags)
+		}
+		e, err := verify.New(p, verify.Options{At: noon})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.Peers()
+	}
+	if one, two := of("192.0.2.0/25"), of("192.0.2.0/25", "192.0.2.128/25"); one != 3 || two != 2 {
+		t.Errorf("%d peers with a half, %d with both; want world, whole and whole+halves, then world and whole+halves", one, two)
+	}
+}

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -98,8 +99,10 @@ func describe(p *policy.Policy) []peerInfo {
 		out = append(out, peerInfo{key: "identity:" + p.Identities[i].Key, identity: int32(i), zone: int32(p.Identities[i].Zone)})
 	}
 	seen := map[string]bool{}
-	for _, x := range p.Prefixes() {
-		if x.Builtin != "" {
+	prefixes := p.Prefixes()
+	there := addressesOf(prefixes)
+	for _, x := range prefixes {
+		if x.Builtin != "" || !there[x.Prefix] {
 			continue
 		}
 		info := peerInfo{key: addressKey(p, x), identity: -1, externals: x.Externals, unknown: x.Unknown, zone: -1}
@@ -114,6 +117,20 @@ func describe(p *policy.Policy) []peerInfo {
 		}
 	}
 	return out
+}
+
+// addressesOf tells which prefixes have an address that is in no longer one: of
+// the others no conversation can speak.
+func addressesOf(table []policy.PrefixPeer) map[netip.Prefix]bool {
+	all := make([]netip.Prefix, len(table))
+	for i := range table {
+		all[i] = table[i].Prefix
+	}
+	there := make(map[netip.Prefix]bool, len(all))
+	for _, p := range unfilled(all) {
+		there[p] = true
+	}
+	return there
 }
 
 // addressKey says what kind of address a prefix holds.
