@@ -238,12 +238,18 @@ func (s *Space) nameTimes(in atoms) (string, bool) {
 			return n.text, true
 		}
 	}
+	left := s.windowsLeft(in)
+	for _, n := range left {
+		if slices.Equal(n.in, in) {
+			return n.text, true
+		}
+	}
 	if any, rest := union(in, names); rest.none() {
 		return "(" + texts(any, " or ") + ")", true
 	}
 	var parts []string
 	rest := make(atoms, len(in)).not()
-	for _, n := range names {
+	for _, n := range append(left, names...) {
 		if smaller := rest.and(n.in); in.within(n.in) && !slices.Equal(smaller, rest) {
 			rest, parts = smaller, append(parts, n.text)
 		}
