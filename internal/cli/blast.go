@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"firebreak/internal/risk"
+	"firebreak/internal/verify"
 )
 
 type blastFlags struct {
@@ -59,6 +60,7 @@ It exits with 0, or with 1 if the mean is above --max-mean.`,
 		if err != nil {
 			return err
 		}
+		b.now.l.noteGuardrails(cmd.ErrOrStderr(), how, b.now.e)
 		write := map[string]func(io.Writer, *blast) error{"text": blastText, "json": blastJSON, "html": blastHTML}[how]
 		if err := write(resultsTo(cmd, how, true), b); err != nil {
 			return err
@@ -82,6 +84,8 @@ type blast struct {
 
 // radius is the answer about one policy.
 type radius struct {
+	l      *loaded
+	e      *verify.Engine
 	estate risk.Estate
 	zones  int         // as written, also those without workloads
 	taken  *risk.Reach // nil: not asked, or there was no such thing
@@ -128,7 +132,7 @@ func (l *loaded) radius(asked string, inForce bool, now time.Time) (radius, erro
 			return radius{}, err
 		}
 	}
-	out := radius{estate: a.g.Blast(), zones: len(l.tree.Zones)}
+	out := radius{l: l, e: a.e, estate: a.g.Blast(), zones: len(l.tree.Zones)}
 	if len(places) > 0 {
 		worst := a.g.Worst(out.estate, places)
 		r := a.g.From(worst.Node, worst.Workload)

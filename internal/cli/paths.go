@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"firebreak/internal/risk"
+	"firebreak/internal/verify"
 )
 
 // What paths shows at most.
@@ -55,6 +56,7 @@ exits with 0.`,
 		if err := p.find(cmd.ErrOrStderr(), l); err != nil {
 			return err
 		}
+		l.noteGuardrails(cmd.ErrOrStderr(), how, p.engine)
 		write := map[string]func(io.Writer, *pathsAnswer) error{"text": pathsText, "json": pathsJSON, "html": pathsHTML}[how]
 		return write(resultsTo(cmd, how, true), p)
 	}
@@ -65,6 +67,7 @@ exits with 0.`,
 type pathsAnswer struct {
 	dir, from, to string
 	inForce       bool
+	engine        *verify.Engine
 	same          bool // both ends are one and the same
 	paths         []risk.Path
 	cuts          risk.Cuts
@@ -89,6 +92,7 @@ func (p *pathsAnswer) find(stderr io.Writer, l *loaded) error {
 	if !p.same && (inside(from) || inside(to)) {
 		p.paths = a.g.Paths(from, to, mostPaths)
 	}
+	p.engine = a.e
 	p.estate = a.g.Blast()
 	p.cuts = a.g.Cuts(mostCuts)
 	return nil

@@ -68,6 +68,8 @@ about one instant.`,
 		if err != nil {
 			return err
 		}
+		p.done()
+		l.noteGuardrails(cmd.ErrOrStderr(), how, r.e)
 		p.phase("writing")
 		r.merge = r.tooMany(how == "csv" || how == "json")
 		if r.merge {
