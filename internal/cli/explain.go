@@ -20,8 +20,10 @@ func NewExplain() *cobra.Command {
 decides, and what every tier said at both ends.
 
 An ENDPOINT is workload:NAME, service:NAME, zone:NAME, external:NAME,
-frontend:NAME, ip:ADDRESS, world, or a bare NAME if only one thing has it. A PORT
-is 5432/TCP, icmp or the name of a port of the destination.
+frontend:NAME, ip:ADDRESS, world, or a bare NAME if only one thing has it. What
+Kubernetes calls Service web in namespace shop is "frontend:shop/web[Service]". A
+PORT is 5432/TCP, icmp or the name of a port of the destination: one that it
+listens on itself (in Kubernetes the containerPort), or the frontend's.
 
 Where rules speak of HTTP, --http says which request is meant; without it all
 requests and what is no HTTP are asked about, and the answer is unknown unless it

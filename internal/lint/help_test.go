@@ -1,13 +1,19 @@
 package lint_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"firebreak/internal/diag"
+	"firebreak/internal/inventory"
+	"firebreak/internal/lang"
 	"firebreak/internal/lint"
+	"firebreak/internal/policy"
+	"firebreak/internal/verify"
 )
 
 // TestAFrontendExplainsAPort: a number that was taken from the frontend's side
@@ -31,6 +37,38 @@ func TestAFrontendExplainsAPort(t *testing.T) {
 				t.Errorf("help %q, want %q", d.Help, c.want)
 			}
 		})
+	}
+}
+
+// TestAFrontendExplainsThePortOfAnotherSource: a Service selects workloads that
+// another source holds, by labels and namespace.
+func TestAFrontendExplainsThePortOfAnotherSource(t *testing.T) {
+	for namespace, want := range map[string]string{"shop": "Kubernetes Service shop/email maps 5000 to 8080", "other": "write the port"} {
+		dir, diags := lang.Parse(fstest.MapFS{"p.yaml": {Data: []byte(`
+kind: Estate
+metadata: {name: e}
+spec: {}
+---
+kind: Service
+metadata: {name: email}
+spec: {select: app=email, ports: [{port: 5000}]}
+`)}})
+		inv, more := inventory.Join(
+			&inventory.Snapshot{Workloads: []inventory.Workload{{Name: "e1", Namespace: "shop", Labels: map[string]string{"app": "email"}, Ports: []inventory.Port{{Number: 8080}}}}},
+			&inventory.Snapshot{Frontends: []inventory.Frontend{{
+				Name: "shop/email[Service]", Namespace: namespace, Selector: map[string]string{"app": "email"}, Ports: []inventory.FrontendPort{{Number: 5000, Target: 8080}},
+			}}})
+		p, resolved := policy.Resolve(dir, inv)
+		if diags = slices.Concat(diags, more, resolved); p == nil {
+			t.Fatal(diags)
+		}
+		e, err := verify.New(p, verify.Options{At: noon})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := only(t, lint.Check(dir, e), "service-port-unserved"); !strings.HasPrefix(d.Help, want) {
+			t.Errorf("%s: help %q, want %q", namespace, d.Help, want)
+		}
 	}
 }
 

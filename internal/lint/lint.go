@@ -51,6 +51,7 @@ type linter struct {
 
 	loose     []*lang.Zone // that enforce by labels of which nobody says who sets them
 	looseKeys []string
+	behindAll [][]int // workloads by frontend; nil until it is asked for
 }
 
 // documents notes what the documents that rules come from accept.

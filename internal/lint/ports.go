@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,7 +20,11 @@ func (l *linter) servicePorts() {
 			if l.serves(s.Workloads, p) {
 				continue
 			}
-			d := l.about(doc.Accepts, "service-port-unserved").Warnf(doc.Pos, "service-port-unserved", "service %s declares %s, which none of its %d workloads has", s.Name, portText(p.Protocol, p.Number), len(s.Workloads))
+			whose := "its workload does not have"
+			if n := len(s.Workloads); n > 1 {
+				whose = fmt.Sprintf("none of its %d workloads has", n)
+			}
+			d := l.about(doc.Accepts, "service-port-unserved").Warnf(doc.Pos, "service-port-unserved", "service %s declares %d/%s, which %s", s.Name, p.Number, p.Protocol, whose)
 			if mapped := l.mapping(s.Workloads, p.Protocol, p.Number); mapped != "" {
 				d.WithHelp("%s; rules and Services mean the port that workloads listen on", mapped)
 			} else {
@@ -40,10 +45,9 @@ func (l *linter) serves(workloads []int, p inventory.Port) bool {
 	return len(workloads) == 0
 }
 
-func portText(p netset.Protocol, n uint16) string { return fmt.Sprintf("%d/%s", n, p) }
-
-// mapping says which frontend before one of the workloads leads from that port
-// to another, "" if none does: the number was then taken from the wrong side.
+// mapping says which frontend before one of the workloads (ascending) leads from
+// that port to another, "" if none does: the number was then taken from the
+// wrong side.
 func (l *linter) mapping(workloads []int, proto netset.Protocol, number uint16) string {
 	for i := range l.p.Inventory.Frontends {
 		f := &l.p.Inventory.Frontends[i]
@@ -51,14 +55,64 @@ func (l *linter) mapping(workloads []int, proto netset.Protocol, number uint16) 
 			if p.Protocol != proto || p.Number != number || p.TargetName == "" && p.Target == number {
 				continue
 			}
-			for _, w := range workloads {
-				if to := l.target(p, w); to != 0 && to != number && l.stands(f, w) {
+			for _, w := range l.behind(i) {
+				if _, wanted := slices.BinarySearch(workloads, w); !wanted {
+					continue
+				}
+				if to := l.target(p, w); to != 0 && to != number {
 					return fmt.Sprintf("%s maps %d to %d", frontendName(f), number, to)
 				}
 			}
 		}
 	}
 	return ""
+}
+
+// behind lists the workloads behind a frontend. It is worked out for all of
+// them when it is first asked for.
+func (l *linter) behind(frontend int) []int {
+	if l.behindAll == nil {
+		l.behindAll = make([][]int, len(l.p.Inventory.Frontends))
+		namespaces := map[string][]int{}
+		for i := range l.p.Inventory.Workloads {
+			ns := l.p.Inventory.Workloads[i].Namespace
+			namespaces[ns] = append(namespaces[ns], i)
+		}
+		for i := range l.p.Inventory.Frontends {
+			f := &l.p.Inventory.Frontends[i]
+			l.behindAll[i] = l.findBehind(f, namespaces[f.Namespace])
+		}
+	}
+	return l.behindAll[frontend]
+}
+
+// findBehind lists what a frontend names and, of its namespace, what it selects.
+func (l *linter) findBehind(f *inventory.Frontend, namespace []int) []int {
+	var out []int
+	all := l.p.Inventory.Workloads
+	for _, name := range f.Workloads {
+		if i, found := slices.BinarySearchFunc(all, name, func(w inventory.Workload, name string) int { return cmp.Compare(w.Name, name) }); found {
+			out = append(out, i)
+		}
+	}
+	if i := slices.IndexFunc(l.p.Services, func(s policy.Service) bool { return s.Name == f.ToService }); i >= 0 {
+		out = append(out, l.p.Services[i].Workloads...)
+	}
+	for _, w := range namespace {
+		if len(f.Selector) > 0 && selects(f.Selector, l.p.Inventory.Workloads[w].Labels) {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+func selects(want, have map[string]string) bool {
+	for key, value := range want {
+		if got, there := have[key]; !there || got != value {
+			return false
+		}
+	}
+	return true
 }
 
 // target is the port of the workload that a port of a frontend leads to; 0 if
@@ -75,23 +129,6 @@ func (l *linter) target(p inventory.FrontendPort, w int) uint16 {
 	return 0
 }
 
-// stands reports whether the frontend is in front of the workload.
-func (l *linter) stands(f *inventory.Frontend, w int) bool {
-	x := &l.p.Inventory.Workloads[w]
-	if slices.Contains(f.Workloads, x.Name) {
-		return true
-	}
-	if f.ToService != "" && slices.ContainsFunc(l.p.ServicesOf[w], func(s int) bool { return l.p.Services[s].Name == f.ToService }) {
-		return true
-	}
-	for key, value := range f.Selector {
-		if x.Labels[key] != value {
-			return false
-		}
-	}
-	return len(f.Selector) > 0 && f.Namespace == x.Namespace
-}
-
 func frontendName(f *inventory.Frontend) string {
 	if name, found := strings.CutSuffix(f.Name, "[Service]"); found {
 		return "Kubernetes Service " + name
@@ -99,12 +136,13 @@ func frontendName(f *inventory.Frontend) string {
 	return "frontend " + f.Name
 }
 
-// members lists the workloads of identities.
+// members lists the workloads of identities, ascending.
 func (l *linter) members(identities []int) []int {
 	var out []int
 	for _, id := range identities {
 		out = append(out, l.p.Identities[id].Workloads...)
 	}
+	slices.Sort(out)
 	return out
 }
 
