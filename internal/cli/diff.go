@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -29,9 +28,10 @@ the same is no difference.
 OLD and NEW are policy directories, or git:REV:DIR: the directory DIR as it was
 at a revision, with the inventory of that revision. --inventory counts for both.
 
-It exits with 0, or with 1 if --fail-on names something that happened; with 2
-if either side cannot be read or has errors.`,
-		Example: "  firebreak diff git:main:policy policy\n  firebreak diff git:HEAD~1:policy git:HEAD:policy --format markdown --fail-on gained",
+It exits with 0, or with 1 if --fail-on names something that happened, or either
+side has errors; with 2 if one cannot be read. --fail-on guardrail is about those
+that do not hold any more or are gone, --fail-on case likewise about Cases.`,
+		Example: "  firebreak diff git:main:policy policy\n  firebreak diff git:HEAD~1:policy git:HEAD:policy --format markdown --fail-on gained,guardrail",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				return misusef("diff needs two policy directories, not %d: %s", len(args), cmd.UseLine())
@@ -41,27 +41,30 @@ if either side cannot be read or has errors.`,
 	}
 	format := formatFlag(cmd, "text", "json", "markdown", "sarif", "junit")
 	sources := inventoryFlag(cmd)
-	fail := cmd.Flags().String("fail-on", "none", "exit with 1 if traffic is `WHAT`: gained, lost, any or none")
+	fail := cmd.Flags().StringSlice("fail-on", []string{"none"}, "exit with 1 if any of `WHAT` happened: "+strings.Join(failWords, ", "))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		how, err := format()
 		if err != nil {
 			return err
 		}
-		if !slices.Contains([]string{"gained", "lost", "any", "none"}, *fail) {
-			return misusef("--fail-on %s: it is gained, lost, any or none", *fail)
+		for _, word := range *fail {
+			if !slices.Contains(failWords, word) {
+				return misusef("--fail-on %s: it is one or more of %s", word, strings.Join(failWords, ", "))
+			}
 		}
 		d, err := newDifference(cmd.ErrOrStderr(), args[0], args[1], *sources, time.Now().UTC().Truncate(time.Second))
 		if err != nil {
 			return err
 		}
 		d.failOn = *fail
+		d.new.noteGuardrails(cmd.ErrOrStderr(), how, d.engine)
 		write := map[string]func(io.Writer, *difference) error{
 			"text": diffText, "json": diffJSON, "markdown": diffMarkdown, "sarif": diffSARIF, "junit": diffJUnit,
 		}[how]
-		if err := write(cmd.OutOrStdout(), d); err != nil {
+		if err := write(resultsTo(cmd, how, true), d); err != nil {
 			return err
 		}
-		if d.fails(true) || d.fails(false) {
+		if d.fails(true) || d.fails(false) || d.failsBy("guardrail", d.guardrails) || d.failsBy("case", d.cases) {
 			return errNo
 		}
 		return nil
@@ -69,12 +72,16 @@ if either side cannot be read or has errors.`,
 	return cmd
 }
 
+// failWords are what --fail-on knows.
+var failWords = []string{"gained", "lost", "guardrail", "case", "any", "none"}
+
 // difference is the answer.
 type difference struct {
 	old, new      *loaded
+	engine        *verify.Engine // of the new policy
 	oldArg        string
 	newArg        string
-	failOn        string
+	failOn        []string
 	toCome        changes
 	inForce       changes
 	guardrails    []resultChange
@@ -100,6 +107,8 @@ type changeLine struct {
 	OldRule  bool      // Rule is one of the old policy
 	Was, Is  []flow.Rule
 	InForce  bool // only what is in force changes
+
+	by, was, is string // Rule, Was and Is for people
 }
 
 // resultChange is a guardrail or a Case whose result is another one. Was or Is
@@ -116,11 +125,11 @@ func newDifference(stderr io.Writer, oldDir, newDir string, sources []string, no
 	d := &difference{oldArg: oldDir, newArg: newDir}
 	var err error
 	p.phase("reading " + oldDir)
-	if d.old, err = answerable(must(stderr, oldDir, sources)); err != nil {
+	if d.old, err = must(stderr, oldDir, sources); err != nil {
 		return nil, err
 	}
 	p.phase("reading " + newDir)
-	if d.new, err = answerable(must(stderr, newDir, sources)); err != nil {
+	if d.new, err = must(stderr, newDir, sources); err != nil {
 		return nil, err
 	}
 	p.phase("working out what both permit")
@@ -128,6 +137,7 @@ func newDifference(stderr io.Writer, oldDir, newDir string, sources []string, no
 	if err != nil {
 		return nil, misusef("the two cannot be compared: %v; use fewer different requests, windows and expiries", err)
 	}
+	d.engine = y
 	p.phase("comparing")
 	d.toCome = d.compare(verify.Diff(x, y), x, y)
 	d.inForce = d.compare(verify.DiffInForce(x, y), x, y)
@@ -139,16 +149,6 @@ func newDifference(stderr io.Writer, oldDir, newDir string, sources []string, no
 	p.phase("following every way")
 	d.before, d.after = meanBlast(x), meanBlast(y)
 	return d, nil
-}
-
-// answerable turns a policy with errors into a question that cannot be asked:
-// exit code 1 is kept for --fail-on.
-func answerable(l *loaded, err error) (*loaded, error) {
-	var broken brokenError
-	if errors.As(err, &broken) {
-		err = misusef("%v", err)
-	}
-	return l, err
 }
 
 func meanBlast(e *verify.Engine) risk.Estate {
@@ -169,13 +169,15 @@ func (d *difference) compare(delta verify.Delta, x, y *verify.Engine) changes {
 	}
 	for i := range c.Lines {
 		l := &c.Lines[i]
-		by := d.new.rule(l.By.Rule)
+		of := d.new
 		if l.By.Old {
-			by = d.old.rule(l.By.Rule)
+			of = d.old
 		}
+		by := of.rule(l.By.Rule)
 		out.lines = append(out.lines, changeLine{
 			From: names(l.From), To: names(l.To), Gained: l.Gained, Traffic: l.Set.String(), Rule: by, OldRule: l.By.Old,
 			Was: d.old.rules(l.Was), Is: d.new.rules(l.Is),
+			by: of.ruleText(by), was: d.old.fewRules(l.Was), is: d.new.fewRules(l.Is),
 		})
 	}
 	return out
@@ -194,7 +196,16 @@ func (c *changes) count(gained bool) int {
 // fails reports whether --fail-on names a gain, or a loss, that there is.
 func (d *difference) fails(gained bool) bool {
 	word := map[bool]string{true: "gained", false: "lost"}[gained]
-	return (d.failOn == word || d.failOn == "any") && d.toCome.count(gained)+d.inForce.count(gained) > 0
+	return d.asked(word) && d.toCome.count(gained)+d.inForce.count(gained) > 0
+}
+
+// failsBy reports whether --fail-on names results, of which some got worse.
+func (d *difference) failsBy(word string, list []resultChange) bool {
+	return d.asked(word) && slices.ContainsFunc(list, resultChange.worse)
+}
+
+func (d *difference) asked(word string) bool {
+	return slices.Contains(d.failOn, word) || slices.Contains(d.failOn, "any")
 }
 
 // all are the lines, and those of onlyInForce.

@@ -175,5 +175,21 @@ func diffJUnit(w io.Writer, d *difference) error {
 			s.add(junitCase{Name: "nothing", Class: s.Name})
 		}
 	}
-	return writeJUnit(w, []junitSuite{gained, lost})
+	return writeJUnit(w, []junitSuite{gained, lost, d.junitResults("guardrails", "guardrail", d.guardrails), d.junitResults("Cases", "case", d.cases)})
+}
+
+// junitResults is a suite of results that are other ones now.
+func (d *difference) junitResults(suite, word string, list []resultChange) junitSuite {
+	s := junitSuite{Name: suite}
+	for _, r := range list {
+		c := junitCase{Name: r.Name + ": " + r.String(), Class: suite, File: r.Place.File, Line: r.Place.Line}
+		if d.asked(word) && r.worse() {
+			c.Failure = &junitFailure{c.Name, strings.Join(r.Why, "\n")}
+		}
+		s.add(c)
+	}
+	if s.Tests == 0 {
+		s.add(junitCase{Name: "nothing", Class: suite})
+	}
+	return s
 }

@@ -90,9 +90,17 @@ func (d *difference) judged(x, y *verify.Engine) []resultChange {
 	return out
 }
 
-// String says what became of it: "held, is violated", "new, fails", "held, is gone".
+// worse reports whether it held, or was not there, and does not hold now; or
+// held and is gone.
+func (c resultChange) worse() bool { return c.Is != "holds" && (c.Is != "" || c.Was == "holds") }
+
+// String says what became of it: "held before, is violated now", "new, fails",
+// "held before, is gone".
 func (c resultChange) String() string {
-	past := map[string]string{"": "new", "holds": "held", "violated": "was violated", "unknown": "was unknown", "fails": "failed"}[c.Was]
-	now := map[string]string{"": "is gone", "holds": "holds", "violated": "is violated", "unknown": "is unknown", "fails": "fails"}[c.Is]
+	past := map[string]string{"": "new", "holds": "held before", "violated": "was violated", "unknown": "was unproven", "fails": "failed before"}[c.Was]
+	now := map[string]string{"": "is gone", "holds": "holds", "violated": "is violated", "unknown": "is unproven", "fails": "fails"}[c.Is]
+	if c.Was != "" && c.Is != "" {
+		now += " now"
+	}
 	return fmt.Sprintf("%s, %s", past, now)
 }

@@ -61,28 +61,29 @@ func someNames(names []string) string { return nameList(few(names, namesInLine),
 func (l *changeLine) reason() string {
 	switch {
 	case l.OldRule && l.Gained && len(l.Is) > 0:
-		return fmt.Sprintf("no longer denied by %s; now by %s", l.Rule, someRules(l.Is))
+		return fmt.Sprintf("no longer denied by %s; now by %s", l.by, l.is)
 	case l.OldRule && len(l.Is) == 0:
-		return fmt.Sprintf("was permitted by %s; one of the two is gone", l.Rule)
+		return fmt.Sprintf("was permitted by %s; one of the two is gone", l.by)
 	case l.OldRule:
-		return fmt.Sprintf("no longer permitted by %s; now %s", l.Rule, someRules(l.Is))
+		return fmt.Sprintf("no longer permitted by %s; now %s", l.by, l.is)
 	case l.Gained:
-		return fmt.Sprintf("permitted by %s; %s", l.Rule, past(l.Was))
+		return fmt.Sprintf("permitted by %s; %s", l.by, l.past())
 	}
-	return fmt.Sprintf("denied by %s; %s", l.Rule, past(l.Was))
+	return fmt.Sprintf("denied by %s; %s", l.by, l.past())
 }
 
-func past(was []flow.Rule) string {
-	if len(was) == 0 {
+func (l *changeLine) past() string {
+	if len(l.Was) == 0 {
 		return "one of the two is new"
 	}
-	return "was decided by " + someRules(was)
+	return "was decided by " + l.was
 }
 
-func someRules(rules []flow.Rule) string {
+// fewRules names the first rules of a policy.
+func (l *loaded) fewRules(rules []flow.Rule) string {
 	var names []string
 	for _, r := range rules[:min(len(rules), 3)] {
-		names = append(names, r.String())
+		names = append(names, l.ruleText(l.rule(r)))
 	}
 	return nameList(names, len(rules))
 }
