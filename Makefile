@@ -14,6 +14,9 @@ CLANG := clang-19
 CLANG_VERSION := Debian clang version 19.1.7 (3~deb12u1)
 
 RACE ?= -race
+# Under the race detector every program otherwise sleeps for a second before it
+# ends, and tests start hundreds.
+export GORACE := atexit_sleep_ms=0
 FUZZTIME ?= 10s
 BENCH ?= .
 ESTATES ?= 4000
