@@ -63,13 +63,7 @@ func isKubernetes(w *inventory.Workload) bool {
 // reach something on the port of the DNS.
 func (l *linter) asksNames(zone int) bool {
 	return slices.ContainsFunc(l.p.Rules, func(r policy.Rule) bool {
-		if r.Effect != policy.Allow || r.Stage != policy.Enforce || r.Tier == policy.Exceptions && l.expired(&r) {
-			return false
-		}
-		asks := slices.ContainsFunc(r.Grants, func(g policy.Grant) bool {
-			return g.Traffic.Contains(netset.UDP, dnsPort) || g.Traffic.Contains(netset.TCP, dnsPort)
-		})
-		if !asks {
+		if r.Effect != policy.Allow || r.Stage != policy.Enforce || l.expired(&r) || !slices.ContainsFunc(r.Grants, l.leadsToDNS) {
 			return false
 		}
 		for i := range l.p.Identities {
@@ -78,6 +72,21 @@ func (l *linter) asksNames(zone int) bool {
 			}
 		}
 		return false
+	})
+}
+
+// leadsToDNS reports whether what a grant permits may be the DNS: a rule for
+// all ports of something that serves others is none.
+func (l *linter) leadsToDNS(g policy.Grant) bool {
+	if !g.Traffic.Contains(netset.UDP, dnsPort) && !g.Traffic.Contains(netset.TCP, dnsPort) {
+		return false
+	}
+	if g.To.Any || g.To.Not || len(g.To.Externals) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(g.To.Identities, func(id int) bool {
+		s := l.served[id]
+		return s.IsEmpty() || s.Contains(netset.UDP, dnsPort) || s.Contains(netset.TCP, dnsPort)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"firebreak/internal/diag"
 	"firebreak/internal/lang"
+	"firebreak/internal/netset"
 	"firebreak/internal/policy"
 	"firebreak/internal/verify"
 )
@@ -51,7 +52,8 @@ type linter struct {
 
 	loose     []*lang.Zone // that enforce by labels of which nobody says who sets them
 	looseKeys []string
-	behindAll [][]int // workloads by frontend; nil until it is asked for
+	served    []netset.Traffic // by identity: what its workloads say that they serve
+	behindAll [][]int          // workloads by frontend; nil until it is asked for
 }
 
 // documents notes what the documents that rules come from accept.

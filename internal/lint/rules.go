@@ -13,14 +13,14 @@ func (l *linter) rules() {
 	dead := l.neverMatching()
 	l.needless(dead)
 	l.conflicting()
-	served := l.served()
+	l.served = l.findServed()
 	for i := range l.p.Rules {
 		r := &l.p.Rules[i]
 		if r.Effect != policy.Allow || dead[i] {
 			continue
 		}
 		l.anyToAny(r)
-		l.unserved(r, served)
+		l.unserved(r)
 	}
 }
 
@@ -154,9 +154,9 @@ func (l *linter) anyToAny(r *policy.Rule) {
 	}
 }
 
-// served is what the workloads of each identity say that they serve; empty
+// findServed says what the workloads of each identity say that they serve; empty
 // where none of them says anything.
-func (l *linter) served() []netset.Traffic {
+func (l *linter) findServed() []netset.Traffic {
 	out := make([]netset.Traffic, len(l.p.Identities))
 	for i := range l.p.Identities {
 		for n, w := range l.p.Identities[i].Workloads {
@@ -183,7 +183,7 @@ const maxRun = 8
 
 // unserved finds ports that no destination of an allow serves. Where nobody
 // says what it serves, nothing is known.
-func (l *linter) unserved(r *policy.Rule, served []netset.Traffic) {
+func (l *linter) unserved(r *policy.Rule) {
 	for i := range r.Grants {
 		g := &r.Grants[i]
 		if g.To.Any || g.To.Not || len(g.To.Identities) == 0 || len(g.To.Externals) > 0 {
@@ -191,8 +191,8 @@ func (l *linter) unserved(r *policy.Rule, served []netset.Traffic) {
 		}
 		open, says := few(g.Traffic), false
 		for _, id := range g.To.Identities {
-			says = says || !served[id].IsEmpty()
-			if open = open.Subtract(served[id]); open.IsEmpty() {
+			says = says || !l.served[id].IsEmpty()
+			if open = open.Subtract(l.served[id]); open.IsEmpty() {
 				break
 			}
 		}
