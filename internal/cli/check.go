@@ -123,7 +123,7 @@ func newCheckReport(l *loaded, how checkFlags, phases *progress) *checkReport {
 	phases.phase("working out what may pass")
 	e, err := l.engine()
 	if err != nil {
-		r.diags.Errorf(diag.Pos{}, "too-involved", "the policy cannot be judged: %v", err).
+		r.diags.Errorf(diag.Pos{File: l.file("."), Line: 1, Col: 1}, "too-involved", "the policy cannot be judged: %v", err).
 			WithHelp("use fewer different requests, windows and expiries")
 		return r
 	}
@@ -140,7 +140,7 @@ func newCheckReport(l *loaded, how checkFlags, phases *progress) *checkReport {
 		}
 	}
 	r.diags = slices.DeleteFunc(r.diags, func(d diag.Diagnostic) bool { return d.Severity != diag.Error && slices.Contains(how.ignore, d.Code) })
-	r.diags.Sort()
+	r.diags = l.bound(r.diags)
 	phases.phase("judging Cases")
 	asked := expectations(l.tree)
 	for i, o := range ask.Cases(l.tree, e) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"firebreak/internal/diag"
@@ -27,9 +28,6 @@ var unreadableCodes = []string{"unreadable", codeUnreadable, "bad-source", "unkn
 // lostCodes are of findings that stand for text that was not taken in. What it
 // would have named or served is unknown, so that nothing is said to be missing.
 var lostCodes = append([]string{"yaml-syntax", "too-large", "too-many-diagnostics"}, unreadableCodes...)
-
-// missingCodes say that something is not there.
-var missingCodes = []string{"unknown-reference", "selector-matches-nothing"}
 
 // loaded is everything that verbs ask about.
 type loaded struct {
@@ -63,14 +61,26 @@ func read(dir string, sources []string) (*loaded, error) {
 	}
 	l.tree, l.inv, l.p, l.diags = got.Tree, got.Inventory, got.Policy, diags
 	if l.p == nil {
-		l.lookFurther()
+		l.lookFurther(got.Partial)
 	}
-	if e := l.tree.Estate; e != nil && len(e.Inventory)+len(sources) == 0 {
-		l.diags.Warnf(l.pos(e.Pos), "no-inventory", "the Estate names no inventory: there are no workloads").
-			WithHelp("add spec.inventory, or give --inventory file:F")
+	if e := l.tree.Estate; e != nil && len(l.inv.Workloads) == 0 && !got.Partial {
+		if len(e.Inventory)+len(sources) == 0 {
+			l.diags.Warnf(l.pos(e.Pos), "no-inventory", "the Estate names no inventory: there are no workloads").
+				WithHelp("add spec.inventory, or give --inventory file:F")
+		} else if l.speaksOfWorkloads() {
+			l.diags.Warnf(l.pos(e.Pos), "no-inventory", "the inventory has no workloads").
+				WithHelp("look whether the sources are those that were meant")
+		}
 	}
-	l.diags.Sort()
+	l.diags = l.bound(l.diags)
 	return l, nil
+}
+
+// speaksOfWorkloads reports whether the text has anything that an empty
+// inventory leaves without a meaning.
+func (l *loaded) speaksOfWorkloads() bool {
+	return len(l.tree.Services)+len(l.tree.Policies) > 0 ||
+		slices.ContainsFunc(l.tree.Zones, func(z *lang.Zone) bool { return z.Name != lang.Unassigned })
 }
 
 // evaluator is the reference evaluator of what was read.
@@ -89,17 +99,38 @@ func (l *loaded) engine() (*verify.Engine, error) {
 
 // lookFurther adds what resolving finds in a policy that is already known to be
 // wrong, as far as one fault does not make up another.
-func (l *loaded) lookFurther() {
-	lost := l.has(lostCodes)
+// partial says that the inventory may hold less than there is.
+func (l *loaded) lookFurther(partial bool) {
+	hidden := map[string]bool{"selector-matches-nothing": partial}
+	if l.has(lostCodes) {
+		hidden["unknown-reference"], hidden["selector-matches-nothing"] = true, true
+	}
 	_, more := policy.Resolve(l.tree, l.inv)
 	for _, d := range more {
 		d.Rename(l.file)
-		if slices.Contains(l.diags, d) || lost && slices.Contains(missingCodes, d.Code) {
+		if slices.Contains(l.diags, d) || hidden[d.Code] || partial && ofInventory(d) {
 			continue
 		}
 		l.diags = append(l.diags, d)
 	}
 	l.diags = load.Unrepeated(l.diags)
+}
+
+// ofInventory reports whether a finding misses what only an inventory has.
+func ofInventory(d diag.Diagnostic) bool {
+	return d.Code == "unknown-reference" && (strings.Contains(d.Message, "no workload ") || strings.Contains(d.Message, " port "))
+}
+
+// bound sorts a list and shortens it to what is shown. What has no place has
+// that of the directory.
+func (l *loaded) bound(diags diag.List) diag.List {
+	diags = diags.Bound()
+	for i := range diags {
+		if diags[i].Pos.File == "" {
+			diags[i].Pos = diag.Pos{File: l.file("."), Line: 1, Col: 1}
+		}
+	}
+	return diags
 }
 
 func (l *loaded) has(codes []string) bool {

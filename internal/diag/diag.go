@@ -148,3 +148,31 @@ func (l List) Sort() {
 		)
 	})
 }
+
+// Most is how many findings of a run are shown.
+const Most = 1000
+
+// codeTooMany is the code of the finding that there are more.
+const codeTooMany = "too-many-diagnostics"
+
+// Bound returns a sorted list of at most Most findings and, if that leaves out
+// any, or had been done to the list before, one more that says so. Errors are
+// kept before warnings. It may reuse l.
+func (l List) Bound() List {
+	all := len(l)
+	out := slices.DeleteFunc(l, func(d Diagnostic) bool { return d.Code == codeTooMany })
+	cut := len(out) < all || len(out) > Most
+	if len(out) > Most {
+		slices.SortStableFunc(out, func(a, b Diagnostic) int { return cmp.Compare(a.Severity, b.Severity) })
+		out = out[:Most]
+	}
+	out.Sort()
+	if !cut {
+		return out
+	}
+	d := Diagnostic{Code: codeTooMany, Message: fmt.Sprintf("only the first %d diagnostics are shown", Most), Help: "mend those, then run again"}
+	if !out.HasErrors() {
+		d.Severity = Warning // what was left out are no errors either
+	}
+	return append(out, d)
+}

@@ -1,5 +1,7 @@
 package diag
 
+import "strings"
+
 // The longest word that Nearest compares, in bytes, so that a hostile input
 // cannot make a suggestion expensive.
 const longestWord = 64
@@ -24,6 +26,26 @@ func Nearest(word string, candidates []string) string {
 		}
 	}
 	return best
+}
+
+// Meant is Nearest or, if none is that close, the only candidate that begins
+// with word or with which word begins, in at least three bytes: "loadgen" is
+// "loadgenerator", "kubernetes" is "kube".
+func Meant(word string, candidates []string) string {
+	if near := Nearest(word, candidates); near != "" || len(word) > longestWord {
+		return near
+	}
+	only := ""
+	for _, c := range candidates {
+		switch {
+		case c == word || c == only || min(len(c), len(word)) < 3 || !strings.HasPrefix(c, word) && !strings.HasPrefix(word, c):
+		case only != "":
+			return ""
+		default:
+			only = c
+		}
+	}
+	return only
 }
 
 // distance is the optimal string alignment distance, over bytes. b may have as

@@ -62,3 +62,24 @@ func TestListSortsByPlaceAndKeepsErrors(t *testing.T) {
 		t.Error("HasErrors must be true with an error and false with warnings only")
 	}
 }
+
+func TestMeant(t *testing.T) {
+	names := []string{"loadgenerator", "kube", "frontend", "frontend-admin", "db"}
+	for _, c := range []struct{ word, want string }{
+		{"loadgen", "loadgenerator"},
+		{"kubernetes", "kube"},
+		{"frontent", "frontend"}, // the nearest comes first
+		{"fro", ""},              // it could be either
+		{"lo", ""},               // too short to be sure
+		{"dbx-1", ""},
+		{"kube", ""},
+		{"", ""},
+	} {
+		if got := Meant(c.word, names); got != c.want {
+			t.Errorf("Meant(%q) = %q, want %q", c.word, got, c.want)
+		}
+	}
+	if got := Meant("loadgen", []string{"loadgenerator", "loadgenerator"}); got != "loadgenerator" {
+		t.Errorf("one name twice: %q", got)
+	}
+}

@@ -158,6 +158,12 @@ var diagnosticCases = []diagnosticCase{
 	{"a byte that is no text", zoneHead + "spec: {select: a=\xffb}", "3:18 yaml-syntax"},
 	{"a control character", zoneHead + "spec: {select: a=\x00b}", "3:18 yaml-syntax"},
 	{"tab", "kind: Zone\nmetadata:\n\tname: web", "3:1 yaml-syntax"},
+	{"tab in a mapping", zoneHead + "spec:\n  select: a=b\n\tstage: enforce", "5:1 yaml-syntax"},
+	{"tab behind spaces", zoneHead + "spec:\n  select: a=b\n  \tstage: enforce", "5:3 yaml-syntax"},
+	{"tab behind a blank line", zoneHead + "spec:\n  select: a=b\n\n\tstage: enforce", "6:1 yaml-syntax"},
+	{"tab at the top", "kind: Zone\n\tmetadata: {name: a}", "2:1 yaml-syntax"},
+	{"tab behind a dash", "kind: Policy\nmetadata: {name: a}\nspec:\n  rules:\n  -\tname: x", "5:4 yaml-syntax"},
+	{"no tab", zoneHead + "spec:\n  select: @foo\n  stage: enforce", "4:1 yaml-syntax"},
 	{"unknown anchor", zoneHead + "spec: *none", "3:7 yaml-syntax"},
 	{"one broken, one not", "kind: [\n---\nkind: Zoned\n---\n" + zoneHead + "spec: {select: a=b}", "1:1 yaml-syntax, 3:7 unknown-kind"},
 	{"windows", "\ufeff" + strings.ReplaceAll(zoneHead+"spec: {select: a=b, x: y}", "\n", "\r\n"), "3:21 unknown-field"},
@@ -232,6 +238,24 @@ func TestSuggestions(t *testing.T) {
 		{ruleHead + "{name: r, effect: alow, from: {any: true}, to: {any: true}}", `did you mean "allow"?`},
 		{ruleHead + "{name: r, effect: allow, from: {services: a}, to: {any: true}}", `did you mean "service"?`},
 		{"apiVersion: firebreak.dev/v1\nkind: Zone", "write firebreak.dev/v1alpha1"},
+		{ruleHead + "{" + goodRule + ", ports: [tcp:3550]}", "write 3550/TCP"},
+		{ruleHead + "{" + goodRule + ", ports: [tcp/3550]}", "write 3550/TCP"},
+		{ruleHead + "{" + goodRule + ", ports: [80-90 udp]}", "write 80-90/UDP"},
+		{ruleHead + "{" + goodRule + ", ports: [tcp:70000]}", "a port is a name"},
+		{ruleHead + "{" + goodRule + ", when: {days: mon-fri}}", "write [mon, tue, wed, thu, fri]"},
+		{ruleHead + "{" + goodRule + ", when: {days: [fri-mon]}}", "write fri, sat, sun, mon"},
+		{ruleHead + "{" + goodRule + ", when: {days: weekend}}", "write [sat, sun]"},
+		{ruleHead + "{" + goodRule + ", when: {days: \"Monday, Tuesday\"}}", "write [mon, tue]"},
+		{ruleHead + "{" + goodRule + ", http: GET /x}", "write http: [{methods: [GET], paths: [/x]}]"},
+		{ruleHead + "{" + goodRule + ", http: [get /x]}", "write {methods: [GET], paths: [/x]}"},
+		{ruleHead + "{name: r, effect: permit, from: {any: true}, to: {any: true}}", `did you mean "allow"?`},
+		{ruleHead + "{name: r, effect: ACCEPT, from: {any: true}, to: {any: true}}", `did you mean "allow"?`},
+		{ruleHead + "{name: r, effect: block, from: {any: true}, to: {any: true}}", `did you mean "deny"?`},
+		{zoneHead + "spec: {select: a=b, default: drop}", `did you mean "deny"?`},
+		{ruleHead + "{" + goodRule + ", when: {days: [mon], timeZone: CEST}}", "write Europe/Berlin"},
+		{ruleHead + "{" + goodRule + ", when: {days: [mon], timeZone: pst}}", "write America/Los_Angeles"},
+		{"kind: Estate\nmetadata: {name: e}\nspec: {inventory: [{kubernetes: ./m}]}", `did you mean "kube"?`},
+		{"kind: Estate\nmetadata: {name: e}\nspec: {inventory: [{nomad: ./m}]}", "one of: file, kube"},
 		{ruleHead + "{" + goodRule + ", ports: [80]}", "80/TCP or 80/UDP"},
 		{ruleHead + "{" + goodRule + ", ports: [80/TPC]}", `did you mean "TCP"?`},
 		{"kind: External\nmetadata: {name: x}\nspec: {cidrs: [192.0.2.1/24]}", "write 192.0.2.0/24, or 192.0.2.1/32"},
@@ -239,6 +263,24 @@ func TestSuggestions(t *testing.T) {
 		_, list := parseBeside(c.text)
 		if len(list) == 0 || !strings.Contains(list[0].Help, c.want) {
 			t.Errorf("%s\nno help with %q in:\n%s", c.text, c.want, texts(list))
+		}
+	}
+}
+
+// TestAMisspeltFieldIsNotMissedToo demands one finding for one slip.
+func TestAMisspeltFieldIsNotMissedToo(t *testing.T) {
+	for text, want := range map[string]string{
+		ruleHead + "{name: r, efect: allow, from: {any: true}, to: {any: true}}":  "5:15 unknown-field",
+		ruleHead + "{name: r, wholly: allow, from: {any: true}, to: {any: true}}": "5:5 missing-field, 5:15 unknown-field",
+		zoneHead + "spec: {selct: a=b}":                                           "3:8 unknown-field",
+	} {
+		_, list := parseBeside(text)
+		var got []string
+		for _, d := range list {
+			got = append(got, fmt.Sprintf("%d:%d %s", d.Pos.Line, d.Pos.Col, d.Code))
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s\ngot %v, want %s", text, got, want)
 		}
 	}
 }

@@ -61,6 +61,17 @@ func peek(n *yaml.Node, name string) *yaml.Node {
 }
 
 func (r *reader) kind(n, kind *yaml.Node) {
+	before, services := len(r.list), len(r.dir.Services)
+	r.readKind(n, kind)
+	if !r.list[before:].HasErrors() {
+		return
+	}
+	for _, s := range r.dir.Services[services:] {
+		s.Flawed = true
+	}
+}
+
+func (r *reader) readKind(n, kind *yaml.Node) {
 	switch kind.Value {
 	case "Estate":
 		r.estate(n)
@@ -180,5 +191,5 @@ func (r *reader) selector(n *yaml.Node, what string) *Select {
 			WithHelp("a selector is like: tier=data,env in (prod,stage),env!=test,!legacy")
 		return nil
 	}
-	return &Select{sel, r.pos(n)}
+	return &Select{Selector: sel, Pos: r.pos(n)}
 }

@@ -2,6 +2,7 @@ package lang
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -13,6 +14,9 @@ import (
 // https reads the alternatives of a rule's http.
 func (r *reader) https(n *yaml.Node) []HTTP {
 	out := []HTTP{} // nothing, should none of them be read
+	if r.shortHTTP(n, "http: [%s]") {
+		return out
+	}
 	r.each(n, "http", func(n *yaml.Node) {
 		if h, ok := r.http(n); ok {
 			out = append(out, h)
@@ -21,10 +25,29 @@ func (r *reader) https(n *yaml.Node) []HTTP {
 	return out
 }
 
+// shortHTTP refuses, with how it is written, what a Case would take for a
+// request: "GET /x". It reports whether that is what was there.
+func (r *reader) shortHTTP(n *yaml.Node, form string) bool {
+	if n.Kind != yaml.ScalarNode {
+		return false
+	}
+	method, path, two := strings.Cut(strings.TrimSpace(n.Value), " ")
+	path = strings.TrimSpace(path)
+	if !two || !slices.Contains(methods, strings.ToUpper(method)) || !strings.HasPrefix(path, "/") {
+		return false
+	}
+	r.errorf(n, "bad-http", "an alternative of http is a mapping, not %q", shorten(n.Value)).
+		WithHelp("write "+form, fmt.Sprintf("{methods: [%s], paths: [%s]}", strings.ToUpper(method), shorten(path)))
+	return true
+}
+
 // http reads one alternative. ok is false, with a diagnostic, if a field of it
 // was wrong: without that field it would say more than was written.
 func (r *reader) http(n *yaml.Node) (h HTTP, ok bool) {
 	h.Pos = r.pos(n)
+	if r.shortHTTP(n, "%s") {
+		return h, false
+	}
 	var grpc, methods, paths *yaml.Node
 	fields, before := 0, len(r.list)
 	field := func(name string, read func(*yaml.Node)) field {

@@ -17,12 +17,12 @@ import (
 // The bounds of what is read, so that no input can take all memory or time.
 // They are far above what people write: 10,000 rules are about 2 MiB.
 const (
-	maxFile        = 64 << 20 // bytes of one file
-	maxDocument    = 4 << 20  // bytes of one document that is ours
-	maxMarks       = 1 << 20  // characters of one document that can begin a node
-	maxVisits      = 1 << 20  // nodes visited of one document, repeated ones (aliases) included
-	maxRepeats     = 16       // times that aliases may make a document larger than it is written
-	maxDiagnostics = 1000     // findings of a run
+	maxFile        = 64 << 20  // bytes of one file
+	maxDocument    = 4 << 20   // bytes of one document that is ours
+	maxMarks       = 1 << 20   // characters of one document that can begin a node
+	maxVisits      = 1 << 20   // nodes visited of one document, repeated ones (aliases) included
+	maxRepeats     = 16        // times that aliases may make a document larger than it is written
+	maxDiagnostics = diag.Most // findings of a run
 )
 
 // Parse reads every *.yaml and *.yml file of the tree and returns what its

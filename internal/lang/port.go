@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -42,6 +43,8 @@ func (r *reader) port(n *yaml.Node) (Port, bool) {
 		d := r.errorf(n, "bad-port", "%q is no port", shorten(s))
 		if _, valid := portRange(s); valid {
 			d.WithHelp("say which protocol: %s/TCP or %s/UDP", s, s)
+		} else if better := turned(s); better != "" {
+			d.WithHelp("write %s", better)
 		} else {
 			d.WithHelp(portHelp)
 		}
@@ -53,6 +56,8 @@ func (r *reader) numbered(n *yaml.Node, s, number, protocol string) (netset.Traf
 	ports, valid := portRange(number)
 	proto, known := netset.ParseProtocol(protocol)
 	switch {
+	case !valid && turned(s) != "":
+		r.errorf(n, "bad-port", "%q is no port: the number comes first", shorten(s)).WithHelp("write %s", turned(s))
 	case !valid:
 		r.errorf(n, "bad-port", "%q is no port: what stands before '/' must be a number from 1 to 65535, or two with '-' between, the lower first", shorten(s)).
 			WithHelp(portHelp)
@@ -63,6 +68,22 @@ func (r *reader) numbered(n *yaml.Node, s, number, protocol string) (netset.Traf
 		return netset.Of(proto, ports.Lo, ports.Hi), true
 	}
 	return netset.None(), false
+}
+
+// otherForms are how other systems write a port with its protocol.
+var otherForms = regexp.MustCompile(`(?i)^(?:(tcp|udp|sctp)[ :/]*([0-9-]+)|([0-9-]+)[ :]*(tcp|udp|sctp))$`)
+
+// turned returns how a port is written that was written as elsewhere, such as
+// tcp:5432 or "5432 tcp"; "" if it is none.
+func turned(s string) string {
+	m := otherForms.FindStringSubmatch(s)
+	if m == nil {
+		return ""
+	}
+	if _, valid := portRange(m[2] + m[3]); !valid {
+		return ""
+	}
+	return m[2] + m[3] + "/" + strings.ToUpper(m[1]+m[4])
 }
 
 // portRange reads N or N-M. Port 0 is only taken as the beginning of a range:

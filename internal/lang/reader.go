@@ -131,7 +131,7 @@ func (r *reader) object(n *yaml.Node, what string, fields ...field) bool {
 		if r.stop() {
 			break
 		}
-		if f.required && seen.known&(1<<i) == 0 {
+		if f.required && (seen.known|seen.meant)&(1<<i) == 0 {
 			r.errorf(n, "missing-field", "%s needs the field %q", what, f.name)
 		}
 	}
@@ -142,6 +142,7 @@ func (r *reader) object(n *yaml.Node, what string, fields ...field) bool {
 // known by their place in the list, of which there are at most 64.
 type seenFields struct {
 	known   uint64
+	meant   uint64 // by a field that is unknown: nobody need be told that they are missing
 	unknown map[string]bool
 }
 
@@ -180,7 +181,9 @@ func (r *reader) member(key, value *yaml.Node, what string, fields []field, seen
 		return
 	}
 	if i < 0 {
-		r.unknownField(key, what, fields)
+		if meant := r.unknownField(key, what, fields); meant >= 0 {
+			seen.meant |= 1 << meant
+		}
 		return
 	}
 	if fields[i].atKey {
@@ -195,32 +198,55 @@ func (r *reader) member(key, value *yaml.Node, what string, fields []field, seen
 	fields[i].read(value)
 }
 
-func (r *reader) unknownField(key *yaml.Node, what string, fields []field) {
-	var names []string
+// unknownField returns the index of the field that was probably meant, or -1.
+func (r *reader) unknownField(key *yaml.Node, what string, fields []field) int {
+	var names, may []string
 	for _, f := range fields {
 		names = append(names, f.name)
+		if !f.atKey {
+			may = append(may, f.name)
+		}
 	}
 	d := r.errorf(key, "unknown-field", "%s has no field %q", what, shorten(key.Value))
 	if key.Value == "<<" {
 		d.WithHelp("merge keys are not part of the language; write the fields out")
-		return
+		return -1
 	}
-	d.WithHelp("%s", oneOf(key.Value, names))
+	near := meant(key.Value, names)
+	if near == "" {
+		d.WithHelp("one of: %s", strings.Join(may, ", "))
+		return -1
+	}
+	d.WithHelp("did you mean %q?", near)
+	return slices.Index(names, near)
 }
 
 // oneOf says what a word was probably meant to be, else what it may be.
 func oneOf(word string, words []string) string {
-	near := diag.Nearest(word, words)
-	if i := slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, word) }); i >= 0 {
-		near = words[i]
-	}
-	if near == "" {
-		near = diag.Nearest(strings.ToLower(word), words)
-	}
-	if near != "" {
+	if near := meant(word, words); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	return "one of: " + strings.Join(words, ", ")
+}
+
+// synonyms are what other systems call what this language has a word for.
+var synonyms = map[string]string{
+	"permit": "allow", "accept": "allow", "block": "deny", "drop": "deny", "reject": "deny", "forbid": "deny", "refuse": "deny",
+}
+
+// meant returns which of words a word was probably meant to be; "" if none.
+func meant(word string, words []string) string {
+	lower := strings.ToLower(word)
+	if i := slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, word) }); i >= 0 {
+		return words[i]
+	}
+	if s := synonyms[lower]; slices.Contains(words, s) {
+		return s
+	}
+	if near := diag.Meant(word, words); near != "" {
+		return near
+	}
+	return diag.Meant(lower, words)
 }
 
 // each calls read for every entry of a list; an empty list is an error, since

@@ -37,6 +37,9 @@ func (r *reader) syntaxError(err error, c chunk) {
 	} else {
 		line, col = offender(c.text, message)
 	}
+	if strings.Contains(message, "tab character") || strings.Contains(message, "cannot start any token") {
+		line, col = tab(c.text, line, col)
+	}
 	last := bytes.Count(bytes.TrimRight(c.text, "\n"), []byte("\n")) + 1
 	pos := diag.Pos{File: r.file, Line: c.line + max(1, min(line, last)), Col: col}
 	r.lost(pos, "yaml-syntax", "this is not YAML: %s", shorten(message)).
@@ -56,6 +59,24 @@ func countsFromZero(message string) bool {
 		}
 	}
 	return false
+}
+
+// tab returns where the first tab before the first word of a line stands, from a
+// line on: the YAML reader may name the line before it. If there is none it is
+// the place that was given.
+func tab(text []byte, line, col int) (int, int) {
+	n := 0
+	for s := range bytes.Lines(text) {
+		n++
+		indent := s[:len(s)-len(bytes.TrimLeft(s, " \t-"))]
+		if i := bytes.IndexByte(indent, '\t'); i >= 0 && n >= line && len(bytes.TrimSpace(s)) > 0 {
+			return n, i + 1
+		}
+		if n > line && len(bytes.TrimSpace(s)) > 0 {
+			break // what follows was not looked at
+		}
+	}
+	return line, col
 }
 
 // offender finds the place of a mistake for which the YAML reader names no

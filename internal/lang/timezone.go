@@ -18,6 +18,15 @@ import (
 //go:embed zoneinfo.zip
 var zoneinfo string
 
+// regions are places where the clock shows what an abbreviation means. Those
+// that the database has as names itself (CET, EST …) are not among them.
+var regions = map[string]string{
+	"CEST": "Europe/Berlin", "EEST": "Europe/Helsinki", "WEST": "Europe/Lisbon", "BST": "Europe/London", "MSK": "Europe/Moscow",
+	"EDT": "America/New_York", "CDT": "America/Chicago", "CST": "America/Chicago", "MDT": "America/Denver", "PST": "America/Los_Angeles", "PDT": "America/Los_Angeles",
+	"IST": "Asia/Kolkata", "JST": "Asia/Tokyo", "KST": "Asia/Seoul", "HKT": "Asia/Hong_Kong", "SGT": "Asia/Singapore",
+	"AEST": "Australia/Sydney", "AEDT": "Australia/Sydney", "NZST": "Pacific/Auckland", "NZDT": "Pacific/Auckland",
+}
+
 // timeZones finds time zones by name, and returns the same one for the same
 // name. The zero value is ready to use.
 type timeZones struct {

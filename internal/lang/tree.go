@@ -141,6 +141,7 @@ type Word struct {
 // Select is a selector and its place. The selector has at least one requirement.
 type Select struct {
 	Selector label.Selector
+	Unread   bool // it could not be read, which has been reported, and matches nothing
 	Pos      diag.Pos
 }
 
@@ -158,6 +159,7 @@ type Zone struct {
 // Service is a named set of workloads and the ports they serve.
 type Service struct {
 	Meta
+	Flawed bool    // as a Zone's
 	Select *Select // never nil
 	Ports  []ServicePort
 }

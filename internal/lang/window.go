@@ -78,12 +78,20 @@ func minutes(s string) (int, bool) {
 
 func (r *reader) days(n *yaml.Node, w *Window) {
 	w.Days = 0
+	if v := n; v.Kind == yaml.ScalarNode {
+		if list := dayList(v.Value); list != "" {
+			r.errorf(n, "bad-window", "days must be a list, not %q", shorten(v.Value)).WithHelp("write [%s]", list)
+			return
+		}
+	}
 	r.words(n, "days", "a day", func(n *yaml.Node, s string) {
 		i := slices.Index(weekdays, s)
 		if i < 0 {
 			short := strings.ToLower(s[:min(len(s), 3)])
 			help := "one of: mon, tue, wed, thu, fri, sat, sun"
-			if slices.Contains(weekdays, short) {
+			if list := dayList(s); list != "" {
+				help = "write " + list
+			} else if slices.Contains(weekdays, short) {
 				help = fmt.Sprintf("did you mean %q?", short)
 			}
 			r.errorf(n, "bad-window", "%q is no day", shorten(s)).WithHelp("%s", help)
@@ -91,6 +99,46 @@ func (r *reader) days(n *yaml.Node, w *Window) {
 		}
 		w.Days |= 1 << i
 	})
+}
+
+// dayList returns the days of what people write for several, such as "mon-fri"
+// or "weekend", divided by commas; "" if it is nothing like that.
+func dayList(s string) string {
+	s = strings.ToLower(strings.TrimSpace(s))
+	switch s {
+	case "weekdays", "workdays":
+		s = "mon-fri"
+	case "weekend", "weekends":
+		s = "sat-sun"
+	}
+	day := func(s string) int {
+		s = strings.TrimSpace(s)
+		return slices.Index(weekdays, s[:min(len(s), 3)])
+	}
+	if from, to, isRange := strings.Cut(s, "-"); isRange {
+		i, last := day(from), day(to)
+		if i < 0 || last < 0 {
+			return ""
+		}
+		out := weekdays[i]
+		for i != last {
+			i = (i + 1) % 7
+			out += ", " + weekdays[i]
+		}
+		return out
+	}
+	var out []string
+	for _, word := range strings.FieldsFunc(s, func(c rune) bool { return c == ',' || c == ' ' }) {
+		i := day(word)
+		if i < 0 {
+			return ""
+		}
+		out = append(out, weekdays[i])
+	}
+	if len(out) < 2 {
+		return ""
+	}
+	return strings.Join(out, ", ")
 }
 
 func (r *reader) timeZone(n *yaml.Node, w *Window) {
@@ -106,6 +154,8 @@ func (r *reader) timeZone(n *yaml.Node, w *Window) {
 	d := r.errorf(n, "bad-time-zone", "there is no time zone %q", shorten(s))
 	if strings.EqualFold(s, "local") {
 		d.WithHelp("it would be another one on each machine; name it, like Europe/Berlin")
+	} else if region := regions[strings.ToUpper(s)]; region != "" {
+		d.WithHelp("a time zone is a region, whose clock may change in the year; write %s, or another one with that time", region)
 	} else if near := r.cache.zones.nearest(s); near != "" {
 		d.WithHelp("did you mean %q?", near)
 	} else {

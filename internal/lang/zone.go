@@ -42,7 +42,7 @@ func (r *reader) zone(n *yaml.Node) {
 			WithHelp("only the zone %q is declared without one", Unassigned)
 	}
 	if z.Select == nil && z.Name != Unassigned {
-		z.Select = &Select{matchesNothing(), z.Pos}
+		z.Select = &Select{Selector: matchesNothing(), Unread: true, Pos: z.Pos}
 	}
 	if z.Name != "" {
 		r.dir.Zones = append(r.dir.Zones, z)
@@ -60,7 +60,7 @@ func (r *reader) service(n *yaml.Node) {
 			}))
 	})
 	if s.Select == nil {
-		s.Select = &Select{matchesNothing(), s.Pos}
+		s.Select = &Select{Selector: matchesNothing(), Unread: true, Pos: s.Pos}
 	}
 	if s.Name != "" {
 		r.dir.Services = append(r.dir.Services, s)

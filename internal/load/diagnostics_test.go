@@ -1,6 +1,7 @@
 package load
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -37,5 +38,24 @@ func TestSecondPlacesAreSeenFromTheWorkingDirectory(t *testing.T) {
 	want := "hosts.inv:5:1 duplicate-name see hosts.inv:1:1\npolicy/estate.yaml:10:18 duplicate-name see policy/estate.yaml:6:18"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestWhatIsFoundIsBounded makes as many slips that only show when names are
+// looked up, and as many in an inventory.
+func TestWhatIsFoundIsBounded(t *testing.T) {
+	rules, workloads := "kind: Policy\nmetadata: {name: p}\nspec:\n  rules:\n", ""
+	for i := range 1500 {
+		rules += fmt.Sprintf("  - {name: r%d, effect: allow, from: {any: true}, to: {service: none}}\n", i)
+		workloads += fmt.Sprintf("kind: Workload\nmetadata: {name: w%d}\nspec: {adresses: []}\n---\n", i)
+	}
+	for name, files := range map[string]map[string]string{
+		"rules":     {"policy/estate.yaml": small + rules, "hosts.inv": ""},
+		"inventory": {"policy/estate.yaml": small, "hosts.inv": workloads},
+	} {
+		lines := strings.Split(findings(t, files), "\n")
+		if len(lines) != 1001 || lines[1000] != "policy:1:1 too-many-diagnostics" {
+			t.Errorf("%s: %d findings, the last is %s", name, len(lines), lines[len(lines)-1])
+		}
 	}
 }

@@ -27,6 +27,9 @@ type Loaded struct {
 	Tree      *lang.Dir
 	Inventory *inventory.Snapshot
 	Policy    *policy.Policy
+	// Partial says that something was wrong with the inventory, so that it may
+	// hold less than there is.
+	Partial bool
 	// Files and Dirs are what it was read from: inventory files, and whole
 	// directories (the policy's and those of manifests), also if reading failed.
 	Files []string
@@ -69,7 +72,21 @@ func (x *loader) load(dir string, sources []string, extra []inventory.Workload) 
 		})
 	}
 	diags.Sort()
-	return l, Unrepeated(diags)
+	diags = Unrepeated(diags).Bound()
+	for i := range diags {
+		diags[i].Pos = somewhere(diags[i].Pos, dir)
+	}
+	return l, diags
+}
+
+// somewhere gives a finding without a place that of the policy directory, and
+// one that is about a file the beginning of it, so that whoever reads
+// FILE:LINE:COL finds every one.
+func somewhere(p diag.Pos, dir string) diag.Pos {
+	if p.File == "" {
+		p.File = dir
+	}
+	return diag.Pos{File: p.File, Line: max(p.Line, 1), Col: max(p.Col, 1)}
 }
 
 // Unrepeated leaves out what the text alone warns of where it turns out to be
@@ -102,7 +119,10 @@ func (x *loader) read(dir string, sources []string, extra []inventory.Workload) 
 	}
 	var diags diag.List
 	l.Tree, diags = c.text.Parse(at.dir())
-	diags = append(diags, x.join(l, x.sources(l.Tree.Estate, dir, sources, &diags), extra)...)
+	var inv diag.List
+	inv = append(inv, x.join(l, x.sources(l.Tree.Estate, dir, sources, &inv), extra)...)
+	l.Partial = inv.HasErrors()
+	diags = append(diags, unsaid(inv, diags)...)
 	if diags.HasErrors() {
 		return l, diags
 	}
@@ -110,6 +130,21 @@ func (x *loader) read(dir string, sources []string, extra []inventory.Workload) 
 	diags = append(diags, more...)
 	l.Policy = p
 	return l, diags
+}
+
+// unsaid leaves out what is wrong with an inventory that is also a file of the
+// policy directory, and was found when that was read.
+func unsaid(inv, text diag.List) diag.List {
+	type place struct {
+		code, file string
+		line       int
+	}
+	at := func(d diag.Diagnostic) place { return place{d.Code, filepath.Clean(d.Pos.File), d.Pos.Line} }
+	said := map[place]bool{}
+	for _, d := range text {
+		said[at(d)] = true
+	}
+	return slices.DeleteFunc(inv, func(d diag.Diagnostic) bool { return d.Pos.File != "" && said[at(d)] })
 }
 
 // join reads the sources and makes one inventory of them.
@@ -214,7 +249,7 @@ func (x *loader) sources(estate *lang.Estate, dir string, given []string, diags 
 	for _, s := range given {
 		kind, path, ok := strings.Cut(s, ":")
 		if !ok || path == "" {
-			diags.Errorf(diag.Pos{}, "bad-source", "%q is no inventory source", s).WithHelp("write file:FILE or kube:DIR")
+			diags.Errorf(diag.Pos{}, "bad-source", "%q is no inventory source", s).WithHelp("write file:FILE or kube:FOLDER")
 			continue
 		}
 		shown, err := filepath.Rel(dir, path)
@@ -269,9 +304,14 @@ func (s source) open() *part {
 		return &part{snapshot, diags}
 	}
 	var diags diag.List
-	d := diags.Errorf(s.pos, "unknown-source", "inventory sources of kind %q cannot be read", s.kind)
-	if near := diag.Nearest(s.kind, []string{"file", "kube"}); near != "" {
-		d.WithHelp("did you mean %q?", near)
+	if slices.Contains([]string{"terraform", "aws", "cluster"}, s.kind) {
+		diags.Errorf(s.pos, "unknown-source", "inventory sources of kind %q are not supported yet by this version", s.kind).
+			WithHelp("describe the workloads in a file, and give it as file:FILE")
+		return &part{empty, diags}
+	}
+	d := diags.Errorf(s.pos, "unknown-source", "there is no inventory source of kind %q", s.kind).WithHelp("write file:FILE or kube:FOLDER")
+	if near := diag.Meant(s.kind, []string{"file", "kube"}); near != "" {
+		d.WithHelp("did you mean %s:%s?", near, s.at.path)
 	}
 	return &part{empty, diags}
 }

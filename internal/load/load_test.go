@@ -99,7 +99,7 @@ func TestEverythingThatIsWrongIsReportedAtOnce(t *testing.T) {
 	for _, d := range diags {
 		text += d.String() + "\n"
 	}
-	for _, want := range []string{`"nme"`, `"adresses"`, "none.yaml cannot be read: no such file", "it is a directory", "manifest directory", `did you mean "file"?`, `"x" is no inventory source`, filepath.Join(dir, "policy/estate.yaml") + ":13:", filepath.Join(dir, "bad.yaml") + ":3:"} {
+	for _, want := range []string{`"nme"`, `"adresses"`, "none.yaml cannot be read: no such file", "it is a directory", "manifest directory", `did you mean file:x?`, `"x" is no inventory source`, filepath.Join(dir, "policy/estate.yaml") + ":13:", filepath.Join(dir, "bad.yaml") + ":3:"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

@@ -45,7 +45,7 @@ func (r *resolver) checkEnd(s *spoken, e *lang.Endpoint, other Peers) {
 	if len(ids) == 0 {
 		if e.Kind == lang.BySelect {
 			r.nothing(e.Pos, s.what, e.Selector)
-		} else {
+		} else if !r.empty() {
 			r.diags.Warnf(e.Pos, "selector-matches-nothing", "%s: no workload has the principal %s", s.what, e.Name)
 		}
 	}
@@ -83,6 +83,9 @@ func (r *resolver) checkNamed(s *spoken, p lang.Port, found, of int) {
 		r.diags.Errorf(p.Pos, "bad-port", "an External has no named ports: %q", p.Name).WithHelp("write a number, as in 443/TCP")
 		return
 	}
+	if r.empty() || r.serviceFlawed || slices.ContainsFunc(s.to.list, r.isUnknown) {
+		return // what ports there are is not known
+	}
 	service := s.to.service()
 	any := s.to.not || len(s.to.list) == 1 && s.to.list[0].Kind == lang.ByAny
 	switch {
@@ -101,6 +104,22 @@ func (r *resolver) checkNamed(s *spoken, p lang.Port, found, of int) {
 	case found < of && !any:
 		r.diags.Warnf(p.Pos, "port-not-everywhere", "%d of %d identities that %s reaches have no port named %q: there it says nothing", of-found, of, s.what, p.Name)
 	}
+}
+
+// empty reports whether there are no workloads at all. Then nothing is said
+// about what matches none of them.
+func (r *resolver) empty() bool { return len(r.p.Inventory.Workloads) == 0 }
+
+// isUnknown reports whether an endpoint could not be read or names what is not
+// there, both of which have been reported.
+func (r *resolver) isUnknown(e lang.Endpoint) bool {
+	switch e.Kind {
+	case lang.ByNothing:
+		return true
+	case lang.ByService, lang.ByZone, lang.ByExternal:
+		return r.endpoint(&e).index < 0
+	}
+	return false
 }
 
 func (r *resolver) declares(service, port string) bool {
@@ -132,8 +151,14 @@ func (r *resolver) portNames() []string {
 // checkSelects warns of zones and services that are empty, or hold less than
 // their selectors say.
 func (r *resolver) checkSelects() {
+	taken := map[int]bool{} // zones that select what another has
+	for _, g := range r.groups {
+		for _, i := range g.overlaps {
+			taken[i] = true
+		}
+	}
 	for i, s := range r.zoneSelects {
-		if s != nil && len(r.inZone[i]) == 0 {
+		if s != nil && len(r.inZone[i]) == 0 && !s.Unread && !taken[i] {
 			r.nothing(s.Pos, "zone "+r.zones[i].Name, s.Selector)
 		}
 		if s != nil && len(r.inZone[i]) > 0 {
@@ -141,7 +166,7 @@ func (r *resolver) checkSelects() {
 		}
 	}
 	for i, s := range r.serviceSelects {
-		if s != nil && len(r.inService[i]) == 0 {
+		if s != nil && len(r.inService[i]) == 0 && !s.Unread {
 			r.nothing(s.Pos, "service "+r.services[i].Name, s.Selector)
 		}
 		if s != nil && len(r.inService[i]) > 0 {

@@ -24,6 +24,7 @@ type frame struct {
 
 	zoneSelects       []*lang.Select // by zone; nil for unassigned
 	serviceSelects    []*lang.Select // by service
+	serviceFlawed     bool           // some service may have more ports than are here
 	zoneCandidates    *candidates
 	serviceCandidates *candidates
 	outside           [][]int // see outsiders
@@ -74,7 +75,12 @@ func newFrame(d *lang.Dir) *frame {
 // which is last, and there whether declared or not.
 func (f *frame) addZones() {
 	unassigned := Zone{Name: lang.Unassigned}
+	there := map[string]bool{}
 	for _, z := range f.of.Zones {
+		if there[z.Name] {
+			continue // which is an error elsewhere
+		}
+		there[z.Name] = true
 		out := Zone{
 			Name: z.Name, Owner: z.Owner, Sensitivity: z.Sensitivity, Scope: z.Scope,
 			Stage: Stage(z.Stage), DefaultAllow: z.Default == lang.Allow, Declared: true, Pos: z.Pos,
@@ -102,6 +108,7 @@ func (f *frame) addServices() {
 		f.services = append(f.services, out)
 		f.serviceNames.add(s.Name)
 		f.serviceSelects = append(f.serviceSelects, s.Select)
+		f.serviceFlawed = f.serviceFlawed || s.Flawed
 	}
 }
 

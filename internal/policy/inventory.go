@@ -51,7 +51,7 @@ func (r *resolver) checkCases() {
 					}
 				}
 			}
-			if x.Port == nil || x.Port.Name == "" {
+			if x.Port == nil || x.Port.Name == "" || r.empty() || r.serviceFlawed {
 				continue
 			}
 			if _, ok := slices.BinarySearch(r.portNames(), x.Port.Name); !ok {

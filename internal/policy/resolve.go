@@ -42,8 +42,7 @@ func (x *Resolver) Resolve(d *lang.Dir, inv *inventory.Snapshot) (*Policy, diag.
 	r := &resolver{dir: d, old: x.last, p: &Policy{Inventory: inv}, suggested: map[[2]string]string{}}
 	x.last = nil // until it is whole
 	r.resolve()
-	diags := r.diags
-	diags.Sort()
+	diags := r.diags.Bound()
 	r.old, r.diags, r.suggested, r.labelsThere, r.portsThere, r.index = nil, nil, nil, nil, nil, nil
 	x.last = r
 	if diags.HasErrors() {

@@ -120,6 +120,8 @@ func (r *resolver) holds(rec *record) bool {
 		return false
 	case r.same():
 		return true
+	case (len(r.old.p.Inventory.Workloads) == 0) != r.empty():
+		return false
 	case r.frame != r.old.frame || len(rec.diags) > 0 || r.touched > rec.resolved && rec.overall:
 		return false
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"firebreak/internal/diag"
 	"firebreak/internal/label"
@@ -34,6 +35,9 @@ func (r *resolver) labels() *labelIndex {
 }
 
 func (r *resolver) nothing(pos diag.Pos, what string, s label.Selector) {
+	if r.empty() {
+		return
+	}
 	d := r.diags.Warnf(pos, "selector-matches-nothing", "%s selects no workload", what)
 	if help := r.nearestLabel(s); help != "" {
 		d.WithHelp("%s", help)
@@ -67,12 +71,12 @@ func (r *resolver) nearestLabel(s label.Selector) string {
 	return ""
 }
 
-// nearest is diag.Nearest for words of a kind, each of which it compares once.
+// nearest is diag.Meant for words of a kind, each of which it compares once.
 func (r *resolver) nearest(kind, word string, known func() []string) string {
 	key := [2]string{kind, word}
 	near, asked := r.suggested[key]
 	if !asked {
-		near = diag.Nearest(word, known())
+		near = diag.Meant(word, known())
 		r.suggested[key] = near
 	}
 	return near
@@ -92,7 +96,18 @@ func (r *resolver) unknown(pos diag.Pos, kind, name string, known []string) {
 	}
 	if near := r.nearest(kind, name, func() []string { return known }); near != "" {
 		d.WithHelp("did you mean %q?", near)
+	} else if names := declared(known); len(names) > 0 && len(names) <= mostListed {
+		d.WithHelp("one of: %s", strings.Join(names, ", "))
 	}
+}
+
+// mostListed is how many names a help lists where none is near.
+const mostListed = 8
+
+// declared leaves out names that nobody can write: those of Externals that
+// stand for a cidr.
+func declared(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(s string) bool { return strings.ContainsRune(s, ':') })
 }
 
 // sweep forgets what no text speaks of any more.

@@ -175,7 +175,10 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		{"a label that is no string", "kind: Pod\nmetadata: {name: a, labels: {v: 1.10}}\n", "the value of label v must be a string"},
 		{"an address that is none", "kind: Pod\nmetadata: {name: a}\nstatus: {podIP: x}\n", `error bad-address: default/a[Pod]: "x" is not an IP address`},
 		{"a protocol that is none", "kind: Pod\nmetadata: {name: a}\nspec: {containers: [{ports: [{containerPort: 1, protocol: tpc}]}]}\n", "error bad-port"},
-		{"a port out of range", "kind: Pod\nmetadata: {name: a}\nspec: {containers: [{ports: [{containerPort: 70000}]}]}\n", "error bad-manifest: this Pod cannot be read"},
+		{"a port out of range", "kind: Pod\nmetadata: {name: a}\nspec: {containers: [{ports: [{containerPort: 70000}]}]}\n", "a.yaml:3:46: error bad-port: default/a[Pod]: the containerPort \"70000\" is no number from 1 to 65535"},
+		{"a port in words", "kind: Pod\nmetadata: {name: a}\nspec: {containers: [{ports: [{containerPort: \"80\"}]}]}\n", "error bad-port: default/a[Pod]: the containerPort \"80\""},
+		{"no port", "kind: Pod\nmetadata: {name: a}\nspec: {containers: [{ports: [{name: http}]}]}\n", "error bad-port: default/a[Pod] has a port without containerPort"},
+		{"a Service's port", "kind: Service\nmetadata: {name: a}\nspec: {selector: {a: b}, ports: [{port: 0}]}\n", "error bad-port: default/a[Service]: the port \"0\""},
 		{"pods that nobody knows", "kind: Rollout\nmetadata: {name: a}\nspec: {template: {spec: {containers: [{image: x}]}}}\n", "warning unknown-workload-kind: a Rollout runs pods"},
 		{"a list of itself", "&r {kind: List, items: [*r]}\n", "error bad-manifest: a List in a List"},
 		{"not YAML", "kind: [\n", "error yaml-syntax"},
@@ -190,6 +193,15 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 				t.Errorf("missing %q in:\n%s", c.want, got.String())
 			}
 		})
+	}
+}
+
+// TestABadPortKeepsItsWorkload demands that the rest of what has a bad port is
+// there: a selector that means it would otherwise seem to match nothing.
+func TestABadPortKeepsItsWorkload(t *testing.T) {
+	snap, diags := read(map[string]string{"a.yaml": "kind: Pod\nmetadata: {name: a, labels: {app: ad}}\nspec: {containers: [{ports: [{containerPort: 99999}, {name: ok, containerPort: 80}]}]}\n"})
+	if len(diags) != 1 || len(snap.Workloads) != 1 || snap.Workloads[0].Labels["app"] != "ad" || len(snap.Workloads[0].Ports) != 1 || snap.Workloads[0].Ports[0].Number != 80 {
+		t.Errorf("%+v\n%v", snap.Workloads, diags)
 	}
 }
 

@@ -132,15 +132,15 @@ func (p podSpec) account() string {
 
 type container struct {
 	Ports []struct {
-		Name     string `yaml:"name"`
-		Number   uint16 `yaml:"containerPort"`
-		Protocol string `yaml:"protocol"`
+		Name     string    `yaml:"name"`
+		Number   yaml.Node `yaml:"containerPort"`
+		Protocol string    `yaml:"protocol"`
 	} `yaml:"ports"`
 }
 
 type servicePort struct {
 	Name       string    `yaml:"name"`
-	Number     uint16    `yaml:"port"`
+	Number     yaml.Node `yaml:"port"`
 	TargetPort intOrName `yaml:"targetPort"`
 	Protocol   string    `yaml:"protocol"`
 }

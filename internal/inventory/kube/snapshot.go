@@ -4,11 +4,14 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
+	"firebreak/internal/diag"
 	"firebreak/internal/inventory"
+	"firebreak/internal/inventory/internal/doc"
 	"firebreak/internal/netset"
 )
 
@@ -99,15 +102,35 @@ func (c *collector) own(o *object) inventory.Workload {
 	}
 	for _, ct := range slices.Concat(pod.Containers, pod.InitContainers) {
 		for _, p := range ct.Ports {
-			proto, ok := protocol(p.Protocol)
-			if !ok || p.Number == 0 {
-				c.diags.Errorf(o.pos, "bad-port", "%s declares port %d with protocol %q", o.key(), p.Number, p.Protocol)
-				continue
+			if number, proto, ok := c.port(o, "containerPort", &p.Number, p.Protocol); ok {
+				w.Ports = append(w.Ports, inventory.Port{Name: p.Name, Number: number, Protocol: proto})
 			}
-			w.Ports = append(w.Ports, inventory.Port{Name: p.Name, Number: p.Number, Protocol: proto})
 		}
 	}
 	return w
+}
+
+// port reads a port's number and protocol. One that is wrong is left out; it
+// does not take the rest of its object with it.
+func (c *collector) port(o *object, field string, n *yaml.Node, proto string) (uint16, netset.Protocol, bool) {
+	p, known := protocol(proto)
+	at, text := o.pos, ""
+	if n.Kind != 0 {
+		at = diag.Pos{File: o.pos.File, Line: n.Line, Col: n.Column}
+		text = doc.Resolve(n).Value
+	}
+	v, err := strconv.ParseUint(text, 10, 16)
+	switch {
+	case n.Kind == 0:
+		c.diags.Errorf(at, "bad-port", "%s has a port without %s", o.key(), field)
+	case err != nil || v == 0 || doc.Resolve(n).ShortTag() != "!!int":
+		c.diags.Errorf(at, "bad-port", "%s: the %s %q is no number from 1 to 65535", o.key(), field, text)
+	case !known:
+		c.diags.Errorf(at, "bad-port", "%s: the protocol of port %d is %q", o.key(), v, proto).WithHelp("one of: TCP, UDP, SCTP")
+	default:
+		return uint16(v), p, true
+	}
+	return 0, p, false
 }
 
 // addresses are those of a pod that still holds them: a pod that has ended has
@@ -161,12 +184,11 @@ func (c *collector) frontend(o *object, workloads []inventory.Workload) (invento
 		Source:    o.pos,
 	}
 	for _, p := range o.Spec.Ports {
-		proto, ok := protocol(p.Protocol)
-		if !ok || p.Number == 0 {
-			c.diags.Errorf(o.pos, "bad-port", "%s declares port %d with protocol %q", o.key(), p.Number, p.Protocol)
+		number, proto, ok := c.port(o, "port", &p.Number, p.Protocol)
+		if !ok {
 			continue
 		}
-		fp := inventory.FrontendPort{Name: p.Name, Number: p.Number, Target: p.TargetPort.number, TargetName: p.TargetPort.name, Protocol: proto}
+		fp := inventory.FrontendPort{Name: p.Name, Number: number, Target: p.TargetPort.number, TargetName: p.TargetPort.name, Protocol: proto}
 		if fp.Target == 0 && fp.TargetName == "" {
 			fp.Target = fp.Number
 		}
