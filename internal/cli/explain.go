@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -58,8 +59,13 @@ It exits with 0, or with 1 if --expect is given and not met.`,
 		if err != nil {
 			return err
 		}
+		if how == "text" && len(l.p.Guardrails) > 0 {
+			if e, err := l.engine(); err == nil { // else check says so
+				l.noteGuardrails(cmd.ErrOrStderr(), how, e)
+			}
+		}
 		write := map[string]func(io.Writer, *explanation) error{"text": explainText, "json": explainJSON}[how]
-		if err := write(cmd.OutOrStdout(), x); err != nil {
+		if err := write(resultsTo(cmd, how, true), x); err != nil {
 			return err
 		}
 		if *f.expect != "" && *f.expect != x.Effect {
@@ -82,6 +88,7 @@ type explanation struct {
 	Rule     flow.Rule
 	Why      string // for unknown
 	Judged   string // "to come" or "in force"
+	Outside  bool   // some of the ends are no workloads
 	Pairs    []pair // one of each different answer, at least one
 }
 
@@ -136,6 +143,7 @@ func (l *loaded) explain(f explainFlags, in flow.Circumstances, few int) (*expla
 	for _, p := range pairs {
 		x.add(p)
 	}
+	x.Outside = slices.ContainsFunc(append(slices.Clone(froms), tos...), func(p semantics.Party) bool { return one(p) == nil && p.Frontend == nil })
 	x.conclude()
 	l.findNearest(x, s.e)
 	return x, nil

@@ -155,7 +155,7 @@ func TestExplainIsWhatEveryPairSays(t *testing.T) {
 			}
 			seen[got.Effect]++
 			seen[fmt.Sprint(min(len(got.Pairs), 3), " answers")]++
-			want.From, want.To, want.Traffic, want.Judged = got.From, got.To, got.Traffic, got.Judged
+			want.From, want.To, want.Traffic, want.Judged, want.Outside = got.From, got.To, got.Traffic, got.Judged, got.Outside
 			if a, b := written(t, got), written(t, want); a != b {
 				t.Fatalf("%s:\n%s\nwant\n%s\n%s%s", question, a, b, policyText, inventoryText)
 			}

@@ -32,18 +32,18 @@ func explainText(w io.Writer, x *explanation) error {
 		fmt.Fprintf(&b, "        %s\n", x.Why)
 	}
 	for _, p := range x.Pairs {
-		textPair(&b, p, len(x.Pairs) > 1)
+		textPair(&b, x, p)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func textPair(b *strings.Builder, p pair, many bool) {
+func textPair(b *strings.Builder, x *explanation, p pair) {
 	others := ""
 	if p.Others > 0 {
-		others = fmt.Sprintf(" (and %d more alike)", p.Others)
+		others = fmt.Sprintf(" (and %s alike)", x.morePairs(p.Others))
 	}
-	if many {
+	if len(x.Pairs) > 1 {
 		fmt.Fprintf(b, "\n%-7s %s → %s%s\n", strings.ToUpper(p.Effect), p.From, p.To, others)
 		if p.Why != "" {
 			fmt.Fprintf(b, "        %s\n", p.Why)
@@ -56,14 +56,21 @@ func textPair(b *strings.Builder, p pair, many bool) {
 	}
 	textNearest(b, p.Nearest)
 	if p.Requests != nil {
-		textRequests(b, p.Requests)
+		textRequests(b, p)
 		return
 	}
 	if len(p.Decision.Ends) == 0 && p.Decision.InForce == flow.Unjudged {
 		return
 	}
-	fmt.Fprintf(b, "\n  to come    %-10s%s\n", p.Decision.ToCome, byRule(p.Decision.ToCome, p.Decision.ToComeRule))
-	fmt.Fprintf(b, "  in force   %-10s%s\n", p.Decision.InForce, byRule(p.Decision.InForce, p.Decision.InForceRule))
+	b.WriteByte('\n')
+	for _, v := range []struct {
+		which   string
+		verdict flow.Verdict
+		rule    flow.Rule
+	}{{"to come", p.Decision.ToCome, p.Decision.ToComeRule}, {"in force", p.Decision.InForce, p.Decision.InForceRule}} {
+		line := fmt.Sprintf("  %-10s %-10s%s", v.which, v.verdict, p.byRule(v.verdict, v.rule))
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
 	textSegments(b, p)
 	for _, e := range p.Decision.Ends {
 		fmt.Fprintf(b, "\n  %s at %s (zone %s)\n", e.Direction, e.Workload, e.Zone)
@@ -71,16 +78,25 @@ func textPair(b *strings.Builder, p pair, many bool) {
 			if p.Effect == "allow" { // what almost refused is no news
 				s.Near = nil
 			}
-			textStep(b, s)
+			p.textStep(b, s)
 		}
 	}
 }
 
-func byRule(v flow.Verdict, r flow.Rule) string {
+// morePairs counts pairs, and says of what.
+func (x *explanation) morePairs(n int) string {
+	of := "of workloads"
+	if x.Outside {
+		of = "of workloads or address ranges"
+	}
+	return count(n, "more pair") + " " + of
+}
+
+func (p pair) byRule(v flow.Verdict, r flow.Rule) string {
 	if v == flow.Unjudged {
 		return ""
 	}
-	return " by " + r.String()
+	return " by " + p.asked.l.ruleText(r)
 }
 
 // demandText puts what a rule demands into a sentence.
@@ -93,9 +109,9 @@ func demandText(effect, d string) string {
 }
 
 // textRequests lists what may pass and what may not, with the rules.
-func textRequests(b *strings.Builder, list []requests) {
-	for _, r := range list {
-		fmt.Fprintf(b, "\n  %-6s by %s\n", r.Effect, r.Rule)
+func textRequests(b *strings.Builder, p pair) {
+	for _, r := range p.Requests {
+		fmt.Fprintf(b, "\n  %-6s by %s\n", r.Effect, p.asked.l.ruleText(r.Rule))
 		for _, d := range r.Demands {
 			fmt.Fprintf(b, "         %s\n", d)
 		}
@@ -123,7 +139,7 @@ func textSegments(b *strings.Builder, p pair) {
 			fmt.Fprintf(b, "    %s → %s  %s  nobody is asked\n", s.From.Name(), s.To.Name(), segmentTraffic(s))
 			continue
 		}
-		fmt.Fprintf(b, "    %s → %s  %s  %s%s\n", s.From.Name(), s.To.Name(), segmentTraffic(s), verdict, byRule(verdict, rule))
+		fmt.Fprintf(b, "    %s → %s  %s  %s%s\n", s.From.Name(), s.To.Name(), segmentTraffic(s), verdict, p.byRule(verdict, rule))
 		if s.Decision.Why != "" {
 			fmt.Fprintf(b, "      %s\n", s.Decision.Why)
 		}
@@ -132,7 +148,7 @@ func textSegments(b *strings.Builder, p pair) {
 
 // textStep shows what a tier said. Guardrails and exceptions are only spoken
 // of where there are any.
-func textStep(b *strings.Builder, s semantics.Step) {
+func (p pair) textStep(b *strings.Builder, s semantics.Step) {
 	optional := s.Tier == "guardrail" || s.Tier == "exception"
 	if s.Effect == "" && !(optional && s.Near == nil) {
 		fmt.Fprintf(b, "    %-12s no rule speaks\n", s.Tier)
@@ -142,7 +158,7 @@ func textStep(b *strings.Builder, s semantics.Step) {
 		if i > 0 {
 			tier, effect = "", "and"
 		}
-		fmt.Fprintf(b, "    %-12s %-6s %s\n", tier, effect, r)
+		fmt.Fprintf(b, "    %-12s %-6s %s\n", tier, effect, p.asked.l.ruleText(r))
 	}
 	for _, n := range s.Near {
 		fmt.Fprintf(b, "    %-12s but    %s would %s: %s\n", "", n.Rule, n.Effect, n.Why)
