@@ -2,7 +2,6 @@ package doc
 
 import (
 	"iter"
-	"runtime"
 	"strings"
 
 	"firebreak/internal/diag"
@@ -11,6 +10,9 @@ import (
 // batch is about how many bytes of documents are decoded at a time: enough to
 // be worth handing over, few enough to bound what is decoded ahead.
 const batch = 128 << 10
+
+// ahead is how many batches are decoded at a time, or wait to be taken.
+const ahead = 16
 
 // piece is one document's text and the number (from 1) of its first line.
 type piece struct {
@@ -31,7 +33,7 @@ func inOrder(name, text string) iter.Seq[decoded] {
 	return func(yield func(decoded) bool) {
 		// A place in the queue is a batch that is being decoded or waits to be
 		// taken: the queue's length bounds both.
-		queue, stop := make(chan chan decoded, 2*runtime.GOMAXPROCS(0)), make(chan struct{})
+		queue, stop := make(chan chan decoded, ahead), make(chan struct{})
 		defer close(stop)
 		go func() {
 			defer close(queue)
