@@ -19,7 +19,7 @@ func (l *linter) exceptions() {
 		switch {
 		case left <= 0:
 			l.about(x.Accepts, "expired").Warnf(x.ExpiresPos, "expired", "exception %s has expired on %s and allows nothing any more", x.Name, x.Expires.Format(time.RFC3339)).
-				WithHelp("remove it; if the access is still needed, ask %s again (%s)", x.Approver, x.Ticket)
+				WithHelp("remove it; if the access is still needed, it takes a new exception (this one was approved by %s, %s)", x.Approver, x.Ticket)
 		case left < soon:
 			l.about(x.Accepts, "expires-soon").Infof(x.ExpiresPos, "expires-soon", "exception %s ends in %d days", x.Name, int(left.Hours()/24)).
 				WithHelp("see to it that nothing needs it then (%s)", x.Ticket)
