@@ -101,9 +101,9 @@ func (l *loaded) engine() (*verify.Engine, error) {
 // wrong, as far as one fault does not make up another.
 // partial says that the inventory may hold less than there is.
 func (l *loaded) lookFurther(partial bool) {
-	hidden := map[string]bool{"selector-matches-nothing": partial}
+	hidden := map[string]bool{"selector-matches-nothing": partial, "selector-value-matches-nothing": partial}
 	if l.has(lostCodes) {
-		hidden["unknown-reference"], hidden["selector-matches-nothing"] = true, true
+		hidden["unknown-reference"], hidden["selector-matches-nothing"], hidden["selector-value-matches-nothing"] = true, true, true
 	}
 	_, more := policy.Resolve(l.tree, l.inv)
 	for _, d := range more {

@@ -1,6 +1,9 @@
 package diag
 
-import "testing"
+import (
+	"errors"
+	"testing"
+)
 
 func TestBound(t *testing.T) {
 	many := func(errors, warnings int) (l List) {
@@ -55,5 +58,27 @@ func TestASecondPlace(t *testing.T) {
 	want := "dir/a.yaml:1:2: error twice: there are two\n    help: keep one\n    see: dir/b.yaml:3:4"
 	if got := l[0].String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestYAMLPlace gives messages of the YAML reader with the lines that it names.
+func TestYAMLPlace(t *testing.T) {
+	for _, c := range []struct {
+		message, text string
+		line, col     int
+		want          string
+	}{
+		{"yaml: line 2: did not find expected ',' or '}'", "a: b\nc: d\ne: {f: g: h}\n", 3, 1, "did not find expected ',' or '}'"},
+		{"yaml: line 2: found a tab character that violates indentation", "a:\n  b: c\n\td: e\n", 3, 1, "a tab where only spaces may indent"},
+		{"yaml: line 2: found character that cannot start any token", "a:\n  b: @c\n  d: e\n", 2, 1, "found character that cannot start any token"},
+		{"yaml: line 9: found unexpected end of stream", "a: 'b\n\n\n", 1, 1, "found unexpected end of stream"},
+		{"yaml: unknown anchor 'x' referenced", "a: b\nc: *x\n", 2, 4, "unknown anchor 'x' referenced"},
+		{"yaml: control characters are not allowed", "a: \x01", 1, 4, "control characters are not allowed"},
+		{"something else", "", 1, 1, "something else"},
+	} {
+		line, col, message := YAMLPlace(errors.New(c.message), []byte(c.text))
+		if line != c.line || col != c.col || message != c.want {
+			t.Errorf("%q: %d:%d %q, want %d:%d %q", c.message, line, col, message, c.line, c.col, c.want)
+		}
 	}
 }

@@ -4,13 +4,10 @@
 package doc
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -89,14 +86,14 @@ func Read(fsys fs.FS, name string) ([]Document, diag.List) {
 		diags.Errorf(diag.Pos{File: name}, "unreadable-file", "%v", bare(err))
 		return nil, diags
 	}
-	return decode(name, bytes.NewReader(data), 0)
+	return decode(name, string(data), 0)
 }
 
 // decode reads a stream whose first line has so many before it.
-func decode(name string, text io.Reader, before int) ([]Document, diag.List) {
+func decode(name, text string, before int) ([]Document, diag.List) {
 	var diags diag.List
 	var docs []Document
-	dec := yaml.NewDecoder(text)
+	dec := yaml.NewDecoder(strings.NewReader(text))
 	for {
 		var n yaml.Node
 		err := dec.Decode(&n)
@@ -104,11 +101,9 @@ func decode(name string, text io.Reader, before int) ([]Document, diag.List) {
 			return docs, diags
 		}
 		if err != nil {
-			line, msg := syntax(err)
-			if line > 0 {
-				line += before
-			}
-			diags.Errorf(diag.Pos{File: name, Line: line}, "yaml-syntax", "%s", msg)
+			line, col, msg := diag.YAMLPlace(err, []byte(text))
+			diags.Errorf(diag.Pos{File: name, Line: before + line, Col: col}, "yaml-syntax", "this is not YAML: %s", msg).
+				WithHelp("the mistake is on this line or a little above: look for indentation, an unclosed bracket or quote, a tab")
 			return docs, diags
 		}
 		if root := content(&n); root != nil {
@@ -164,17 +159,4 @@ func bare(err error) error {
 		return pe.Err
 	}
 	return err
-}
-
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-
-// syntax takes the line out of the library's message; 0 if it names none.
-func syntax(err error) (int, string) {
-	msg := err.Error()
-	m := yamlLine.FindStringSubmatch(msg)
-	if m == nil {
-		return 0, msg
-	}
-	line, _ := strconv.Atoi(m[1])
-	return line, strings.TrimPrefix(msg, m[0])
 }

@@ -2,7 +2,6 @@ package doc
 
 import (
 	"iter"
-	"strings"
 
 	"firebreak/internal/diag"
 )
@@ -75,7 +74,7 @@ func batches(text string) iter.Seq[[]piece] {
 func decodeAll(name string, pieces []piece) decoded {
 	var out decoded
 	for _, p := range pieces {
-		docs, diags := decode(name, strings.NewReader(p.text), p.line-1)
+		docs, diags := decode(name, p.text, p.line-1)
 		out.docs, out.diags = append(out.docs, docs...), append(out.diags, diags...)
 	}
 	return out
