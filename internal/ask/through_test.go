@@ -76,7 +76,7 @@ func TestFrontendsAreWhatTheReferenceSays(t *testing.T) {
 			t.Fatal(diags, inventoryText)
 		}
 		inv, _ := inventory.Join(part)
-		p, diags := policy.Resolve(dir, inv)
+		p, _ := policy.Resolve(dir, inv)
 		if p == nil {
 			seen["no estate"]++
 			continue
