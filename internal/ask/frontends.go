@@ -2,7 +2,6 @@ package ask
 
 import (
 	"fmt"
-	"slices"
 
 	"firebreak/internal/flow"
 	"firebreak/internal/inventory"
@@ -34,15 +33,16 @@ func HiddenBy(e *verify.Engine, inForce bool, wanted func(workload int) bool) []
 	p := e.Policy()
 	var out []Hidden
 	at := e.Locate(flow.Circumstances{At: e.At(), MTLS: true})
+	behind := p.Behind()
 	for i := range p.Inventory.Frontends {
 		f := &p.Inventory.Frontends[i]
 		if f.Rewrites == "destination" {
 			continue
 		}
-		behind := Behind(p, f)
+		members := behind.Workloads(f)
 		for _, port := range f.Ports {
 			h := Hidden{Frontend: f.Name, Traffic: netset.Of(port.Protocol, port.Number, port.Number)}
-			if h.find(e, f, port, behind, inForce, at, wanted) {
+			if h.find(e, f, port, behind, members, inForce, at, wanted) {
 				out = append(out, h)
 			}
 		}
@@ -50,50 +50,18 @@ func HiddenBy(e *verify.Engine, inForce bool, wanted func(workload int) bool) []
 	return out
 }
 
-// Behind lists the workloads (indices) behind a frontend: they are listed, or
-// of the service, or have every label of the selector in the same namespace.
-func Behind(p *policy.Policy, f *inventory.Frontend) []int {
-	service := map[int]bool{}
-	for i := range p.Services {
-		if f.ToService != "" && p.Services[i].Name == f.ToService {
-			for _, w := range p.Services[i].Workloads {
-				service[w] = true
-			}
-		}
-	}
-	var out []int
-	for i := range p.Inventory.Workloads {
-		if w := &p.Inventory.Workloads[i]; service[i] || slices.Contains(f.Workloads, w.Name) || selected(f, w) {
-			out = append(out, i)
-		}
-	}
-	return out
-}
-
-func selected(f *inventory.Frontend, w *inventory.Workload) bool {
-	if len(f.Selector) == 0 || f.Namespace != w.Namespace {
-		return false
-	}
-	for key, value := range f.Selector {
-		if got, there := w.Labels[key]; !there || got != value {
-			return false
-		}
-	}
-	return true
-}
-
-func (h *Hidden) find(e *verify.Engine, f *inventory.Frontend, port inventory.FrontendPort, behind []int, inForce bool, at space.Point, wanted func(int) bool) bool {
+func (h *Hidden) find(e *verify.Engine, f *inventory.Frontend, port inventory.FrontendPort, behind *policy.Behind, members []int, inForce bool, at space.Point, wanted func(int) bool) bool {
 	p := e.Policy()
 	type asked struct {
 		x    verify.Peer
 		port uint16
 	}
 	seen := map[asked]bool{}
-	for _, w := range behind {
+	for _, w := range members {
 		if !wanted(w) {
 			continue
 		}
-		for _, n := range targets(p, f.ToService, port, w) {
+		for _, n := range behind.Targets(f, port, w) {
 			a := asked{e.OfWorkload(w), n}
 			if seen[a] {
 				continue

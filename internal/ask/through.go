@@ -7,7 +7,6 @@ import (
 
 	"firebreak/internal/flow"
 	"firebreak/internal/inventory"
-	"firebreak/internal/lang"
 	"firebreak/internal/netset"
 	"firebreak/internal/policy"
 	"firebreak/internal/verify"
@@ -18,6 +17,7 @@ import (
 // what it has found out, and is not safe for concurrent use.
 type Frontends struct {
 	e       *verify.Engine
+	behind  *policy.Behind
 	at      map[netip.Addr]*inventory.Frontend
 	ways    map[*inventory.Frontend][]way
 	letters map[way]letIn
@@ -50,7 +50,7 @@ type Through struct {
 
 // NewFrontends prepares to ask about the frontends of the engine's policy.
 func NewFrontends(e *verify.Engine) *Frontends {
-	f := &Frontends{e: e, at: map[netip.Addr]*inventory.Frontend{}, ways: map[*inventory.Frontend][]way{}, letters: map[way]letIn{}}
+	f := &Frontends{e: e, behind: e.Policy().Behind(), at: map[netip.Addr]*inventory.Frontend{}, ways: map[*inventory.Frontend][]way{}, letters: map[way]letIn{}}
 	list := e.Policy().Inventory.Frontends
 	for i := range list {
 		for _, a := range list[i].Addresses {
@@ -99,12 +99,11 @@ func (f *Frontends) waysOf(x *inventory.Frontend) []way {
 	if known {
 		return out
 	}
-	p := f.e.Policy()
-	behind := Behind(p, x)
+	members := f.behind.Workloads(x)
 	seen := map[way]bool{}
 	for _, port := range x.Ports {
-		for _, w := range behind {
-			for _, target := range targets(p, x.ToService, port, w) {
+		for _, w := range members {
+			for _, target := range f.behind.Targets(x, port, w) {
 				a := way{proto: port.Protocol, port: port.Number, to: f.e.OfWorkload(w), target: target}
 				if !seen[a] {
 					seen[a] = true
@@ -177,33 +176,4 @@ func (f *Frontends) letIn(w way, inForce bool) letIn {
 	}
 	f.letters[w] = out
 	return out
-}
-
-// targets is what a port of a frontend that stands for a service leads to at a
-// workload: what the service says that its name means, else the workload, else
-// the workload's services.
-func targets(p *policy.Policy, service string, port inventory.FrontendPort, w int) []uint16 {
-	if port.TargetName == "" {
-		return []uint16{port.Target}
-	}
-	own := named(p.Inventory.Workloads[w].Ports, port.TargetName)
-	if own.IsEmpty() || declares(p, service, port.TargetName) {
-		own = askedAt(p, &lang.Port{Name: port.TargetName}, lang.Endpoint{Kind: lang.ByService, Name: service}, w)
-	}
-	var out []uint16
-	for _, run := range own.Ranges(port.Protocol) {
-		for n := int(run.Lo); n <= int(run.Hi); n++ {
-			out = append(out, uint16(n))
-		}
-	}
-	return out
-}
-
-func declares(p *policy.Policy, service, port string) bool {
-	for i := range p.Services {
-		if p.Services[i].Name == service {
-			return !named(p.Services[i].Ports, port).IsEmpty()
-		}
-	}
-	return false
 }

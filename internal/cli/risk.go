@@ -69,7 +69,7 @@ func (a *attacked) place(flag string, p semantics.Party) ([]risk.Place, error) {
 		owners = append(owners, a.workload[w.Name])
 	}
 	if p.Frontend != nil {
-		owners = risk.Backends(a.l.p, p.Frontend)
+		owners = a.l.p.Behind().Workloads(p.Frontend)
 	}
 	var out []risk.Place
 	for _, i := range owners {

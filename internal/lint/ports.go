@@ -1,7 +1,6 @@
 package lint
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,47 +71,13 @@ func (l *linter) mapping(workloads []int, proto netset.Protocol, number uint16) 
 // them when it is first asked for.
 func (l *linter) behind(frontend int) []int {
 	if l.behindAll == nil {
+		find := l.p.Behind()
 		l.behindAll = make([][]int, len(l.p.Inventory.Frontends))
-		namespaces := map[string][]int{}
-		for i := range l.p.Inventory.Workloads {
-			ns := l.p.Inventory.Workloads[i].Namespace
-			namespaces[ns] = append(namespaces[ns], i)
-		}
 		for i := range l.p.Inventory.Frontends {
-			f := &l.p.Inventory.Frontends[i]
-			l.behindAll[i] = l.findBehind(f, namespaces[f.Namespace])
+			l.behindAll[i] = find.Workloads(&l.p.Inventory.Frontends[i])
 		}
 	}
 	return l.behindAll[frontend]
-}
-
-// findBehind lists what a frontend names and, of its namespace, what it selects.
-func (l *linter) findBehind(f *inventory.Frontend, namespace []int) []int {
-	var out []int
-	all := l.p.Inventory.Workloads
-	for _, name := range f.Workloads {
-		if i, found := slices.BinarySearchFunc(all, name, func(w inventory.Workload, name string) int { return cmp.Compare(w.Name, name) }); found {
-			out = append(out, i)
-		}
-	}
-	if i := slices.IndexFunc(l.p.Services, func(s policy.Service) bool { return s.Name == f.ToService }); i >= 0 {
-		out = append(out, l.p.Services[i].Workloads...)
-	}
-	for _, w := range namespace {
-		if len(f.Selector) > 0 && selects(f.Selector, l.p.Inventory.Workloads[w].Labels) {
-			out = append(out, w)
-		}
-	}
-	return out
-}
-
-func selects(want, have map[string]string) bool {
-	for key, value := range want {
-		if got, there := have[key]; !there || got != value {
-			return false
-		}
-	}
-	return true
 }
 
 // target is the port of the workload that a port of a frontend leads to; 0 if

@@ -3,11 +3,8 @@ package risk
 import (
 	"fmt"
 	"slices"
-	"strings"
 
-	"firebreak/internal/inventory"
 	"firebreak/internal/netset"
-	"firebreak/internal/policy"
 	"firebreak/internal/verify"
 )
 
@@ -58,27 +55,15 @@ func (m *maker) lets(from, to verify.Peer, d door) bool {
 // mayEnter reports whether what the door's workloads would refuse to a peer is
 // let out at its own end, so that it gets as far as the frontend.
 func (m *maker) mayEnter(from, to verify.Peer, d door) bool {
-	for _, part := range m.e.Parts(from, to, m.inForce) {
-		if part.Permits || part.Set.Ports().Intersect(d.traffic).IsEmpty() {
-			continue
-		}
-		if m.e.Identity(from) < 0 { // nobody is asked where a stranger enters
-			return true
-		}
-		// A rule speaks for both ends; a default only for its own zone's, and the
-		// first end that refuses is the one that is named.
-		ref, far := m.e.Ref(part.By), m.e.Policy().Zones[m.e.Zone(to)].Pos
-		if part.By.Rule() < 0 && m.e.Zone(from) != m.e.Zone(to) && ref.File == far.File && ref.Line == far.Line {
-			return true
-		}
-	}
-	return false
+	leaving, _ := m.e.Leaving(from, to, m.inForce) // everything, where a stranger enters: nobody asks it
+	permitted, _ := m.e.Permitted(from, to, m.inForce)
+	return !leaving.Subtract(permitted).Ports().Intersect(d.traffic).IsEmpty()
 }
 
 // doors lists the ports behind frontends that rewrite the source, each once
 // for each identity.
 func (m *maker) doors() []door {
-	p := m.e.Policy()
+	p, behind := m.e.Policy(), m.e.Policy().Behind()
 	type key struct {
 		identity int
 		protocol netset.Protocol
@@ -91,9 +76,9 @@ func (m *maker) doors() []door {
 		if f.Rewrites == "destination" {
 			continue
 		}
-		for _, w := range Backends(p, f) {
+		for _, w := range behind.Workloads(f) {
 			for _, fp := range f.Ports {
-				for _, port := range targets(p, fp, w) {
+				for _, port := range behind.Targets(f, fp, w) {
 					k := key{p.IdentityOf[w], fp.Protocol, port}
 					if !seen[k] {
 						seen[k] = true
@@ -102,58 +87,6 @@ func (m *maker) doors() []door {
 				}
 			}
 		}
-	}
-	return out
-}
-
-// Backends are the workloads (indices into the inventory) behind a frontend; the
-// same one may be there twice.
-func Backends(p *policy.Policy, f *inventory.Frontend) []int {
-	var out []int
-	all := p.Inventory.Workloads
-	for _, name := range f.Workloads {
-		if i, found := slices.BinarySearchFunc(all, name, func(w inventory.Workload, name string) int { return strings.Compare(w.Name, name) }); found {
-			out = append(out, i)
-		}
-	}
-	for i := range p.Services {
-		if f.ToService != "" && p.Services[i].Name == f.ToService {
-			out = append(out, p.Services[i].Workloads...)
-		}
-	}
-	for i := range all {
-		if len(f.Selector) > 0 && f.Namespace == all[i].Namespace && selected(f.Selector, all[i].Labels) {
-			out = append(out, i)
-		}
-	}
-	return out
-}
-
-func selected(selector, labels map[string]string) bool {
-	for key, value := range selector {
-		if got, there := labels[key]; !there || got != value {
-			return false
-		}
-	}
-	return true
-}
-
-// targets are the ports of a workload that a port of a frontend may lead to.
-func targets(p *policy.Policy, fp inventory.FrontendPort, w int) []uint16 {
-	if fp.TargetName == "" {
-		return []uint16{fp.Target}
-	}
-	var out []uint16
-	add := func(ports []inventory.Port) {
-		for _, x := range ports {
-			if x.Name == fp.TargetName && x.Protocol == fp.Protocol && !slices.Contains(out, x.Number) {
-				out = append(out, x.Number)
-			}
-		}
-	}
-	add(p.Inventory.Workloads[w].Ports)
-	for _, s := range p.ServicesOf[w] {
-		add(p.Services[s].Ports)
 	}
 	return out
 }

@@ -7,7 +7,6 @@ import (
 	"firebreak/internal/datapath/layout"
 	"firebreak/internal/inventory"
 	"firebreak/internal/netset"
-	"firebreak/internal/policy"
 )
 
 // frontend is a far end with workloads behind: a conversation that goes there
@@ -70,11 +69,14 @@ func (r *renderer) frontend(at *inventory.Frontend, without layout.Address, know
 // serve adds what one of the inventory's frontends serves, and sees to it that
 // its ports can be told apart.
 func (r *renderer) serve(f *frontend, from *inventory.Frontend) {
-	members := r.behind(from)
+	if r.behind == nil {
+		r.behind = r.p.Behind()
+	}
+	members := r.behind.Workloads(from)
 	for _, port := range from.Ports {
 		s := served{protocol: port.Protocol, number: port.Number}
 		for _, w := range members {
-			for _, target := range r.targets(from, port, w) {
+			for _, target := range r.behind.Targets(from, port, w) {
 				if b := (backend{r.p.IdentityOf[w], target}); !slices.Contains(s.to, b) {
 					s.to = append(s.to, b)
 				}
@@ -85,104 +87,6 @@ func (r *renderer) serve(f *frontend, from *inventory.Frontend) {
 			f.ports = append(f.ports, s)
 		}
 	}
-}
-
-// behind lists the workloads behind a frontend: those that it names, those of
-// its service, and those in its namespace that have every label of its selector.
-func (r *renderer) behind(f *inventory.Frontend) []int {
-	var out []int
-	for _, name := range f.Workloads {
-		if w, ok := r.workloads[name]; ok {
-			out = append(out, w)
-		}
-	}
-	if s := r.service(f.ToService); s != nil {
-		out = append(out, s.Workloads...)
-	}
-	if len(f.Selector) > 0 {
-		for _, w := range r.inNamespace(f.Namespace) {
-			if selected(f.Selector, r.p.Inventory.Workloads[w].Labels) {
-				out = append(out, w)
-			}
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-func selected(selector, labels map[string]string) bool {
-	for key, value := range selector {
-		if got, there := labels[key]; !there || got != value {
-			return false
-		}
-	}
-	return true
-}
-
-func (r *renderer) inNamespace(namespace string) []int {
-	if r.namespaces == nil {
-		r.namespaces = map[string][]int{}
-		for i := range r.p.Inventory.Workloads {
-			n := r.p.Inventory.Workloads[i].Namespace
-			r.namespaces[n] = append(r.namespaces[n], i)
-		}
-	}
-	return r.namespaces[namespace]
-}
-
-// service returns the policy's service of that name, nil if there is none.
-func (r *renderer) service(name string) *policy.Service {
-	for i := range r.p.Services {
-		if r.p.Services[i].Name == name && name != "" {
-			return &r.p.Services[i]
-		}
-	}
-	return nil
-}
-
-// targets are the ports of a workload that a frontend's port leads to. What a
-// name means is said by the frontend's service, else by the workload, else by
-// the workload's services.
-func (r *renderer) targets(f *inventory.Frontend, port inventory.FrontendPort, workload int) []uint16 {
-	if port.TargetName == "" {
-		return []uint16{port.Target}
-	}
-	own := called(port.TargetName, r.p.Inventory.Workloads[workload].Ports)
-	service := r.service(f.ToService)
-	if declared := service != nil && len(called(port.TargetName, service.Ports)) > 0; declared || len(own) == 0 {
-		if _, member := slices.BinarySearch(members(service), workload); declared && member {
-			own = called(port.TargetName, service.Ports)
-		} else {
-			for _, s := range r.p.ServicesOf[workload] {
-				own = append(own, called(port.TargetName, r.p.Services[s].Ports)...)
-			}
-		}
-	}
-	var out []uint16
-	for _, x := range own {
-		if x.Protocol == port.Protocol {
-			out = append(out, x.Number)
-		}
-	}
-	return out
-}
-
-func members(s *policy.Service) []int {
-	if s == nil {
-		return nil
-	}
-	return s.Workloads
-}
-
-// called returns the ports of that name.
-func called(name string, ports []inventory.Port) []inventory.Port {
-	var out []inventory.Port
-	for _, x := range ports {
-		if x.Name == name {
-			out = append(out, x)
-		}
-	}
-	return out
 }
 
 // toFrontend returns what the end says about conversations that go on to what

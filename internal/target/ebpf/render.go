@@ -78,15 +78,15 @@ type renderer struct {
 	diags    diag.List
 	tables   layout.Tables
 
-	workloads  map[string]int // by name, of the inventory
-	hostIdent  int            // identity of the host's own processes
-	here       map[int]bool   // workloads on this host
-	locals     []local        // ends on this host
-	localOf    map[uint32]bool
-	peers      []peer // far ends that are not one identity
-	frontends  []frontend
-	namespaces map[string][]int // workloads, once asked for
-	identNum   []uint32         // by identity, 0 until asked
+	workloads map[string]int // by name, of the inventory
+	hostIdent int            // identity of the host's own processes
+	here      map[int]bool   // workloads on this host
+	locals    []local        // ends on this host
+	localOf   map[uint32]bool
+	peers     []peer // far ends that are not one identity
+	frontends []frontend
+	behind    *policy.Behind // nil until a frontend is met
+	identNum  []uint32       // by identity, 0 until asked
 
 	classes classes
 	times   times
