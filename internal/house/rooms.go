@@ -29,6 +29,7 @@ var vocabulary = []string{"internal/netset", "internal/label", "internal/flow", 
 var pureRooms = append([]string{
 	"internal/lang/...", "internal/inventory/...", "internal/policy/...", "internal/semantics/...",
 	"internal/verify/...", "internal/ask/...", "internal/lint/...", "internal/plan/...", "internal/risk/...", "internal/target/...",
+	"internal/layer/...", "internal/live/...", "internal/manifest", "internal/prove/...", "internal/adopt/...", "internal/path/...",
 	"internal/datapath/layout",
 }, vocabulary...)
 
@@ -51,7 +52,16 @@ var mayImport = []struct {
 	{"internal/datapath/layout", nil},
 	{"internal/lang/...", []string{"internal/lang/..."}},
 	{"internal/inventory", nil},
-	{"internal/inventory/*", []string{"internal/inventory", "internal/inventory/internal/..."}},
+	{"internal/inventory/*", []string{"internal/inventory", "internal/live/...", "internal/manifest"}},
+	{"internal/manifest", nil},
+	{"internal/live/...", []string{"internal/live/...", "internal/manifest"}},
+	{"internal/layer", []string{"internal/policy", "internal/inventory"}},
+	{"internal/plan", []string{"internal/verify/...", "internal/policy", "internal/lang", "internal/inventory"}},
+	// Who proves sees what was lifted and what was meant, never what was rendered
+	// or planned.
+	{"internal/prove/...", []string{"internal/prove/...", "internal/layer", "internal/verify/...", "internal/policy", "internal/inventory"}},
+	{"internal/adopt/...", []string{"internal/adopt/...", "internal/prove/...", "internal/layer", "internal/verify/...", "internal/policy", "internal/lang/...", "internal/inventory"}},
+	{"internal/path/...", []string{"internal/path/...", "internal/prove/...", "internal/layer", "internal/verify/...", "internal/policy", "internal/inventory", "internal/live/..."}},
 	{"internal/policy/...", []string{"internal/policy/...", "internal/lang/...", "internal/inventory"}},
 	// The reference evaluator sees the text and the inventory, never what the
 	// resolver made of them, so that the two can disagree.
@@ -61,8 +71,8 @@ var mayImport = []struct {
 	{"internal/ask/...", []string{"internal/ask/...", "internal/verify/...", "internal/semantics/...", "internal/policy/...", "internal/lang/...", "internal/inventory"}},
 	{"internal/lint/...", []string{"internal/lint/...", "internal/verify/...", "internal/policy/...", "internal/lang/...", "internal/inventory"}},
 	{"internal/target/all", []string{"internal/target/..."}},
-	{"internal/target/*", []string{"internal/target", "internal/policy", "internal/inventory", "internal/plan", "internal/datapath/layout"}},
-	{"internal/target", []string{"internal/policy", "internal/inventory", "internal/plan"}},
+	{"internal/target/*", []string{"internal/target", "internal/policy", "internal/inventory", "internal/plan", "internal/layer", "internal/live/...", "internal/manifest", "internal/verify/...", "internal/datapath/layout"}},
+	{"internal/target", []string{"internal/policy", "internal/inventory", "internal/plan", "internal/layer", "internal/live"}},
 	{"web/...", []string{"web/...", "internal/wire"}},
 	{"cmd/firebreak", []string{"internal/cli"}},
 }

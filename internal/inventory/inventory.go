@@ -82,9 +82,24 @@ type FrontendPort struct {
 	Protocol   netset.Protocol
 }
 
-// Snapshot is an immutable inventory. Workloads and Frontends are sorted by
-// name. The zero value is an empty inventory.
+// Network is a part of the estate's addresses that a cloud knows by a name: a
+// VPC or a subnet. A workload says by its labels net/vpc and net/subnet in which
+// it is.
+type Network struct {
+	Name   string // "vpc-0a1b2c3d", "subnet-0a1b2c3d"
+	Within string // of a subnet, the name of its VPC; empty for a VPC
+	CIDRs  []netip.Prefix
+	// Peers are the names of the networks that it exchanges packets with directly:
+	// by peering, or by a gateway that both are attached to. Sorted; of a VPC only.
+	Peers  []string
+	Labels map[string]string // cloud/provider, cloud/account, cloud/region …
+	Source diag.Pos
+}
+
+// Snapshot is an immutable inventory. Workloads, Frontends and Networks are
+// sorted by name. The zero value is an empty inventory.
 type Snapshot struct {
 	Workloads []Workload
 	Frontends []Frontend
+	Networks  []Network
 }

@@ -30,7 +30,50 @@ func Join(parts ...*Snapshot) (*Snapshot, diag.List) {
 			frontends[f.Name] = f
 		}
 	}
-	return &Snapshot{Workloads: joinWorkloads(parts, &diags), Frontends: sorted(frontends)}, diags
+	return &Snapshot{Workloads: joinWorkloads(parts, &diags), Frontends: sorted(frontends), Networks: joinNetworks(parts, &diags)}, diags
+}
+
+// joinNetworks unites what the parts say of each network. Those that put it in
+// different ones contradict each other.
+func joinNetworks(parts []*Snapshot, diags *diag.List) []Network {
+	all := map[string]Network{}
+	for _, p := range parts {
+		if p == nil {
+			continue
+		}
+		for _, n := range p.Networks {
+			old, known := all[n.Name]
+			if !known {
+				all[n.Name] = n
+				continue
+			}
+			if old.Within != "" && n.Within != "" && old.Within != n.Within {
+				diags.Errorf(n.Source, "sources-disagree", "network %s is in %s here and in %s elsewhere", n.Name, n.Within, old.Within).WithSee(old.Source)
+			}
+			all[n.Name] = uniteNetworks(old, n)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return sorted(all)
+}
+
+func uniteNetworks(a, b Network) Network {
+	a.Within = cmp.Or(a.Within, b.Within)
+	a.CIDRs = slices.Concat(a.CIDRs, b.CIDRs)
+	slices.SortFunc(a.CIDRs, netip.Prefix.Compare)
+	a.CIDRs = slices.Compact(a.CIDRs)
+	a.Peers = slices.Concat(a.Peers, b.Peers)
+	slices.Sort(a.Peers)
+	a.Peers = slices.Compact(a.Peers)
+	labels := maps.Clone(b.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	maps.Copy(labels, a.Labels)
+	a.Labels = labels
+	return a
 }
 
 // joinWorkloads puts those of all parts in order, and makes one of those that

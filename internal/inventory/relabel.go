@@ -28,7 +28,7 @@ func Relabel(s *Snapshot, list []Relabeling) (*Snapshot, diag.List) {
 		s = &Snapshot{}
 	}
 	var diags diag.List
-	out := &Snapshot{Workloads: append([]Workload(nil), s.Workloads...), Frontends: s.Frontends}
+	out := &Snapshot{Workloads: append([]Workload(nil), s.Workloads...), Frontends: s.Frontends, Networks: s.Networks}
 	type relabeled struct{ raw, labels map[string]string }
 	made := map[uintptr]relabeled{} // by where raw is: replicas often share theirs
 	for i := range out.Workloads {

@@ -14,7 +14,7 @@ func (s *Snapshot) With(w Workload) *Snapshot {
 		return &Snapshot{Workloads: []Workload{w}}
 	}
 	i, found := slices.BinarySearchFunc(s.Workloads, w.Name, func(x Workload, name string) int { return cmp.Compare(x.Name, name) })
-	out := &Snapshot{Frontends: s.Frontends}
+	out := &Snapshot{Frontends: s.Frontends, Networks: s.Networks}
 	if found {
 		out.Workloads = slices.Clone(s.Workloads)
 		out.Workloads[i] = w

@@ -155,7 +155,26 @@ type Condition struct {
 	MTLS    bool      // the peer must have proven its principal
 	When    *Window   // nil: always
 	Expires time.Time // from this instant on the rule is absent; zero: never
+
+	// Ambiguous says whether a request with an ambiguous path is meant by HTTP, if
+	// the rest of it is met. The language leaves it to the rule's effect; a
+	// condition that was read from another platform says what that platform does.
+	// In such a one, a path pattern that begins with '~' is that platform's: what
+	// follows is matched as it stands, each '*' any run of characters, slashes
+	// included, each '?' any one.
+	Ambiguous Ambiguous
 }
+
+// Ambiguous says whether a condition means ambiguous paths.
+type Ambiguous uint8
+
+// ByEffect is the language's own way: they are meant by a deny, and by nothing
+// else.
+const (
+	ByEffect Ambiguous = iota
+	Meant
+	NotMeant
+)
 
 // Guardrail is a property to prove. Rule is the index into Policy.Rules of the
 // deny that a never or only stands for, -1 for a must, which demands Have of

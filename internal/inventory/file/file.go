@@ -10,7 +10,7 @@ import (
 
 	"firebreak/internal/diag"
 	"firebreak/internal/inventory"
-	"firebreak/internal/inventory/internal/doc"
+	"firebreak/internal/manifest"
 )
 
 // APIVersion is what a document's apiVersion says, where it has one.
@@ -24,15 +24,15 @@ var kinds = []string{"Workload", "Frontend"}
 func Read(fsys fs.FS, name string) (*inventory.Snapshot, diag.List) {
 	var part inventory.Snapshot
 	var diags diag.List
-	unread := doc.Each(fsys, name, func(d doc.Document) { readDocument(d, &part, &diags) })
+	unread := manifest.Each(fsys, name, func(d manifest.Document) { readDocument(d, &part, &diags) })
 	snap, more := inventory.Join(&part)
 	diags = append(append(diags, unread...), more...)
 	diags.Sort()
 	return snap, diags
 }
 
-func readDocument(d doc.Document, part *inventory.Snapshot, diags *diag.List) {
-	o := doc.NewObject(d, d.Root, "an inventory document", diags)
+func readDocument(d manifest.Document, part *inventory.Snapshot, diags *diag.List) {
+	o := manifest.NewObject(d, d.Root, "an inventory document", diags)
 	if o == nil {
 		return
 	}
@@ -72,7 +72,7 @@ func unknownKind(diags *diag.List, place diag.Pos, kind string) {
 	}
 }
 
-func name(o, meta *doc.Object, diags *diag.List) (string, bool) {
+func name(o, meta *manifest.Object, diags *diag.List) (string, bool) {
 	n := meta.Text("name")
 	if n == "" {
 		diags.Errorf(o.Pos(o.Node), "missing-field", "metadata.name is missing")
@@ -80,7 +80,7 @@ func name(o, meta *doc.Object, diags *diag.List) (string, bool) {
 	return n, n != ""
 }
 
-func workload(o, meta, spec *doc.Object, diags *diag.List) (inventory.Workload, bool) {
+func workload(o, meta, spec *manifest.Object, diags *diag.List) (inventory.Workload, bool) {
 	n, ok := name(o, meta, diags)
 	w := inventory.Workload{
 		Name:      n,
@@ -99,8 +99,8 @@ func workload(o, meta, spec *doc.Object, diags *diag.List) (inventory.Workload, 
 	return w, ok
 }
 
-func port(o *doc.Object, item *yaml.Node, diags *diag.List) (inventory.Port, bool) {
-	p := doc.NewObject(o.Document, item, "a port", diags)
+func port(o *manifest.Object, item *yaml.Node, diags *diag.List) (inventory.Port, bool) {
+	p := manifest.NewObject(o.Document, item, "a port", diags)
 	if p == nil {
 		return inventory.Port{}, false
 	}
@@ -112,7 +112,7 @@ func port(o *doc.Object, item *yaml.Node, diags *diag.List) (inventory.Port, boo
 	return out, okNumber && okProtocol
 }
 
-func frontend(o, meta, spec *doc.Object, diags *diag.List) (inventory.Frontend, bool) {
+func frontend(o, meta, spec *manifest.Object, diags *diag.List) (inventory.Frontend, bool) {
 	n, ok := name(o, meta, diags)
 	f := inventory.Frontend{
 		Name:      n,
@@ -142,8 +142,8 @@ func frontend(o, meta, spec *doc.Object, diags *diag.List) (inventory.Frontend, 
 	return f, ok
 }
 
-func frontendPort(o *doc.Object, item *yaml.Node, diags *diag.List) (inventory.FrontendPort, bool) {
-	p := doc.NewObject(o.Document, item, "a port", diags)
+func frontendPort(o *manifest.Object, item *yaml.Node, diags *diag.List) (inventory.FrontendPort, bool) {
+	p := manifest.NewObject(o.Document, item, "a port", diags)
 	if p == nil {
 		return inventory.FrontendPort{}, false
 	}

@@ -4,12 +4,12 @@ import (
 	"strconv"
 
 	"firebreak/internal/diag"
-	"firebreak/internal/inventory/internal/doc"
+	"firebreak/internal/manifest"
 	"firebreak/internal/netset"
 )
 
 // number reads a port number, 1 to 65535.
-func number(o *doc.Object, field string, diags *diag.List) (uint16, bool) {
+func number(o *manifest.Object, field string, diags *diag.List) (uint16, bool) {
 	n := o.Field(field)
 	if n == nil {
 		diags.Errorf(o.Pos(o.Node), "bad-port", "%s is missing", field)
@@ -24,7 +24,7 @@ func number(o *doc.Object, field string, diags *diag.List) (uint16, bool) {
 }
 
 // protocol reads the protocol of a port; absent means TCP.
-func protocol(o *doc.Object, diags *diag.List) (netset.Protocol, bool) {
+func protocol(o *manifest.Object, diags *diag.List) (netset.Protocol, bool) {
 	switch v := o.Text("protocol"); v {
 	case "", "TCP":
 		return netset.TCP, true

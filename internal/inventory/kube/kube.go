@@ -28,7 +28,7 @@ import (
 
 	"firebreak/internal/diag"
 	"firebreak/internal/inventory"
-	"firebreak/internal/inventory/internal/doc"
+	"firebreak/internal/manifest"
 )
 
 // Read reads every .yaml, .yml and .json file in fsys and below, in the order
@@ -47,7 +47,7 @@ func Read(fsys fs.FS) (*inventory.Snapshot, diag.List) {
 		case e.IsDir() || !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name)):
 			return nil
 		}
-		docs, diags := doc.Read(fsys, name)
+		docs, diags := manifest.Read(fsys, name)
 		c.diags = append(c.diags, diags...)
 		for _, d := range docs {
 			c.document(d)
@@ -75,7 +75,7 @@ type collector struct {
 
 // document takes in one object, or each object of a List. Lists do not nest:
 // one that held itself would have no end.
-func (c *collector) document(d doc.Document) {
+func (c *collector) document(d manifest.Document) {
 	if d.Root.Kind != yaml.MappingNode {
 		return
 	}
@@ -93,13 +93,13 @@ func (c *collector) document(d doc.Document) {
 		return
 	}
 	for i := range head.Items {
-		c.item(doc.Document{File: d.File, Root: doc.Resolve(&head.Items[i])}, list)
+		c.item(manifest.Document{File: d.File, Root: manifest.Resolve(&head.Items[i])}, list)
 	}
 }
 
 // item takes in one object of a list. kind is what the list implies for
 // objects that do not name theirs.
-func (c *collector) item(d doc.Document, kind string) {
+func (c *collector) item(d manifest.Document, kind string) {
 	var head struct {
 		Kind string `yaml:"kind"`
 	}
@@ -140,13 +140,13 @@ var known = [...]string{
 	"Job", "CronJob", "Namespace", "Service", "ServiceAccount",
 }
 
-func (c *collector) object(d doc.Document, kind string) {
+func (c *collector) object(d manifest.Document, kind string) {
 	if !slices.Contains(known[:], kind) {
 		c.unknown(d, kind)
 		return
 	}
 	o := object{kind: kind, pos: d.Pos(d.Root)}
-	if err := d.Root.Decode(&o.manifest); err != nil {
+	if err := d.Root.Decode(&o.fields); err != nil {
 		c.bad(d, kind, err)
 		return
 	}
@@ -175,7 +175,7 @@ func (c *collector) workload(o object) {
 }
 
 // unknown warns of objects that would run pods we do not know how to name.
-func (c *collector) unknown(d doc.Document, kind string) {
+func (c *collector) unknown(d manifest.Document, kind string) {
 	var m struct {
 		Spec struct {
 			Template struct {
@@ -191,7 +191,7 @@ func (c *collector) unknown(d doc.Document, kind string) {
 	}
 }
 
-func (c *collector) bad(d doc.Document, kind string, err error) {
+func (c *collector) bad(d manifest.Document, kind string, err error) {
 	if kind == "" {
 		kind = "document"
 	}

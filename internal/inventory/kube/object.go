@@ -11,7 +11,7 @@ import (
 
 // object is one manifest of a known kind.
 type object struct {
-	manifest
+	fields
 	kind string
 	pos  diag.Pos
 }
@@ -52,10 +52,10 @@ func (o *object) pod() (labels, podSpec) {
 	}
 }
 
-// manifest holds the fields that are read, of all known kinds together; their
+// fields holds the fields that are read, of all known kinds together; their
 // names do not collide in meaning, but for a Service's selector, which is a
 // plain mapping where a controller's is not, and its ports.
-type manifest struct {
+type fields struct {
 	Metadata metadata `yaml:"metadata"`
 	Spec     spec     `yaml:"spec"`
 	Status   struct {

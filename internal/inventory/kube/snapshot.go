@@ -11,7 +11,7 @@ import (
 
 	"firebreak/internal/diag"
 	"firebreak/internal/inventory"
-	"firebreak/internal/inventory/internal/doc"
+	"firebreak/internal/manifest"
 	"firebreak/internal/netset"
 )
 
@@ -117,13 +117,13 @@ func (c *collector) port(o *object, field string, n *yaml.Node, proto string) (u
 	at, text := o.pos, ""
 	if n.Kind != 0 {
 		at = diag.Pos{File: o.pos.File, Line: n.Line, Col: n.Column}
-		text = doc.Resolve(n).Value
+		text = manifest.Resolve(n).Value
 	}
 	v, err := strconv.ParseUint(text, 10, 16)
 	switch {
 	case n.Kind == 0:
 		c.diags.Errorf(at, "bad-port", "%s has a port without %s", o.key(), field)
-	case err != nil || v == 0 || doc.Resolve(n).ShortTag() != "!!int":
+	case err != nil || v == 0 || manifest.Resolve(n).ShortTag() != "!!int":
 		c.diags.Errorf(at, "bad-port", "%s: the %s %q is no number from 1 to 65535", o.key(), field, text)
 	case !known:
 		c.diags.Errorf(at, "bad-port", "%s: the protocol of port %d is %q", o.key(), v, proto).WithHelp("one of: TCP, UDP, SCTP")

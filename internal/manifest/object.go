@@ -1,4 +1,4 @@
-package doc
+package manifest
 
 import (
 	"net/netip"

@@ -1,7 +1,7 @@
-// Package doc reads streams of YAML documents for the inventory's sources: it
+// Package manifest reads streams of YAML documents: it
 // splits them, keeps the place of every value, and turns the library's errors
 // into diagnostics. It knows no format.
-package doc
+package manifest
 
 import (
 	"errors"

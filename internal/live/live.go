@@ -1,0 +1,104 @@
+// Package live reads the folder in which a live estate lies: Kubernetes
+// manifests, Terraform files, plans and states, answers of a cloud, dumps of
+// nftables and of the kernel's maps. Everything is read once, when somebody
+// first asks for it, and shared by all who do. It decides nothing; readers of
+// one format have rooms of their own below this one.
+package live
+
+import (
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"firebreak/internal/diag"
+	"firebreak/internal/manifest"
+)
+
+// Folder is a folder and everything below it, but for what begins with a dot.
+// It is safe for concurrent use.
+type Folder struct {
+	fsys      fs.FS
+	names     func() ([]string, diag.List)
+	manifests func() ([]manifest.Document, diag.List)
+}
+
+// Open returns a folder, without reading anything. fsys must not change.
+func Open(fsys fs.FS) *Folder {
+	f := &Folder{fsys: fsys}
+	f.names = once(f.list)
+	f.manifests = once(f.readManifests)
+	return f
+}
+
+func once[T any](read func() (T, diag.List)) func() (T, diag.List) {
+	type both struct {
+		v T
+		d diag.List
+	}
+	get := sync.OnceValue(func() both {
+		v, d := read()
+		return both{v, d}
+	})
+	return func() (T, diag.List) {
+		b := get()
+		return b.v, slices.Clone(b.d)
+	}
+}
+
+// FS returns the folder as a file system.
+func (f *Folder) FS() fs.FS { return f.fsys }
+
+// Names lists the files whose names end with one of the suffixes, by path.
+// Without suffixes it lists all.
+func (f *Folder) Names(suffixes ...string) ([]string, diag.List) {
+	all, diags := f.names()
+	if len(suffixes) == 0 {
+		return all, diags
+	}
+	var out []string
+	for _, name := range all {
+		if slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(name, s) }) {
+			out = append(out, name)
+		}
+	}
+	return out, diags
+}
+
+func (f *Folder) list() ([]string, diag.List) {
+	var names []string
+	var diags diag.List
+	err := fs.WalkDir(f.fsys, ".", func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			diags.Errorf(diag.Pos{File: name}, "unreadable-file", "%v", err)
+			return nil
+		case e.IsDir() && name != "." && path.Base(name)[0] == '.':
+			return fs.SkipDir
+		case !e.IsDir() && path.Base(name)[0] != '.':
+			names = append(names, name)
+		}
+		return nil
+	})
+	if err != nil {
+		diags.Errorf(diag.Pos{}, "unreadable-file", "%v", err)
+	}
+	return names, diags
+}
+
+// Manifests returns the documents of all .yaml and .yml files, in the order of
+// their paths. Their nodes must not be changed. Items of Lists are not yet
+// taken apart.
+func (f *Folder) Manifests() ([]manifest.Document, diag.List) { return f.manifests() }
+
+func (f *Folder) readManifests() ([]manifest.Document, diag.List) {
+	names, diags := f.Names(".yaml", ".yml")
+	var out []manifest.Document
+	for _, name := range names {
+		docs, d := manifest.Read(f.fsys, name)
+		out = append(out, docs...)
+		diags = append(diags, d...)
+	}
+	return out, diags
+}

@@ -1,0 +1,117 @@
+// Package plan says what enforcement points are to permit, in a form from which
+// every target can render: workloads in groups that are treated alike, and for
+// each group what may come in and go out, by peers and traffic. It is computed
+// from the symbolic engine and knows no platform.
+package plan
+
+import (
+	"time"
+
+	"firebreak/internal/flow"
+	"firebreak/internal/lang"
+	"firebreak/internal/netset"
+	"firebreak/internal/policy"
+	"firebreak/internal/verify"
+	"firebreak/internal/verify/space"
+)
+
+// Wanted is what an estate's enforcement points are to permit. It is immutable
+// and safe for concurrent use.
+type Wanted struct {
+	Policy   *policy.Policy
+	Engine   *verify.Engine
+	ToCome   bool      // wanted is the policy to come, not the one in force
+	At       time.Time // the present
+	Targets  []string  // the estate's
+	Subjects []Subject // every identity is in exactly one; sorted by name
+
+	selections []selection
+	subjectOf  []int // by identity
+	keys       []string
+}
+
+// Options are what Make needs beside the policy.
+type Options struct {
+	ToCome  bool
+	At      time.Time
+	Targets []string
+	// KeepsTime is set where some target of the estate keeps time, so that others
+	// may leave windows and expiries to it. Without it, what is permitted at some
+	// times only is not open to those who cannot tell the time.
+	KeepsTime bool
+}
+
+// Subject is a group of workloads that are treated alike at their own end.
+type Subject struct {
+	// Name is that of the services that the workloads are in, joined with "+", else
+	// "zone-" and the zone's; with "-2", "-3" … behind it if several share it.
+	Name       string
+	Identities []int // indices into Policy.Identities, ascending
+	Zone       int   // index into Policy.Zones
+	Services   []int // indices into Policy.Services, ascending
+	// What may come in and go out. No two grants of a direction name the same
+	// peer; what no grant names is closed.
+	Ingress, Egress []Grant
+}
+
+// Grants returns those of a direction.
+func (s *Subject) Grants(d flow.Direction) []Grant {
+	if d == flow.Ingress {
+		return s.Ingress
+	}
+	return s.Egress
+}
+
+// Grant is what some peers may do with a subject, or a subject with them.
+type Grant struct {
+	Peers []verify.Peer // ascending
+	Set   space.Set     // exactly what may pass
+	// Open is the traffic of Set for those who see no requests, certificates and
+	// times: it holds what passes under some request or certificate. See
+	// Options.KeepsTime.
+	Open netset.Traffic
+	// Clauses say the same as Set where Exact: denies beat allows, and what none
+	// allows is denied. Otherwise they let more pass. Nil if Set has no condition.
+	Clauses []Clause
+	Exact   bool
+}
+
+// Clause is one statement about traffic between a subject and some peers.
+type Clause struct {
+	Deny    bool
+	Traffic netset.Traffic
+	Cond    *policy.Condition // nil: always
+	Rule    flow.Rule
+}
+
+// Make computes what is wanted. tree is the text that p was resolved from, e
+// the engine of p.
+func Make(tree *lang.Dir, p *policy.Policy, e *verify.Engine, o Options) *Wanted {
+	w := &Wanted{Policy: p, Engine: e, ToCome: o.ToCome, At: o.At, Targets: o.Targets}
+	w.collect(tree)
+	b := builder{w: w, o: o, sets: map[setKey]int{}}
+	b.subjects()
+	return w
+}
+
+// SubjectOf returns the subject that an identity is in.
+func (w *Wanted) SubjectOf(identity int) *Subject { return &w.Subjects[w.subjectOf[identity]] }
+
+// Everything reports whether a subject's end lets everything pass in a
+// direction, to and from every peer: it need not be governed at all.
+func (w *Wanted) Everything(s *Subject, d flow.Direction) bool {
+	n := 0
+	for _, g := range s.Grants(d) {
+		if !g.Set.Equal(space.Plain(netset.All())) {
+			return false
+		}
+		n += len(g.Peers)
+	}
+	all := 0
+	for x := range w.Engine.Peers() {
+		if w.Engine.Exists(verify.Peer(x)) {
+			all++
+		}
+	}
+	return n == all
+}
