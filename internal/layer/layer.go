@@ -31,6 +31,11 @@ type Layer struct {
 	// only those that are led through it (a service network, a proxy that nothing
 	// forces upon them). It then catches nothing that another layer lets pass.
 	Optional bool
+	// Relays are the addresses from which conversations arrive that were led
+	// through the layer, and to which they are sent: who stands behind sees them
+	// and not who began. What another layer lets in from there is for this one to
+	// decide.
+	Relays []netip.Prefix
 	// Proves is set where the layer makes peers prove their principals: between
 	// two workloads that it governs every conversation is mutually
 	// authenticated, because the initiator's side cannot do otherwise.
