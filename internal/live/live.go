@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	"firebreak/internal/diag"
+	"firebreak/internal/live/aws"
+	"firebreak/internal/live/terraform"
 	"firebreak/internal/manifest"
 )
 
@@ -22,6 +24,8 @@ type Folder struct {
 	fsys      fs.FS
 	names     func() ([]string, diag.List)
 	manifests func() ([]manifest.Document, diag.List)
+	terraform func() (*terraform.Set, diag.List)
+	aws       func() (*aws.Answers, diag.List)
 }
 
 // Open returns a folder, without reading anything. fsys must not change.
@@ -29,6 +33,8 @@ func Open(fsys fs.FS) *Folder {
 	f := &Folder{fsys: fsys}
 	f.names = once(f.list)
 	f.manifests = once(f.readManifests)
+	f.terraform = once(f.readTerraform)
+	f.aws = once(f.readAWS)
 	return f
 }
 
@@ -101,4 +107,23 @@ func (f *Folder) readManifests() ([]manifest.Document, diag.List) {
 		diags = append(diags, d...)
 	}
 	return out, diags
+}
+
+// Terraform returns what Terraform's configurations, plans and states in the
+// folder say; never nil.
+func (f *Folder) Terraform() (*terraform.Set, diag.List) { return f.terraform() }
+
+func (f *Folder) readTerraform() (*terraform.Set, diag.List) {
+	names, diags := f.Names(terraform.Suffixes()...)
+	set, more := terraform.Read(f.fsys, names)
+	return set, append(diags, more...)
+}
+
+// AWS returns the answers of AWS in the folder; never nil.
+func (f *Folder) AWS() (*aws.Answers, diag.List) { return f.aws() }
+
+func (f *Folder) readAWS() (*aws.Answers, diag.List) {
+	names, diags := f.Names(".json")
+	answers, more := aws.Read(f.fsys, names)
+	return answers, append(diags, more...)
 }
