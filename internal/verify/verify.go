@@ -53,6 +53,9 @@ type Options struct {
 	// later than that does not expire.
 	At      time.Time
 	Horizon time.Duration
+	// Also are conditions that no rule of the policy has, and that sets are to be
+	// compared with (see Space). Set them only for what is never updated.
+	Also []*policy.Condition
 }
 
 const defaultHorizon = 366 * 24 * time.Hour
@@ -149,7 +152,7 @@ func (e *Engine) tidy() bool {
 // alphabet makes a new space if there are conditions that the present one does
 // not know, and reports whether it has.
 func (e *Engine) alphabet(p *policy.Policy) (bool, error) {
-	conds := conditions(p)
+	conds := append(conditions(p), e.options.Also...)
 	known := func(c *policy.Condition) bool { return e.spaceOf[c] }
 	if e.space != nil && !slices.ContainsFunc(conds, func(c *policy.Condition) bool { return !known(c) }) {
 		return false, nil

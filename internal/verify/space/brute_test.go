@@ -21,7 +21,21 @@ func bruteAmbiguous(path string) bool {
 	return !strings.HasPrefix(path, "/") || bruteDoubts.MatchString(path)
 }
 
+// bruteForeign matches a platform's own pattern, byte by byte.
+func bruteForeign(pattern, path string) bool {
+	switch {
+	case pattern == "":
+		return path == ""
+	case pattern[0] == '*':
+		return bruteForeign(pattern[1:], path) || path != "" && bruteForeign(pattern, path[1:])
+	}
+	return path != "" && (pattern[0] == '?' || pattern[0] == path[0]) && bruteForeign(pattern[1:], path[1:])
+}
+
 func brutePath(pattern, path string) bool {
+	if strings.HasPrefix(pattern, "~") {
+		return bruteForeign(pattern[1:], path)
+	}
 	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
 	for i, w := range want {
 		if i == len(want)-1 && w == "*" {
@@ -105,6 +119,12 @@ func brute(c *policy.Condition, at flow.Circumstances, deny bool) bool {
 	}
 	if c.HTTP == nil {
 		return true
+	}
+	switch c.Ambiguous {
+	case policy.Meant:
+		deny = true
+	case policy.NotMeant:
+		deny = false
 	}
 	return at.HTTP != nil && slices.ContainsFunc(c.HTTP, func(h policy.HTTP) bool { return bruteHTTP(&h, at.HTTP, deny) })
 }

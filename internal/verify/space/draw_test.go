@@ -15,6 +15,7 @@ import (
 var (
 	someMethods  = []string{"GET", "POST", "DELETE", "BREW"}
 	someSegments = []string{"a", "ab", "b", "*", "a*", "*b", "a*b", "*a*", "{x}", "{id}", "v1.0", ".a", "%41", "%2", "*.*", ""}
+	someForeign  = []string{"/", "/", "*", "?", "a", "b", "ab", "v1.0", "{x}", "%2"}
 	somePieces   = []string{"a", "b", "ab", "/", "/", "/", ".", "..", "%2e", "%2E", "%2f", "%2F", "%61", "%41", "%7e", "%5C", "%30", "%3", "\\", "%", "2", "e", "v1.0", "x", "//", "F", "é"}
 	someHosts    = []string{"api.example", "*.example", "*.api.example", "b", "*.b", "a.b", "example", ".b"}
 	manyHosts    = append([]string{"", "x", "y.example", "y.api.example", "z.y.api.example", ".example", "aexample", "x.b", "c"}, someHosts...)
@@ -63,6 +64,9 @@ func (d *drawer) rarely(label string) bool {
 }
 
 func (d *drawer) pattern() string {
+	if d.rarely("foreign") {
+		return "~" + strings.Join(some(d, someForeign, 1, 5, "foreign pieces"), "")
+	}
 	return "/" + strings.Join(some(d, someSegments, 1, 3, "segments"), "/")
 }
 
@@ -122,6 +126,9 @@ func (d *drawer) condition() *policy.Condition {
 	if d.rarely("expires") {
 		c.Expires = d.instant("expires")
 	}
+	if d.rarely("says what it means") {
+		c.Ambiguous = rapid.SampledFrom([]policy.Ambiguous{policy.Meant, policy.NotMeant}).Draw(d.T, "ambiguous")
+	}
 	return c
 }
 
@@ -148,7 +155,7 @@ func (d *drawer) path(conds []*policy.Condition) string {
 		return "/" + strings.Join(some(d, somePieces, 0, 6, "pieces"), "")
 	}
 	var out strings.Builder
-	pattern := rapid.SampledFrom(patterns).Draw(d.T, "pattern")
+	pattern := strings.TrimPrefix(rapid.SampledFrom(patterns).Draw(d.T, "pattern"), "~")
 	for i, s := range strings.Split(pattern, "/") {
 		if i > 0 {
 			out.WriteByte('/')
@@ -157,9 +164,12 @@ func (d *drawer) path(conds []*policy.Condition) string {
 			s = "*"
 		}
 		for _, b := range []byte(s) {
-			if b == '*' {
+			switch b {
+			case '*':
 				out.WriteString(strings.Join(some(d, somePieces, 0, 3, "star"), ""))
-			} else {
+			case '?':
+				out.WriteString(d.one(somePieces, "one"))
+			default:
 				out.WriteByte(b)
 			}
 		}

@@ -45,6 +45,7 @@ func FuzzPaths(f *testing.F) {
 	f.Add("/a/*\n/a/{x}\n/a/b*c", "/a/bxc")
 	f.Add("/*.js\n/%2e/{id}/*", "/x%2e.js")
 	f.Add("/\n/*\n\n*\n{}", "/.%2E/")
+	f.Add("~/a*/?b\n~*\n/a*\n~", "/a/b/xb")
 	f.Add("/a/**b*\n/{a}{b}\n/a/*/", "/a/%2")
 	f.Fuzz(func(t *testing.T, patterns, path string) {
 		if len(patterns) > 60 || strings.Count(patterns, "*") > 10 {
@@ -55,7 +56,7 @@ func FuzzPaths(f *testing.F) {
 }
 
 func TestPaths(t *testing.T) {
-	patterns := []string{"/a/*", "/a/{x}", "/a/*/c", "/a*", "/{x}/b", "/", "/*", "/a/b*d*", "/A"}
+	patterns := []string{"~/a*b", "~*/b?d", "~/?", "~?a/*", "/a/*", "/a/{x}", "/a/*/c", "/a*", "/{x}/b", "/", "/*", "/a/b*d*", "/A"}
 	for _, path := range []string{
 		"/a", "/a/", "/a/b", "/a/b/c", "/a/b/b/c", "/a//c", "/ab", "/a/..", "/a/...", "/a/%2e%2E", "/a/%2e.x", "/%2", "/%%2f", "/a/bxdy", "/A", "", "*", "a/b",
 		"/a?x", "/a/%252f", "/./a", "/.", "/a/.b", "/..b/c", "/é", "/%61", "/%4", "/%4g", "/%40", "/%41", "/%5a", "/%5B", "/%5c", "/%5D", "/%5f", "/%5e", "/%60", "/%6F", "/%70", "/%7a", "/%7B", "/%7e", "/%7f", "/%2d", "/%2c", "/%39",

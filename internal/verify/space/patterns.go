@@ -18,6 +18,7 @@ type branch struct {
 	loop  uint8
 	lit   map[byte]int32 // behind each byte
 	some  int32          // behind a byte that is no slash
+	any   int32          // behind any byte
 	stars [2]int32
 	ends  bool // a pattern ends here
 }
@@ -71,8 +72,33 @@ func (t *tree) segment(at int32) int32 {
 	return t.star(t.all[at].some, loopSlash)
 }
 
+// foreign takes in a pattern of a platform's own, without the '~': each '*' any
+// run of bytes, each '?' any one.
+func (t *tree) foreign(pattern string) int32 {
+	at := int32(0)
+	for _, b := range []byte(pattern) {
+		switch b {
+		case '*':
+			at = t.star(at, loopAny)
+		case '?':
+			if t.all[at].any == 0 {
+				next := t.grow(loopNone)
+				t.all[at].any = next
+			}
+			at = t.all[at].any
+		default:
+			at = t.literal(at, b)
+		}
+	}
+	t.all[at].ends = true
+	return at
+}
+
 // add takes in a pattern and returns the state in which it is met.
 func (t *tree) add(pattern string) int32 {
+	if own, ok := strings.CutPrefix(pattern, "~"); ok {
+		return t.foreign(own)
+	}
 	at := int32(0)
 	segments := strings.Split(pattern, "/")
 	for i, s := range segments {
@@ -133,6 +159,9 @@ func (t *tree) step(out, set []int32, b byte) []int32 {
 		}
 		if s.some > 0 && b != '/' {
 			out = t.enter(out, s.some)
+		}
+		if s.any > 0 {
+			out = t.enter(out, s.any)
 		}
 	}
 	slices.Sort(out)

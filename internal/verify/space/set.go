@@ -1,6 +1,7 @@
 package space
 
 import (
+	"encoding/binary"
 	"slices"
 	"time"
 
@@ -288,4 +289,19 @@ func conditioned(t netset.Traffic, when *node) Set {
 		segs = appendSeg(segs, seg{uint32(p)<<16 | uint32(r.Lo), uint32(p)<<16 | uint32(r.Hi), when})
 	}
 	return Set{segs: segs}
+}
+
+// AppendKey appends bytes to b that two sets of one Space have in common only
+// if they are equal.
+func (a Set) AppendKey(b []byte) []byte {
+	for p, r := range a.plain.Runs() {
+		b = append(b, byte(p), byte(r.Lo>>8), byte(r.Lo), byte(r.Hi>>8), byte(r.Hi))
+	}
+	b = append(b, 0xff)
+	for _, x := range a.segs {
+		b = binary.BigEndian.AppendUint32(b, x.lo)
+		b = binary.BigEndian.AppendUint32(b, x.hi)
+		b = binary.BigEndian.AppendUint32(b, x.when.id)
+	}
+	return b
 }

@@ -139,6 +139,7 @@ func (s *Space) otherMethod() int { return 1 + len(s.methods.names) }
 // condition returns the circumstances that a condition speaks of.
 func (s *Space) condition(c *policy.Condition, deny bool) *node {
 	d := &s.diagrams
+	deny = ambiguous(c, deny)
 	always := d.yes
 	if in := s.moments.of(c.When, c.Expires); in != nil {
 		always = d.pick(dimTime, in, always)
@@ -154,6 +155,17 @@ func (s *Space) condition(c *policy.Condition, deny bool) *node {
 		when = d.apply(opOr, when, s.request(&c.HTTP[i], deny, always))
 	}
 	return when
+}
+
+// ambiguous reports whether a condition means requests with ambiguous paths.
+func ambiguous(c *policy.Condition, deny bool) bool {
+	switch c.Ambiguous {
+	case policy.Meant:
+		return true
+	case policy.NotMeant:
+		return false
+	}
+	return deny
 }
 
 // request returns the requests that an alternative speaks of, where the rest
@@ -199,7 +211,8 @@ func (h *header) in(values []string) atoms {
 // Of returns what a rule about t with that condition speaks of; a nil
 // condition stands for all circumstances. With deny, requests with an
 // ambiguous path are meant by a condition that has HTTP (if its other fields
-// are met), otherwise not. ok is false if the condition was not given to New;
+// are met), otherwise not, unless it says itself what it means (Ambiguous). ok
+// is false if the condition was not given to New;
 // conditions are known by their addresses.
 func (s *Space) Of(t netset.Traffic, c *policy.Condition, deny bool) (set Set, ok bool) {
 	if c == nil {

@@ -189,7 +189,7 @@ func (s *Space) learnTerms() {
 		}
 		for _, r := range requests {
 			for _, deny := range []bool{false, true} {
-				one := policy.Condition{MTLS: c.MTLS, When: c.When, Expires: c.Expires}
+				one := policy.Condition{MTLS: c.MTLS, When: c.When, Expires: c.Expires, Ambiguous: c.Ambiguous}
 				if r != nil {
 					one.HTTP = []policy.HTTP{*r}
 				}
@@ -222,7 +222,7 @@ func (n *node) share(known map[*node]float64) float64 {
 func (s *Space) termText(c *policy.Condition, deny bool) string {
 	var parts []string
 	for _, h := range c.HTTP {
-		parts = append(parts, requestText(&h, deny)...)
+		parts = append(parts, requestText(&h, ambiguous(c, deny))...)
 	}
 	if c.MTLS {
 		parts = append(parts, "mtls")
