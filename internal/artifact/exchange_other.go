@@ -1,0 +1,5 @@
+//go:build !linux
+
+package artifact
+
+func exchange(stage, dir string) error { return exchangeInSteps(stage, dir) }
