@@ -19,16 +19,6 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 func checkJSON(w io.Writer, r *checkReport) error {
-	type diagnostic struct {
-		Code     string `json:"code"`
-		Severity string `json:"severity"`
-		Message  string `json:"message"`
-		File     string `json:"file"`
-		Line     int    `json:"line"`
-		Col      int    `json:"col"`
-		Help     string `json:"help"`
-		See      *see   `json:"see,omitempty"`
-	}
 	type line struct {
 		Name    string    `json:"name"`
 		Index   int       `json:"index"`
@@ -53,19 +43,16 @@ func checkJSON(w io.Writer, r *checkReport) error {
 		Line   int        `json:"line"`
 	}
 	out := struct {
-		Diagnostics []diagnostic `json:"diagnostics"`
-		Guardrails  []proof      `json:"guardrails"`
-		Cases       []line       `json:"cases"`
-	}{[]diagnostic{}, []proof{}, []line{}}
+		Diagnostics []jsonFinding `json:"diagnostics"`
+		Guardrails  []proof       `json:"guardrails"`
+		Cases       []line        `json:"cases"`
+	}{jsonFindings(r.diags), []proof{}, []line{}}
 	for _, p := range r.proofs {
 		x := proof{Name: p.Name, Kind: p.Kind, Stage: p.Stage, Result: p.Result.String(), Why: p.Why, File: p.Pos.File, Line: p.Pos.Line}
 		if p.Rule.Rule != "" {
 			x.Rule = &p.Rule
 		}
 		out.Guardrails = append(out.Guardrails, x)
-	}
-	for _, d := range r.diags {
-		out.Diagnostics = append(out.Diagnostics, diagnostic{d.Code, d.Severity.String(), d.Message, d.Pos.File, d.Pos.Line, d.Pos.Col, d.Help, seeOf(d)})
 	}
 	for _, c := range r.cases {
 		out.Cases = append(out.Cases, line{c.Case, c.Index, c.Want, c.Got, c.Rule, c.From, c.To, c.Traffic, c.Why, c.Pos.File, c.Pos.Line})

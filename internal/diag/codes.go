@@ -7,11 +7,11 @@ var Codes = []string{
 	"bad-grpc", "bad-guardrail", "bad-header", "bad-host", "bad-http", "bad-inventory", "bad-label", "bad-manifest", "bad-method", "bad-name",
 	"bad-path", "bad-port", "bad-principal", "bad-priority", "bad-protocol", "bad-request", "bad-require", "bad-selector", "bad-sensitivity",
 	"bad-source", "bad-stage", "bad-state", "bad-template", "bad-tier", "bad-time", "bad-time-zone", "bad-type", "bad-value", "bad-window", "capacity",
-	"case-mismatch", "cidr-in-rule", "contradictory-guardrails", "duplicate-estate", "duplicate-field", "duplicate-key", "duplicate-name",
+	"case-mismatch", "changed-artifact", "cidr-in-rule", "contradictory-guardrails", "duplicate-estate", "duplicate-field", "duplicate-key", "duplicate-name",
 	"exception-pierces-guardrail", "external-inside-estate", "guardrail-unproven", "guardrail-violated", "invalid-inventory", "missing-cgroup",
 	"missing-field", "needs-restart", "no-addresses", "no-cgroup2", "no-estate", "no-inventory", "no-reason", "not-a-document", "overlapping-zones",
 	"port-not-everywhere", "priority-tie", "reserved-name", "result-changed", "selector-matches-absence", "selector-matches-nothing",
 	"selector-value-matches-nothing", "shared-address", "sources-disagree", "too-involved", "too-large", "too-many-diagnostics", "traffic-gained",
-	"traffic-lost", "unenforced", "unknown-field", "unknown-kind", "unknown-reference", "unknown-source", "unknown-version", "unknown-workload-kind",
+	"traffic-lost", "unenforced", "unknown-field", "unknown-kind", "unknown-reference", "unknown-source", "unknown-target", "unknown-version", "unknown-workload-kind",
 	"unreadable", "unreadable-file", "unsupported", "unusual-method", "yaml-syntax",
 }
