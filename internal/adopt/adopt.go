@@ -1,0 +1,218 @@
+// Package adopt writes a policy for an estate that has none: zones, services
+// and rules, in the words of its labels, that say what its layers permit today.
+// Whether they do is for a proof to say; nothing here is taken on trust.
+package adopt
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"firebreak/internal/inventory"
+	"firebreak/internal/prove"
+	"firebreak/internal/verify/space"
+)
+
+// File is a file of the policy directory that is written.
+type File struct {
+	Name string
+	Text []byte
+}
+
+// Options are what the text needs beside what was seen.
+type Options struct {
+	Estate  string
+	Sources []Source // of the inventory, as the Estate is to name them
+	// Networks are the estate's own, as CIDRs; nil where that is not known.
+	Networks []string
+}
+
+// Source is an entry of the Estate's inventory.
+type Source struct{ Kind, Path string }
+
+// Policy is what was made of an estate. Notes say in sentences what could not
+// be said in labels, or not exactly.
+type Policy struct {
+	Files []File
+	Zones int
+	Rules int
+	Notes []string
+}
+
+// Write makes a policy that permits what was reached. What is not known to be
+// refused is permitted, and a note says so.
+func Write(inv *inventory.Snapshot, r *prove.Reachability, o Options) *Policy {
+	a := &adopter{inv: inv, r: r, o: o}
+	a.atoms()
+	a.zones()
+	a.matrix()
+	a.rules()
+	return a.write()
+}
+
+// adopter goes from ends to text, step by step.
+type adopter struct {
+	inv *inventory.Snapshot
+	r   *prove.Reachability
+	o   Options
+
+	all      []atom  // workload atoms first, then places
+	places   int     // index of the first place
+	ofEnd    [][]int // by end: atoms
+	zoneKey  string  // the label that zones outside Kubernetes go by; may be empty
+	zoneList []zone
+	sets     []space.Set
+	cells    map[[2]int]int // pair of atoms to an index into sets
+	made     []rule
+	labelled map[string]string // workloads that needed a label of their own
+	notes    []string
+}
+
+// atom is a set of workloads that are treated alike and have a selector of their
+// own, or a set of addresses.
+type atom struct {
+	name      string
+	selector  string // of workloads
+	workloads []int
+	zone      int // index into zoneList; of workloads
+	end       int
+	cidrs     []string // of addresses; nil: they are no place that can be named
+}
+
+func (a *adopter) note(format string, args ...any) {
+	n := fmt.Sprintf(format, args...)
+	if !slices.Contains(a.notes, n) {
+		a.notes = append(a.notes, n)
+	}
+}
+
+// groupKeys are labels by which people usually tell services apart, the first
+// that a workload has. app.kubernetes.io/name is Kubernetes' own
+// recommendation (kubernetes.io/docs/concepts/overview/working-with-objects/common-labels).
+var groupKeys = []string{"app.kubernetes.io/name", "app", "k8s-app", "service", "component", "name", "Name", "aws/role", "k8s/serviceaccount"}
+
+// group is the service that a workload seems to belong to.
+func group(w *inventory.Workload) (key, value string) {
+	for _, k := range groupKeys {
+		if v := w.Labels[k]; v != "" {
+			return k, v
+		}
+	}
+	return "", ""
+}
+
+// atoms divides the workloads of every end into services, none of which is in
+// two zones, and makes places of the ends that are addresses.
+func (a *adopter) atoms() {
+	a.ofEnd = make([][]int, len(a.r.Ends))
+	a.zoneKey = a.commonKey()
+	for i := range a.r.Ends {
+		e := &a.r.Ends[i]
+		byGroup := map[string][]int{}
+		for _, w := range e.Workloads {
+			x := &a.inv.Workloads[w]
+			k, v := group(x)
+			_, zone := a.zoneOf(x)
+			key := zone + "\x00" + k + "\x00" + v
+			byGroup[key] = append(byGroup[key], w)
+		}
+		for _, ws := range inOrder(byGroup) {
+			a.ofEnd[i] = append(a.ofEnd[i], len(a.all))
+			a.all = append(a.all, atom{workloads: ws, end: i})
+		}
+	}
+	a.places = len(a.all)
+	d := newDescriber(a.inv)
+	for i := range a.all {
+		x := &a.all[i]
+		x.selector = d.describe(x.workloads)
+		if x.selector == "" {
+			x.selector = a.label(i)
+		}
+		x.name = a.nameOf(x)
+	}
+	unique(a.all)
+	a.placesOf()
+}
+
+// inOrder returns the values of a map by key.
+func inOrder(m map[string][]int) [][]int {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	out := make([][]int, 0, len(m))
+	for _, k := range keys {
+		out = append(out, m[k])
+	}
+	return out
+}
+
+// labelKey is the label that workloads get which no label of theirs tells apart.
+const labelKey = "adopted"
+
+// label gives an atom's workloads a label of their own: what treats them
+// differently (a group's members, an address) is nothing that labels say.
+func (a *adopter) label(i int) string {
+	if a.labelled == nil {
+		a.labelled = map[string]string{}
+	}
+	_, value := group(&a.inv.Workloads[a.all[i].workloads[0]])
+	value = fmt.Sprintf("%s-%d", cmp.Or(slug(value), "group"), i+1)
+	for _, w := range a.all[i].workloads {
+		a.labelled[a.inv.Workloads[w].Name] = value
+	}
+	a.note("%s: no label tells them from others that are treated differently; labels.yaml gives them %s=%s",
+		few(a.inv, a.all[i].workloads), labelKey, value)
+	return labelKey + "=" + value
+}
+
+func few(inv *inventory.Snapshot, ws []int) string {
+	var names []string
+	for _, w := range ws[:min(3, len(ws))] {
+		names = append(names, inv.Workloads[w].Name)
+	}
+	if len(ws) > 3 {
+		names = append(names, fmt.Sprintf("%d more", len(ws)-3))
+	}
+	return strings.Join(names, ", ")
+}
+
+// nameOf proposes a name for a service.
+func (a *adopter) nameOf(x *atom) string {
+	_, value := group(&a.inv.Workloads[x.workloads[0]])
+	if i := strings.LastIndexByte(value, '/'); i >= 0 {
+		value = value[i+1:] // of a role's ARN
+	}
+	return cmp.Or(slug(value), slug(a.inv.Workloads[x.workloads[0]].Name), "workloads")
+}
+
+// unique makes names different: by their namespaces first, then by numbers.
+func unique(all []atom) {
+	seen := map[string]int{}
+	for i := range all {
+		seen[all[i].name]++
+		if n := seen[all[i].name]; n > 1 {
+			all[i].name = fmt.Sprintf("%s-%d", all[i].name, n)
+			seen[all[i].name]++
+		}
+	}
+}
+
+// slug turns a text into a name of the language: lower case letters, digits and
+// dashes.
+func slug(s string) string {
+	var b strings.Builder
+	for _, c := range strings.ToLower(s) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+			b.WriteRune(c)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+	}
+	out := strings.Trim(b.String(), "-")
+	return strings.Trim(out[:min(len(out), 50)], "-")
+}

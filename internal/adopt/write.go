@@ -1,0 +1,135 @@
+package adopt
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// write renders what was found as the files of a policy directory.
+func (a *adopter) write() *Policy {
+	p := &Policy{Zones: len(a.zoneList), Rules: len(a.made), Notes: a.notes}
+	add := func(name, text string) { p.Files = append(p.Files, File{name, []byte(text)}) }
+	add("estate.yaml", a.estate())
+	if len(a.labelled) > 0 {
+		add("labels.yaml", a.labels())
+	}
+	add("policy.yaml", a.policy())
+	add("services.yaml", a.services())
+	add("zones.yaml", a.zoneText())
+	return p
+}
+
+func (a *adopter) estate() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# What runs here was read from the sources below. Give the estate an owner.\nkind: Estate\nmetadata: {name: %s}\nspec:\n  inventory:\n", a.o.Estate)
+	for _, s := range a.o.Sources {
+		fmt.Fprintf(&b, "  - {%s: %q}\n", s.Kind, s.Path)
+	}
+	if len(a.labelled) > 0 {
+		b.WriteString("  - {file: labels.yaml}\n")
+	}
+	if len(a.o.Networks) > 0 {
+		fmt.Fprintf(&b, "  networks: [%s]\n", list(a.o.Networks))
+	}
+	return b.String()
+}
+
+// labels writes the inventory file that tells apart what no label does.
+func (a *adopter) labels() string {
+	var names []string
+	for n := range a.labelled {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	var b strings.Builder
+	b.WriteString("# Workloads that are treated differently today although no label of theirs says so.\n")
+	for i, n := range names {
+		if i > 0 {
+			b.WriteString("---\n")
+		}
+		fmt.Fprintf(&b, "kind: Workload\nmetadata: {name: %q, labels: {%s: %s}}\nspec: {}\n", n, labelKey, a.labelled[n])
+	}
+	return b.String()
+}
+
+func (a *adopter) zoneText() string {
+	var b strings.Builder
+	b.WriteString("# Zones observe: what they would drop passes, and is shown. Promote one by one to\n# stage: enforce.\n")
+	first := true
+	for _, z := range a.zoneList {
+		if z.selector == "" {
+			continue
+		}
+		if !first {
+			b.WriteString("---\n")
+		}
+		first = false
+		fmt.Fprintf(&b, "kind: Zone\nmetadata: {name: %s}\nspec: {select: %q, stage: observe, default: deny}\n", z.name, z.selector)
+	}
+	if !first {
+		b.WriteString("---\n")
+	}
+	b.WriteString("kind: Zone\nmetadata: {name: unassigned}\nspec: {stage: observe, default: deny}\n")
+	return b.String()
+}
+
+func (a *adopter) services() string {
+	used := map[string]bool{}
+	for _, r := range a.made {
+		used[r.from], used[r.to] = true, true
+	}
+	var docs []string
+	for i := range a.all {
+		x := &a.all[i]
+		switch {
+		case i < a.places && used["{service: "+x.name+"}"]:
+			docs = append(docs, fmt.Sprintf("kind: Service\nmetadata: {name: %s}\nspec: {select: %q%s}\n", x.name, x.selector, a.servedBy(x)))
+		case i >= a.places && used["{external: "+x.name+"}"]:
+			docs = append(docs, fmt.Sprintf("kind: External\nmetadata: {name: %s}\nspec: {cidrs: [%s], reason: adopted as it was found}\n", x.name, list(x.cidrs)))
+		}
+	}
+	return "# What the rules speak of.\n" + strings.Join(docs, "---\n")
+}
+
+// servedBy writes the ports that all workloads of a service serve.
+func (a *adopter) servedBy(x *atom) string {
+	var ports []string
+	for _, p := range a.inv.Workloads[x.workloads[0]].Ports {
+		if p.Number == 0 || !p.Protocol.HasPorts() {
+			continue
+		}
+		name := ""
+		if p.Name != "" && !strings.ContainsAny(p.Name, " :#,{}[]\"'") && slug(p.Name) == p.Name {
+			name = "name: " + p.Name + ", "
+		}
+		ports = append(ports, fmt.Sprintf("{%sport: %d, protocol: %s}", name, p.Number, p.Protocol))
+	}
+	if len(ports) == 0 {
+		return ""
+	}
+	return ", ports: [" + strings.Join(ports, ", ") + "]"
+}
+
+func (a *adopter) policy() string {
+	var b strings.Builder
+	b.WriteString("# Every rule was found in what the estate's layers permit today. Give each a reason,\n# or take it out: check, diff and simulate say what that changes.\n")
+	if len(a.made) == 0 {
+		return b.String()
+	}
+	b.WriteString("kind: Policy\nmetadata: {name: adopted}\nspec:\n  tier: application\n  stage: observe\n  rules:\n")
+	for _, r := range a.made {
+		fmt.Fprintf(&b, "  - name: %s\n    effect: allow\n    from: %s\n    to: %s\n", r.name, r.from, r.to)
+		if r.what.ports != "" {
+			fmt.Fprintf(&b, "    ports: [%s]\n", r.what.ports)
+		}
+		if r.what.mtls {
+			b.WriteString("    require: mtls\n")
+		}
+		if r.what.http != "" {
+			fmt.Fprintf(&b, "    http: [%s]\n", r.what.http)
+		}
+		b.WriteString("    reason: adopted as it was found\n")
+	}
+	return b.String()
+}
