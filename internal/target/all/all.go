@@ -1,12 +1,15 @@
 // Package all is the one list of all targets.
 package all
 
-import "firebreak/internal/target"
+import (
+	"firebreak/internal/target"
+	"firebreak/internal/target/istio"
+)
 
 // Targets lists every target there is, in the order in which a conversation
 // meets them on its way, from the network inwards.
 func Targets() []target.Target {
-	return []target.Target{}
+	return []target.Target{istio.Target{}}
 }
 
 // Named returns the target of that name; nil if there is none.

@@ -1,0 +1,310 @@
+package istio
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"firebreak/internal/diag"
+	"firebreak/internal/flow"
+	"firebreak/internal/inventory"
+	"firebreak/internal/layer"
+	"firebreak/internal/manifest"
+	"firebreak/internal/netset"
+	"firebreak/internal/policy"
+)
+
+// peerAuth is a PeerAuthentication.
+type peerAuth struct {
+	object
+	labels  map[string]string
+	mode    string            // "" inherits
+	ports   map[uint16]string // "" inherits the mode
+	subject layer.Match
+	unknown string // why it is not known what holds
+	ignored bool
+}
+
+// A PeerAuthentication's levels; the narrowest that says something holds.
+const (
+	workloadLevel = iota
+	namespaceLevel
+	meshLevel
+)
+
+func (l *lifter) readPeerAuth(o object) *peerAuth {
+	p := &peerAuth{object: o, ports: map[uint16]string{}}
+	var diags diag.List
+	top := manifest.NewObject(o.Document, o.node, "the policy", &diags)
+	if spec := top.Object("spec"); spec != nil {
+		p.labels = readSelector(spec)
+		if m := spec.Object("mtls"); m != nil {
+			p.mode = readMode(m)
+		}
+		p.readPorts(spec.Field("portLevelMtls"), &diags)
+		spec.Done()
+	}
+	for _, mode := range append([]string{p.mode}, values(p.ports)...) {
+		if !slices.Contains([]string{"", "STRICT", "PERMISSIVE", "DISABLE"}, mode) {
+			p.unknown = fmt.Sprintf("the mode %q is none of UNSET, DISABLE, PERMISSIVE, STRICT", mode)
+		}
+	}
+	if len(diags) > 0 {
+		p.unknown = diags[0].Message
+	}
+	return p
+}
+
+func values(m map[uint16]string) []string {
+	var out []string
+	for _, v := range m {
+		out = append(out, v)
+	}
+	return out
+}
+
+func (p *peerAuth) readPorts(n *yaml.Node, diags *diag.List) {
+	if n = manifest.Resolve(orEmpty(n)); n.Kind != yaml.MappingNode {
+		return
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		port, err := strconv.ParseUint(n.Content[i].Value, 10, 16)
+		if err != nil {
+			diags.Errorf(p.Pos(n.Content[i]), "bad-port", "%q is no port", n.Content[i].Value)
+			continue
+		}
+		if m := manifest.NewObject(p.Document, n.Content[i+1], "a mode", diags); m != nil {
+			p.ports[uint16(port)] = readMode(m)
+		}
+	}
+}
+
+func orEmpty(n *yaml.Node) *yaml.Node {
+	if n == nil {
+		return &yaml.Node{}
+	}
+	return n
+}
+
+func readMode(o *manifest.Object) string {
+	mode := o.Text("mode")
+	o.Done()
+	if mode == "UNSET" {
+		return ""
+	}
+	return mode
+}
+
+func (l *lifter) level(p *peerAuth) int {
+	switch {
+	case len(p.labels) > 0:
+		return workloadLevel
+	case p.namespace == l.mesh.root:
+		return meshLevel
+	}
+	return namespaceLevel
+}
+
+// settle finds whom each PeerAuthentication is about. Of two that are about a
+// workload at one level the older one holds: istio.io/latest/docs/concepts/security/#peer-authentication.
+// In the root namespace one with a selector is about nobody.
+func (l *lifter) settle() {
+	slices.SortStableFunc(l.peers, func(a, b *peerAuth) int { return strings.Compare(a.created, b.created) })
+	for i, p := range l.peers {
+		level := l.level(p)
+		if p.ignored = level == workloadLevel && p.namespace == l.mesh.root; p.ignored {
+			continue
+		}
+		subject, err := l.subjectOf(p.object, p.labels)
+		if err != nil {
+			p.unknown, subject = err.Error(), inNamespace(p.namespace)
+		}
+		p.subject = subject
+		if p.unknown != "" {
+			l.unknown(p.object, subject, "the PeerAuthentication cannot be read: "+p.unknown)
+			p.ignored = true
+			continue
+		}
+		for _, older := range l.peers[:i] {
+			if older.ignored || l.level(older) != level || older.namespace != p.namespace || !l.any(and(older.subject, p.subject)) {
+				continue
+			}
+			if older.created == p.created {
+				l.unknown(p.object, and(older.subject, p.subject), "two PeerAuthentications select the same workload, and it is not known which is older: "+older.ref.String())
+			}
+			p.subject = without(p.subject, older.subject)
+		}
+	}
+}
+
+// peerTables make peers prove themselves where they must.
+func (l *lifter) peerTables() {
+	l.settle()
+	for _, kind := range []struct {
+		name    string
+		governs layer.Match
+		ambient bool
+	}{{"sidecars: PeerAuthentication", l.mesh.sidecar, false}, {"ztunnel: PeerAuthentication", l.mesh.ambient, true}} {
+		t := layer.Table{Name: kind.name, Direction: flow.Ingress, Governs: kind.governs, Default: layer.Allow, Tiers: [][]layer.Rule{around()}}
+		for level := range meshLevel + 1 {
+			var first, then []layer.Rule
+			for _, p := range l.peers {
+				if !p.ignored && l.level(p) == level {
+					a, d := l.demands(p, kind.ambient)
+					first, then = append(first, a...), append(then, d...)
+				}
+			}
+			if first != nil {
+				t.Tiers = append(t.Tiers, first, then)
+			}
+		}
+		if len(t.Tiers) > 1 && (!kind.ambient || l.any(l.mesh.ambient)) {
+			l.out.Tables = append(l.out.Tables, t)
+		}
+	}
+}
+
+// demands are the rules of one PeerAuthentication: those that let pass, and
+// those that do not let pass what is left. ztunnel takes DISABLE for PERMISSIVE:
+// istio.io/latest/docs/ambient/usage/l4-policy/#peer-authentication.
+func (l *lifter) demands(p *peerAuth, ambient bool) (first, then []layer.Rule) {
+	rest := netset.Of(netset.TCP, 0, 65535)
+	add := func(mode, name string, t netset.Traffic) {
+		r := layer.Rule{Ref: p.ref, Effect: layer.Allow, Subject: p.subject, Peer: layer.Everything(), Traffic: t}
+		r.Ref.Rule = name
+		proven := &policy.Condition{MTLS: true}
+		switch mode {
+		case "STRICT":
+			deny := r
+			deny.Effect = layer.Deny
+			then = append(then, deny)
+			r.Peer, r.Cond = l.mesh.all, proven
+			first = append(first, r)
+		case "PERMISSIVE":
+			first = append(first, r)
+		case "DISABLE":
+			first = append(first, r)
+			if !ambient { // nothing is proven to whoever speaks plaintext
+				r.Effect, r.Cond = layer.Deny, proven
+				first = append(first, r)
+			}
+		}
+	}
+	for port, mode := range p.ports {
+		one := netset.Of(netset.TCP, port, port)
+		if mode == "" {
+			mode = p.mode
+		}
+		if mode != p.mode || mode == "" {
+			add(mode, "portLevelMtls", one)
+			if mode != "" {
+				rest = rest.Subtract(one)
+			}
+		}
+	}
+	add(p.mode, "mtls", rest)
+	return first, then
+}
+
+// strict reports whether each workload that m matches, of which there must be
+// one, lets in nobody who proves nothing.
+func (l *lifter) strict(m layer.Match) bool {
+	found := false
+	for i := range l.source.Inventory.Workloads {
+		w := &l.source.Inventory.Workloads[i]
+		p := layer.Party{Workload: w}
+		if min(m.Matches(p, l.source.Networks), l.mesh.all.Matches(p, l.source.Networks)) == layer.No {
+			continue
+		}
+		if found = true; l.plaintext(w) {
+			return false
+		}
+	}
+	return found
+}
+
+// plaintext reports whether some port of a workload takes plaintext. Only ports
+// that some PeerAuthentication names can differ from the others.
+func (l *lifter) plaintext(w *inventory.Workload) bool {
+	ports := []uint16{1}
+	for _, p := range l.peers {
+		for port := range p.ports {
+			ports = append(ports, port)
+		}
+	}
+	return slices.ContainsFunc(ports, func(port uint16) bool { return l.mode(w, port) != "STRICT" })
+}
+
+// mode is the mode that holds for a port of a workload.
+func (l *lifter) mode(w *inventory.Workload, port uint16) string {
+	for level := range meshLevel + 1 {
+		for _, p := range l.peers {
+			if p.ignored || l.level(p) != level || p.subject.Matches(layer.Party{Workload: w}, l.source.Networks) != layer.Yes {
+				continue
+			}
+			if mode := p.ports[port]; mode != "" {
+				return mode
+			}
+			if p.mode != "" {
+				return p.mode
+			}
+		}
+	}
+	return "PERMISSIVE"
+}
+
+// provesAll reports whether nobody in the mesh can reach anybody in it without
+// proof: the ends are STRICT, or let in nobody of the mesh who proves nothing.
+func (l *lifter) provesAll() bool {
+	for i := range l.source.Inventory.Workloads {
+		w := &l.source.Inventory.Workloads[i]
+		if l.mesh.all.Matches(layer.Party{Workload: w}, l.source.Networks) != layer.No && l.plaintext(w) && !l.refuses(w) {
+			return false
+		}
+	}
+	return true
+}
+
+// refuses reports whether a workload's ALLOW rules let in nobody of the mesh
+// who proves nothing: each demands proof, or speaks of addresses that are none
+// of the estate's.
+func (l *lifter) refuses(w *inventory.Workload) bool {
+	closed := false
+	me := layer.Party{Workload: w}
+	for _, t := range l.out.Tables {
+		for _, tier := range t.Tiers {
+			for _, r := range tier {
+				if r.Subject.Matches(me, l.source.Networks) == layer.No || t.Governs.Matches(me, l.source.Networks) == layer.No || !strings.HasSuffix(t.Name, ": ALLOW") {
+					continue
+				}
+				closed = closed || r.Effect == layer.Deny
+				if r.Effect == layer.Allow && (r.Cond == nil || !r.Cond.MTLS) && !l.elsewhere(r.Peer) {
+					return false
+				}
+			}
+		}
+	}
+	return closed
+}
+
+// elsewhere reports whether a match holds no address of the estate.
+func (l *lifter) elsewhere(m layer.Match) bool {
+	for _, t := range m {
+		if t.Prefixes == nil || len(l.source.Networks) == 0 {
+			return false
+		}
+		for _, p := range t.Prefixes {
+			cut := func(n int) bool { return slices.ContainsFunc(excepted(t), func(x netip.Prefix) bool { return contains(x, l.source.Networks[n]) }) }
+			for n, network := range l.source.Networks {
+				if p.Overlaps(network) && !cut(n) {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
