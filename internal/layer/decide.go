@@ -45,8 +45,6 @@ func (t *Term) matches(p Party, networks []netip.Prefix) Tri {
 		return No
 	case t.Names != nil && !slices.Contains(t.Names, p.External):
 		return No
-	case p.External != "" && t.Prefixes != nil && !whole(t):
-		return Maybe // wherever the name leads to
 	case t.Workloads != nil && !slices.Contains(t.Workloads, w.Name):
 		return No
 	case t.Select != nil && !t.Select.Matches(w.Labels):
@@ -55,7 +53,11 @@ func (t *Term) matches(p Party, networks []netip.Prefix) Tri {
 		return No
 	}
 	answer := Yes
-	if t.Prefixes != nil && p.External == "" {
+	switch {
+	case t.Prefixes == nil, p.External != "" && whole(t):
+	case p.External != "":
+		answer = Maybe // wherever the name leads to
+	default:
 		answer = t.holds(p, networks)
 	}
 	if answer == No {

@@ -1,0 +1,289 @@
+package prove
+
+import (
+	"encoding/binary"
+	"strconv"
+
+	"firebreak/internal/flow"
+	"firebreak/internal/layer"
+	"firebreak/internal/verify/space"
+)
+
+// compiled is a layer by ends.
+type compiled struct {
+	*layer.Layer
+	tables []*table
+	points [][]int32 // by end: the points that govern it, or perhaps do
+	relay  []bool    // by end: its addresses are the layer's relays
+	halves [2]half   // by flow.Direction
+}
+
+// half is what a layer lets pass at one end of conversations: the initiator's
+// for egress, the responder's for ingress.
+type half struct {
+	rows [][]int32 // by end, by the other end: an index into contents; nil for an end that is not governed
+}
+
+// contents are the bounds that there are, each once.
+type contents struct {
+	all   []bounds
+	known map[string]int32
+	key   []byte
+}
+
+// The first contents. An end that is not governed abstains from everything.
+const (
+	_             int32 = iota // everything passes
+	nobodyContent              // the end is not governed
+)
+
+func newContents() *contents {
+	c := &contents{known: map[string]int32{}}
+	c.of(bounds{lower: everything, upper: everything})
+	c.of(nobody)
+	return c
+}
+
+func (c *contents) of(b bounds) int32 {
+	c.key = c.key[:0]
+	for _, s := range []space.Set{b.lower, b.upper, b.lowerAbstains, b.upperAbstains} {
+		c.key = s.AppendKey(c.key)
+		c.key = append(c.key, 0xfe)
+	}
+	c.key = append(c.key, b.why...)
+	n, known := c.known[string(c.key)]
+	if !known {
+		n = int32(len(c.all))
+		c.known[string(c.key)] = n
+		c.all = append(c.all, b)
+	}
+	return n
+}
+
+// and is what two tables say together: a conversation must pass both, and is
+// abstained from by both or not at all.
+func (b bounds) and(o bounds) bounds {
+	out := bounds{
+		lower: b.lower.Intersect(o.lower), upper: b.upper.Intersect(o.upper),
+		lowerAbstains: b.lowerAbstains.Intersect(o.lowerAbstains), upperAbstains: b.upperAbstains.Intersect(o.upperAbstains),
+		why: b.why,
+	}
+	if out.why == "" {
+		out.why = o.why
+	}
+	return out
+}
+
+// nobody is an end that is not governed: it abstains from everything.
+var nobody = bounds{lower: everything, upper: everything, lowerAbstains: everything, upperAbstains: everything}
+
+// compile evaluates the matches of a layer.
+func compile(l *layer.Layer, u *universe, m *matcher) *compiled {
+	out := &compiled{Layer: l}
+	for i := range l.Tables {
+		out.tables = append(out.tables, newTable(&l.Tables[i], u, m))
+	}
+	for i := range l.Points {
+		m.of(l.Points[i].Governs)
+	}
+	for i := range l.Unknown {
+		m.of(l.Unknown[i].Concerns)
+	}
+	if len(l.Relays) > 0 {
+		m.of(layer.Match{{Address: true, Prefixes: l.Relays}})
+	}
+	return out
+}
+
+// lay finds what the layer says for every pair of ends.
+func (l *compiled) lay(c *classes, m *matcher, all *contents) {
+	n := len(c.u.ends)
+	l.points, l.relay = make([][]int32, n), make([]bool, n)
+	for i := range l.Points {
+		for _, x := range c.of(m.of(l.Points[i].Governs).may) {
+			if c.u.ends[x].managed() {
+				l.points[x] = append(l.points[x], int32(i))
+			}
+		}
+	}
+	if len(l.Relays) > 0 {
+		for _, x := range c.of(m.of(layer.Match{{Address: true, Prefixes: l.Relays}}).yes) {
+			l.relay[x] = true
+		}
+	}
+	for _, t := range l.tables {
+		t.lay(c, m.of(t.Governs))
+	}
+	why := l.unknowns(c, m)
+	for d := range l.halves {
+		l.layHalf(c.u, flow.Direction(d), why, all)
+	}
+}
+
+// unknowns says for every end why nothing is known of what the layer does there.
+func (l *compiled) unknowns(c *classes, m *matcher) []string {
+	why := make([]string, len(c.u.ends))
+	for x, points := range l.points {
+		for _, p := range points {
+			if w := l.Points[p].Unknown; w != "" && why[x] == "" {
+				why[x] = said(l.Points[p].Name, w)
+			}
+		}
+	}
+	for i := range l.Unknown {
+		for _, x := range c.of(m.of(l.Unknown[i].Concerns).may) {
+			if why[x] == "" {
+				why[x] = said(l.Unknown[i].Where.String(), l.Unknown[i].Why)
+			}
+		}
+	}
+	return why
+}
+
+// missing reports whether nothing enforces what governs an end.
+func (l *compiled) missing(x int) bool {
+	for _, p := range l.points[x] {
+		if l.Points[p].Missing == "" {
+			return false
+		}
+	}
+	return len(l.points[x]) > 0
+}
+
+// layHalf finds the rows of one direction. An end that the layer governs, in a
+// direction in which it has tables, but for which none of them decides, is open.
+func (l *compiled) layHalf(u *universe, d flow.Direction, why []string, all *contents) {
+	var tables []*table
+	for _, t := range l.tables {
+		if t.Direction == d {
+			tables = append(tables, t)
+		}
+	}
+	h := &l.halves[d]
+	h.rows = make([][]int32, len(u.ends))
+	if len(tables) == 0 {
+		return
+	}
+	open := make([]int32, len(u.ends)) // all openContent
+	known := map[string][]int32{}
+	combos := newCombos(all)
+	var key []byte
+	for x := range u.ends {
+		if !u.ends[x].managed() {
+			continue
+		}
+		var mine []*table
+		key = key[:0]
+		for i, t := range tables {
+			if t.group[x] >= 0 {
+				mine = append(mine, t)
+				key = binary.AppendUvarint(key, uint64(i))
+				key = binary.AppendUvarint(key, uint64(t.group[x]))
+				key = append(key, byte(t.governs[x]))
+			}
+		}
+		switch {
+		case why[x] != "":
+			h.rows[x] = constant(known, "?"+why[x], len(u.ends), all.of(bounds{upper: everything, why: why[x]}))
+		case l.missing(x):
+			h.rows[x] = open
+		case len(mine) > 0:
+			row, done := known[string(key)]
+			if !done {
+				row = combos.row(mine, x)
+				known[string(key)] = row
+			}
+			h.rows[x] = row
+		case len(l.points[x]) > 0 || l.elsewhere(x):
+			h.rows[x] = open
+		}
+	}
+}
+
+// elsewhere reports whether a table of the other direction governs an end.
+func (l *compiled) elsewhere(x int) bool {
+	for _, t := range l.tables {
+		if t.governs[x] == layer.Yes {
+			return true
+		}
+	}
+	return false
+}
+
+func constant(known map[string][]int32, key string, n int, content int32) []int32 {
+	row, done := known[key]
+	if !done {
+		row = make([]int32, n)
+		for i := range row {
+			row[i] = content
+		}
+		known[key] = row
+	}
+	return row
+}
+
+// combos finds the contents of lists of one or several tables.
+type combos struct {
+	all   *contents
+	one   map[*table]map[saidKey]int32
+	known map[string]int32
+}
+
+func newCombos(all *contents) *combos {
+	return &combos{all: all, one: map[*table]map[saidKey]int32{}, known: map[string]int32{}}
+}
+
+func (c *combos) single(t *table) map[saidKey]int32 {
+	if c.one[t] == nil {
+		c.one[t] = map[saidKey]int32{}
+	}
+	return c.one[t]
+}
+
+// row is that of an end which some tables govern.
+func (c *combos) row(tables []*table, x int) []int32 {
+	first := c.rowOf(tables[0], x)
+	for _, t := range tables[1:] {
+		next := c.rowOf(t, x)
+		out := make([]int32, len(first))
+		for i := range first {
+			out[i] = c.both(first[i], next[i])
+		}
+		first = out
+	}
+	return first
+}
+
+func (c *combos) rowOf(t *table, x int) []int32 {
+	lists := t.rows[t.group[x]]
+	out := make([]int32, len(lists))
+	known := c.single(t)
+	last, content := int32(-1), int32(0)
+	for i, list := range lists {
+		if list != last {
+			last = list
+			key := saidKey{list, t.governs[x] == layer.Maybe}
+			n, done := known[key]
+			if !done {
+				n = c.all.of(t.says(key))
+				known[key] = n
+			}
+			content = n
+		}
+		out[i] = content
+	}
+	return out
+}
+
+func (c *combos) both(a, b int32) int32 {
+	if a == b {
+		return a
+	}
+	key := strconv.Itoa(int(a)) + "," + strconv.Itoa(int(b))
+	n, known := c.known[key]
+	if !known {
+		n = c.all.of(c.all.all[a].and(c.all.all[b]))
+		c.known[key] = n
+	}
+	return n
+}

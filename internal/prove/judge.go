@@ -1,0 +1,298 @@
+package prove
+
+import (
+	"slices"
+	"strings"
+
+	"firebreak/internal/flow"
+	"firebreak/internal/verify/space"
+)
+
+// kind sorts differences by what they make of a result; later ones are graver.
+type kind uint8
+
+// The kinds.
+const (
+	caughtOver     kind = iota // passes beyond the intent, and other layers catch it
+	perhaps                    // perhaps a difference
+	unenforcedOver             // differs in a condition that nobody enforces
+	over                       // passes beyond the intent
+	under                      // does not pass, and was meant to
+)
+
+// piece is a part of how a layer and the intent differ between two ends.
+type piece struct {
+	kind   kind
+	set    space.Set
+	caught string // the targets that catch it
+	why    string // why it is only perhaps one
+	// fault says at which ends the layer and the intent differ.
+	fault [2]bool // by flow.Direction
+}
+
+// judge works out pieces, once for every signature.
+type judge struct {
+	e    *estate
+	want func(kind int32) *intended
+}
+
+// spoken is what a layer lets pass between two ends, read strictly or laxly.
+type spoken struct {
+	passes space.Set    // what all ends that speak let pass, and what none speaks of
+	speaks space.Set    // what some end speaks of
+	at     [2]space.Set // by direction: what that end lets pass
+	silent [2]space.Set // what that end does not speak of
+}
+
+func (j *judge) spoken(sig *signature, layer int, lax bool) spoken {
+	var s spoken
+	at := sig.at[layer]
+	for d := range 2 {
+		b := j.e.bounds(at[d])
+		s.at[d], s.silent[d] = b.lower, b.lowerAbstains
+		if lax {
+			s.at[d], s.silent[d] = b.upper, b.upperAbstains
+		}
+	}
+	s.passes = s.at[0].Intersect(s.at[1])
+	s.speaks = everything.Subtract(s.silent[0].Intersect(s.silent[1]))
+	return s
+}
+
+// possible is what can exist between two ends as far as a layer sees to it that
+// peers prove who they are.
+func (j *judge) possible(sig *signature, layer int) space.Set {
+	flags := sig.at[layer][2]
+	switch {
+	case !j.e.layers[layer].Proves:
+		return everything
+	case flags&ownsFrom != 0 && flags&ownsTo != 0:
+		return j.e.proven
+	case flags&(ownsFrom|ownsTo) != 0:
+		return j.e.unproven
+	}
+	return everything
+}
+
+// blocks is what a layer surely does not let exist between two ends.
+func (j *judge) blocks(sig *signature, layer int) space.Set {
+	s := j.spoken(sig, layer, true)
+	return everything.Subtract(s.passes.Intersect(j.possible(sig, layer)))
+}
+
+// differs is what a layer, read one way, lets pass beyond what was meant, and
+// what it does not let pass.
+func (s *spoken) differs(w *intended) (more, less space.Set) {
+	wanted := w.leaving.Union(s.silent[flow.Egress]).Intersect(w.arriving.Union(s.silent[flow.Ingress]))
+	more = s.passes.Intersect(s.speaks).Subtract(wanted)
+	less = w.permitted.Intersect(s.speaks).Subtract(s.passes)
+	return more, less
+}
+
+// pieces is how one layer and the intent differ for a signature.
+func (j *judge) pieces(sig *signature, layer int) []piece {
+	w := j.want(sig.kind)
+	strict, lax := j.spoken(sig, layer, false), j.spoken(sig, layer, true)
+	moreStrict, lessStrict := strict.differs(w)
+	moreLax, lessLax := lax.differs(w)
+	sureMore, sureLess := moreStrict.Intersect(moreLax), lessStrict.Intersect(lessLax)
+	maybeMore := moreStrict.Union(moreLax).Subtract(sureMore)
+	maybeLess := lessStrict.Union(lessLax).Subtract(sureLess)
+	if sureMore.IsEmpty() && sureLess.IsEmpty() && maybeMore.IsEmpty() && maybeLess.IsEmpty() {
+		return nil
+	}
+	there := j.possible(sig, layer)
+	var out []piece
+	add := func(p piece) {
+		if p.set = p.set.Intersect(there); !p.set.IsEmpty() {
+			out = append(out, p)
+		}
+	}
+	for _, p := range j.overs(sig, layer, sureMore.Intersect(there), w) {
+		p.fault = [2]bool{!p.set.Subtract(w.leaving.Union(lax.silent[0])).IsEmpty(), !p.set.Subtract(w.arriving.Union(lax.silent[1])).IsEmpty()}
+		add(p)
+	}
+	add(piece{kind: under, set: sureLess, fault: [2]bool{!sureLess.Subtract(lax.at[0]).IsEmpty(), !sureLess.Subtract(lax.at[1]).IsEmpty()}})
+	if !maybeMore.IsEmpty() {
+		_, left := j.catch(sig, layer, maybeMore.Intersect(there))
+		maybeMore = left
+	}
+	maybe := maybeMore.Union(maybeLess)
+	a, b := j.e.bounds(sig.at[layer][0]), j.e.bounds(sig.at[layer][1])
+	why := a.why
+	if why == "" {
+		why = b.why
+	}
+	add(piece{kind: perhaps, set: maybe, why: why, fault: [2]bool{a.why != "", b.why != ""}})
+	return out
+}
+
+// overs divides what passes beyond the intent by who catches it, and the rest by
+// whether only a condition is not enforced.
+func (j *judge) overs(sig *signature, layer int, set space.Set, w *intended) []piece {
+	if set.IsEmpty() {
+		return nil
+	}
+	by, left := j.catch(sig, layer, set)
+	var out []piece
+	if caught := set.Subtract(left); !caught.IsEmpty() {
+		out = append(out, piece{kind: caughtOver, set: caught, caught: strings.Join(by, ", ")})
+	}
+	if left.IsEmpty() {
+		return out
+	}
+	open := w.leaving.Ports().Intersect(w.arriving.Ports())
+	condition := left.Intersect(space.Plain(open))
+	if !condition.IsEmpty() {
+		out = append(out, piece{kind: unenforcedOver, set: condition})
+	}
+	if rest := left.Subtract(condition); !rest.IsEmpty() {
+		out = append(out, piece{kind: over, set: rest})
+	}
+	return out
+}
+
+// catch finds which other layers do not let a set pass, and what is left.
+func (j *judge) catch(sig *signature, layer int, set space.Set) (by []string, left space.Set) {
+	left = set
+	for n, l := range j.e.layers {
+		if sig.relayed(n) {
+			if n != layer { // it decides who came to the relay, and who goes on
+				by, left = append(by, l.Target), space.Set{}
+			}
+			continue
+		}
+		if n == layer || l.Optional {
+			continue
+		}
+		if b := set.Intersect(j.blocks(sig, n)); !b.IsEmpty() {
+			by = append(by, l.Target)
+			left = left.Subtract(b)
+		}
+	}
+	slices.Sort(by)
+	return slices.Compact(by), left
+}
+
+// relayed reports whether one end is a layer's relay, and the other a workload
+// that the layer governs.
+func (s *signature) relayed(layer int) bool {
+	flags := s.at[layer][2]
+	return flags&relayFrom != 0 && flags&ownsTo != 0 || flags&relayTo != 0 && flags&ownsFrom != 0
+}
+
+// together is how all layers composed and the intent differ; ungoverned are the
+// ends that nobody governs though something should be kept from them.
+func (j *judge) together(sig *signature) (out []piece, ungoverned [2]bool) {
+	w := j.want(sig.kind)
+	for _, lax := range []bool{false, true} {
+		s := j.composed(sig, lax, nil)
+		more, less := s.differs(w)
+		p := j.togetherPieces(more, less, w)
+		if !lax {
+			out = p
+			continue
+		}
+		out = j.bounded(sig, out, p)
+	}
+	for n, l := range j.e.layers {
+		for i := range out {
+			if k := out[i].kind; sig.relayed(n) && (k == over || k == unenforcedOver || k == perhaps) {
+				out[i].kind, out[i].caught, out[i].why = caughtOver, l.Target, ""
+			}
+		}
+	}
+	for d, wanted := range []space.Set{w.leaving, w.arriving} {
+		managed := sig.flags()&[2]int32{managedFrom, managedTo}[d] != 0
+		governed := false
+		for n := range j.e.layers {
+			governed = governed || sig.at[n][d] >= 0
+		}
+		ungoverned[d] = managed && !governed && !wanted.Equal(everything)
+	}
+	return out, ungoverned
+}
+
+// flags are those that are the same for all layers.
+func (s *signature) flags() int32 {
+	if len(s.at) == 0 {
+		return 0
+	}
+	return s.at[0][2]
+}
+
+// composed is what layers that are not optional let pass together. Of what all
+// of these abstain from, the optional ones decide: it is the only way there is.
+func (j *judge) composed(sig *signature, lax bool, only func(layer int) bool) spoken {
+	firm := j.stack(sig, lax, func(n int) bool { return !j.e.layers[n].Optional && (only == nil || only(n)) })
+	loose := j.stack(sig, lax, func(n int) bool { return j.e.layers[n].Optional && (only == nil || only(n)) })
+	if loose.speaks.IsEmpty() {
+		return firm
+	}
+	var out spoken
+	for d := range 2 {
+		out.at[d] = firm.at[d].Subtract(firm.silentAll()).Union(loose.at[d].Intersect(firm.silentAll()))
+		out.silent[d] = firm.silent[d].Intersect(loose.silent[d].Union(firm.speaks))
+	}
+	out.passes = out.at[0].Intersect(out.at[1])
+	out.speaks = everything.Subtract(out.silent[0].Intersect(out.silent[1]))
+	return out
+}
+
+// silentAll is what neither end speaks of.
+func (s *spoken) silentAll() space.Set { return everything.Subtract(s.speaks) }
+
+// stack composes some layers.
+func (j *judge) stack(sig *signature, lax bool, in func(layer int) bool) spoken {
+	out := spoken{at: [2]space.Set{everything, everything}, silent: [2]space.Set{everything, everything}}
+	there := everything
+	for n := range j.e.layers {
+		if !in(n) {
+			continue
+		}
+		s := j.spoken(sig, n, lax)
+		for d := range 2 {
+			out.at[d] = out.at[d].Intersect(s.at[d])
+			out.silent[d] = out.silent[d].Intersect(s.silent[d])
+		}
+		there = there.Intersect(j.possible(sig, n))
+	}
+	out.passes = out.at[0].Intersect(out.at[1]).Intersect(there)
+	out.speaks = everything.Subtract(out.silent[0].Intersect(out.silent[1])).Intersect(there)
+	return out
+}
+
+func (j *judge) togetherPieces(more, less space.Set, w *intended) []piece {
+	condition := more.Intersect(space.Plain(w.leaving.Ports().Intersect(w.arriving.Ports())))
+	return []piece{{kind: unenforcedOver, set: condition}, {kind: over, set: more.Subtract(condition)}, {kind: under, set: less}}
+}
+
+// bounded keeps of strict and lax pieces what both say, and turns the rest into
+// what is perhaps so.
+func (j *judge) bounded(sig *signature, strict, lax []piece) []piece {
+	var out []piece
+	var maybe space.Set
+	for i := range strict {
+		sure := strict[i].set.Intersect(lax[i].set)
+		maybe = maybe.Union(strict[i].set.Union(lax[i].set).Subtract(sure))
+		if !sure.IsEmpty() {
+			out = append(out, piece{kind: strict[i].kind, set: sure, fault: [2]bool{true, true}})
+		}
+	}
+	if !maybe.IsEmpty() {
+		out = append(out, piece{kind: perhaps, set: maybe, why: j.why(sig), fault: [2]bool{true, true}})
+	}
+	return out
+}
+
+// why is the first reason for which the layers' bounds are not the same.
+func (j *judge) why(sig *signature) string {
+	for n := range j.e.layers {
+		for d := range 2 {
+			if b := j.e.bounds(sig.at[n][d]); b.why != "" {
+				return said(j.e.layers[n].Target, b.why)
+			}
+		}
+	}
+	return ""
+}

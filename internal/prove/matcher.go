@@ -1,0 +1,362 @@
+package prove
+
+import (
+	"cmp"
+	"encoding/binary"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"firebreak/internal/inventory"
+	"firebreak/internal/label"
+	"firebreak/internal/layer"
+)
+
+// members are the elements that a Match surely matches, and those that it
+// perhaps does: yes is in may, and the same if nothing is unknown.
+type members struct{ yes, may *roaring.Bitmap }
+
+// matcher evaluates Matches for all elements at once, each once.
+type matcher struct {
+	u          *universe
+	workloads  *roaring.Bitmap
+	addresses  *roaring.Bitmap // regions
+	named      *roaring.Bitmap // names
+	everything *roaring.Bitmap
+
+	byKey       map[string]*roaring.Bitmap
+	byLabel     map[[2]string]*roaring.Bitmap
+	byPrincipal map[string]*roaring.Bitmap
+	byName      map[string]uint32
+	places      []place // sorted by address
+	nowhere     *roaring.Bitmap
+
+	known    map[string]*members // by what append makes of a Match
+	order    []*members
+	selected map[string]*roaring.Bitmap
+	lists    map[any]uint64 // long lists, by their first element
+	key      []byte
+}
+
+// place is an address of a workload.
+type place struct {
+	addr     netip.Addr
+	workload uint32
+}
+
+func newMatcher(u *universe) *matcher {
+	m := &matcher{
+		u: u, byKey: map[string]*roaring.Bitmap{}, byLabel: map[[2]string]*roaring.Bitmap{}, byPrincipal: map[string]*roaring.Bitmap{},
+		byName: map[string]uint32{}, nowhere: roaring.New(), known: map[string]*members{}, selected: map[string]*roaring.Bitmap{}, lists: map[any]uint64{},
+	}
+	w, r := uint64(len(u.inv.Workloads)), uint64(len(u.regions))
+	m.workloads, m.addresses, m.named, m.everything = roaring.New(), roaring.New(), roaring.New(), roaring.New()
+	m.workloads.AddRange(0, w)
+	m.addresses.AddRange(w, w+r)
+	m.named.AddRange(w+r, uint64(u.elements()))
+	m.everything.AddRange(0, uint64(u.elements()))
+	for i := range u.inv.Workloads {
+		x := &u.inv.Workloads[i]
+		m.byName[x.Name] = uint32(i)
+		for k, v := range x.Labels {
+			into(m.byKey, k).Add(uint32(i))
+			into(m.byLabel, [2]string{k, v}).Add(uint32(i))
+		}
+		for _, p := range x.Principals() {
+			into(m.byPrincipal, p).Add(uint32(i))
+		}
+		for _, a := range x.Addresses {
+			m.places = append(m.places, place{a, uint32(i)})
+		}
+		if len(x.Addresses) == 0 {
+			m.nowhere.Add(uint32(i))
+		}
+	}
+	slices.SortFunc(m.places, func(a, b place) int { return a.addr.Compare(b.addr) })
+	return m
+}
+
+func into[K comparable](at map[K]*roaring.Bitmap, k K) *roaring.Bitmap {
+	b := at[k]
+	if b == nil {
+		b = roaring.New()
+		at[k] = b
+	}
+	return b
+}
+
+// of evaluates a Match, or remembers.
+func (m *matcher) of(x layer.Match) *members {
+	m.key = m.append(m.key[:0], x)
+	if known := m.known[string(m.key)]; known != nil {
+		return known
+	}
+	key := string(m.key)
+	out := m.match(x)
+	m.known[key] = out
+	m.order = append(m.order, out)
+	return out
+}
+
+// bitmaps lists everything that tells elements apart.
+func (m *matcher) bitmaps() []*roaring.Bitmap {
+	var out []*roaring.Bitmap
+	for _, x := range m.order {
+		out = append(out, x.yes)
+		if x.may != x.yes {
+			out = append(out, x.may)
+		}
+	}
+	return out
+}
+
+func (m *matcher) match(x layer.Match) *members {
+	yes, may := roaring.New(), roaring.New()
+	for i := range x {
+		y, p := m.term(&x[i])
+		yes.Or(y)
+		may.Or(p)
+	}
+	if yes.Equals(may) {
+		may = yes
+	}
+	return &members{yes, may}
+}
+
+// term evaluates one term; the bitmaps are the caller's.
+func (m *matcher) term(t *layer.Term) (yes, may *roaring.Bitmap) {
+	base := m.everything.Clone()
+	if t.Workload || t.Workloads != nil || t.Select != nil || t.Principals != nil {
+		base.And(m.workloads)
+	}
+	if t.Address || t.Names != nil {
+		base.AndNot(m.workloads)
+	}
+	if t.Names != nil {
+		named := roaring.New()
+		for i, n := range m.u.names {
+			if slices.Contains(t.Names, n) {
+				named.Add(uint32(len(m.u.inv.Workloads) + len(m.u.regions) + i))
+			}
+		}
+		base.And(named)
+	}
+	if t.Workloads != nil {
+		these := roaring.New()
+		for _, n := range t.Workloads {
+			if i, known := m.byName[n]; known {
+				these.Add(i)
+			}
+		}
+		base.And(these)
+	}
+	if t.Select != nil {
+		base.And(m.selector(t.Select))
+	}
+	if t.Principals != nil {
+		base.And(m.principals(t.Principals))
+	}
+	may = base
+	if t.Prefixes != nil {
+		y, p := m.prefixes(t)
+		may = roaring.And(base, p)
+		yes = y
+		yes.And(base)
+	} else {
+		yes = base.Clone()
+	}
+	if len(t.Not) > 0 {
+		n := m.match(t.Not)
+		yes.AndNot(n.may)
+		may.AndNot(n.yes)
+	}
+	return yes, may
+}
+
+func (m *matcher) selector(s *label.Selector) *roaring.Bitmap {
+	key := s.String()
+	if b := m.selected[key]; b != nil {
+		return b
+	}
+	out := m.workloads.Clone()
+	for _, r := range s.Requirements() {
+		b := roaring.New()
+		if r.Op == label.Exists || r.Op == label.NotExists {
+			if have := m.byKey[r.Key]; have != nil {
+				b = have
+			}
+		} else {
+			for _, v := range r.Values {
+				if have := m.byLabel[[2]string{r.Key, v}]; have != nil {
+					b.Or(have)
+				}
+			}
+		}
+		if r.Op == label.In || r.Op == label.Exists {
+			out.And(b)
+		} else {
+			out.AndNot(b)
+		}
+	}
+	m.selected[key] = out
+	return out
+}
+
+func (m *matcher) principals(patterns []string) *roaring.Bitmap {
+	out := roaring.New()
+	for _, p := range patterns {
+		if !strings.Contains(p, "*") {
+			if have := m.byPrincipal[p]; have != nil {
+				out.Or(have)
+			}
+			continue
+		}
+		for name, have := range m.byPrincipal {
+			if layer.Glob(p, name) {
+				out.Or(have)
+			}
+		}
+	}
+	return out
+}
+
+// prefixes finds who is in a term's prefixes and in none of its exceptions.
+func (m *matcher) prefixes(t *layer.Term) (yes, may *roaring.Bitmap) {
+	in, out := outermost(t.Prefixes), outermost(t.Except)
+	hits := map[uint32]int{}
+	yes, may = roaring.New(), roaring.New()
+	w := uint32(len(m.u.inv.Workloads))
+	for _, p := range in {
+		from, _ := slices.BinarySearchFunc(m.places, p.Addr(), func(x place, a netip.Addr) int { return x.addr.Compare(a) })
+		for _, x := range m.places[from:] {
+			if !p.Contains(x.addr) {
+				break
+			}
+			if !within(out, netip.PrefixFrom(x.addr, x.addr.BitLen())) {
+				hits[x.workload]++
+			}
+		}
+		from, _ = slices.BinarySearchFunc(m.u.regions, p, func(r, p netip.Prefix) int {
+			return cmp.Or(r.Addr().Compare(p.Addr()), cmp.Compare(r.Bits(), p.Bits()))
+		})
+		for i, r := range m.u.regions[from:] {
+			if !p.Contains(r.Addr()) {
+				break
+			}
+			if !within(out, r) {
+				yes.Add(w + uint32(from+i))
+			}
+		}
+	}
+	for x, n := range hits {
+		may.Add(x)
+		if n == len(m.u.inv.Workloads[x].Addresses) {
+			yes.Add(x)
+		}
+	}
+	bare := layer.Match{{Prefixes: t.Prefixes, Except: t.Except}}
+	addless(yes, may, m.nowhere, bare.Matches(layer.Party{Workload: &inventory.Workload{}}, m.u.networks))
+	addless(yes, may, m.named, bare.Matches(layer.Party{External: "?"}, m.u.networks))
+	may.Or(yes)
+	return yes, may
+}
+
+// addless adds those for which an answer holds that no address gives.
+func addless(yes, may, who *roaring.Bitmap, answer layer.Tri) {
+	if answer == layer.Yes {
+		yes.Or(who)
+	}
+	if answer != layer.No {
+		may.Or(who)
+	}
+}
+
+// outermost sorts prefixes and leaves out those within others.
+func outermost(list []netip.Prefix) []netip.Prefix {
+	out := slices.Clone(list)
+	slices.SortFunc(out, func(p, q netip.Prefix) int {
+		return cmp.Or(p.Addr().Compare(q.Addr()), cmp.Compare(p.Bits(), q.Bits()))
+	})
+	n := 0
+	for _, p := range out {
+		if n == 0 || !out[n-1].Contains(p.Addr()) {
+			out[n] = p
+			n++
+		}
+	}
+	return out[:n]
+}
+
+// within reports whether one of some outermost prefixes holds all of p.
+func within(list []netip.Prefix, p netip.Prefix) bool {
+	i, found := slices.BinarySearchFunc(list, p.Addr(), func(q netip.Prefix, a netip.Addr) int { return q.Addr().Compare(a) })
+	if !found {
+		i--
+	}
+	return i >= 0 && list[i].Bits() <= p.Bits() && list[i].Contains(p.Addr())
+}
+
+// append appends what tells Matches apart: two with the same bytes match the
+// same. Long lists go by where they are.
+func (m *matcher) append(b []byte, x layer.Match) []byte {
+	b = binary.AppendUvarint(b, uint64(len(x)))
+	for i := range x {
+		t := &x[i]
+		b = appendList(m, b, t.Workloads, appendText)
+		if t.Select != nil {
+			b = appendText(append(b, 1), t.Select.String())
+		} else {
+			b = append(b, 0)
+		}
+		b = appendList(m, b, t.Principals, appendText)
+		b = appendList(m, b, t.Prefixes, appendPrefix)
+		b = appendList(m, b, t.Except, appendPrefix)
+		b = appendList(m, b, t.Names, appendText)
+		flags := byte(0)
+		if t.Workload {
+			flags |= 1
+		}
+		if t.Address {
+			flags |= 2
+		}
+		b = m.append(append(b, flags), t.Not)
+	}
+	return b
+}
+
+const shortList = 16
+
+func appendList[E any](m *matcher, b []byte, list []E, one func([]byte, E) []byte) []byte {
+	switch {
+	case list == nil:
+		return append(b, 0)
+	case len(list) > shortList:
+		n, known := m.lists[&list[0]]
+		if !known {
+			n = uint64(len(m.lists))
+			m.lists[&list[0]] = n
+		}
+		b = binary.AppendUvarint(append(b, 2), n)
+		return binary.AppendUvarint(b, uint64(len(list)))
+	}
+	b = binary.AppendUvarint(append(b, 1), uint64(len(list)))
+	for _, x := range list {
+		b = one(b, x)
+	}
+	return b
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func appendPrefix(b []byte, p netip.Prefix) []byte {
+	raw := p.Addr().As16()
+	flag := byte(0)
+	if p.Addr().Is4() {
+		flag = 1
+	}
+	return append(append(b, raw[:]...), flag, byte(p.Bits()))
+}

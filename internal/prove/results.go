@@ -1,0 +1,324 @@
+package prove
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"firebreak/internal/layer"
+	"firebreak/internal/policy"
+	"firebreak/internal/verify/space"
+)
+
+const defaultLines = 50
+
+func (o *Options) lines() int {
+	if o.Lines > 0 {
+		return o.Lines
+	}
+	return defaultLines
+}
+
+func (o *Options) scope() string {
+	if o.Live {
+		return "live"
+	}
+	return "alone"
+}
+
+// comparison is everything about how layers and the intent differ.
+type comparison struct {
+	e        *estate
+	p        *policy.Policy
+	o        Options
+	j        judge
+	pairs    *pairs
+	byPoint  [][]*tally // by layer, by point; the last of each is about ends without a point
+	together *tally
+	open     map[int32]bool // ends that no layer governs, and that should be
+	done     []judged       // by signature
+}
+
+// judged is what became of a signature.
+type judged struct {
+	known    bool
+	clean    bool
+	layers   [][]piece
+	together []piece
+	open     [2]bool
+}
+
+func (c *comparison) of(sig int32) *judged {
+	for int(sig) >= len(c.done) {
+		c.done = append(c.done, make([]judged, len(c.done)+64)...)
+	}
+	d := &c.done[sig]
+	if d.known {
+		return d
+	}
+	s := &c.pairs.list[sig]
+	d.known, d.clean = true, true
+	d.layers = make([][]piece, len(c.e.layers))
+	for n := range c.e.layers {
+		d.layers[n] = c.j.pieces(s, n)
+		d.clean = d.clean && len(d.layers[n]) == 0
+	}
+	d.together, d.open = c.j.together(s)
+	d.clean = d.clean && len(d.together) == 0 && d.open == [2]bool{}
+	return d
+}
+
+// newComparison compiles, and compares nothing yet.
+func newComparison(in Intent, layers []*layer.Layer, o Options) (*comparison, error) {
+	e, err := build(in.Policy.Inventory, in.Policy, true, layers, o)
+	if err != nil {
+		return nil, err
+	}
+	e.inForce = !in.ToCome
+	c := &comparison{e: e, p: in.Policy, o: o, pairs: newPairs(e), together: newTally(e), open: map[int32]bool{}}
+	c.j = judge{e: e, want: func(kind int32) *intended { return &c.pairs.intents[kind] }}
+	for _, l := range e.layers {
+		var list []*tally
+		for range len(l.Points) + 1 {
+			list = append(list, newTally(e))
+		}
+		c.byPoint = append(c.byPoint, list)
+	}
+	return c, nil
+}
+
+// note takes in what differs for one pair.
+func (c *comparison) note(i, j int, sig int32) {
+	d := c.of(sig)
+	if d.clean {
+		return
+	}
+	for n, pieces := range d.layers {
+		for k := range pieces {
+			c.attribute(n, i, j, &pieces[k])
+		}
+	}
+	for k := range d.together {
+		c.together.note(i, j, &d.together[k])
+	}
+	for k, x := range []int{i, j} {
+		if d.open[k] {
+			c.open[int32(x)] = true
+		}
+	}
+}
+
+// attribute gives a piece to the points at whose end the layer differs.
+func (c *comparison) attribute(n, i, j int, p *piece) {
+	l := c.e.layers[n]
+	var points []int32
+	ends := [2]int{i, j}
+	for d, x := range ends {
+		if p.fault[d] {
+			points = append(points, l.points[x]...)
+		}
+	}
+	if len(points) == 0 {
+		points = append(append(points, l.points[i]...), l.points[j]...)
+	}
+	if len(points) == 0 {
+		points = append(points, int32(len(l.Points)))
+	}
+	slices.Sort(points)
+	for _, x := range slices.Compact(points) {
+		c.byPoint[n][x].note(i, j, p)
+	}
+}
+
+func prove(in Intent, layers []*layer.Layer, o Options) (*Report, error) {
+	c, err := newComparison(in, layers, o)
+	if err != nil {
+		return nil, err
+	}
+	c.pairs.each(c.note)
+	out := &Report{}
+	names := newNamer(c.e.u, c.p)
+	for n, l := range c.e.layers {
+		for p := range l.Points {
+			out.Results = append(out.Results, c.result(names, n, p))
+		}
+		if rest := c.byPoint[n][len(l.Points)]; len(rest.found) > 0 {
+			r := Result{Target: l.Target, Point: "", Modelled: l.Modelled}
+			c.fill(&r, names, rest, n)
+			out.Results = append(out.Results, r)
+		}
+	}
+	if slices.ContainsFunc(layers, func(l *layer.Layer) bool { return !l.Optional }) {
+		out.Together = c.all(names)
+	}
+	if err := c.e.u.space.Err(); err != nil {
+		return nil, err
+	}
+	return out, hypothetical(in, layers, o, out)
+}
+
+// result is about one point.
+func (c *comparison) result(names *namer, n, p int) Result {
+	l := c.e.layers[n]
+	r := Result{Target: l.Target, Point: l.Points[p].Name, Modelled: l.Modelled}
+	c.fill(&r, names, c.byPoint[n][p], n)
+	governs := slices.ContainsFunc(l.points, func(points []int32) bool { return slices.Contains(points, int32(p)) })
+	switch point := &l.Points[p]; {
+	case !governs:
+		r.Result, r.Reason = NotApplicable, "it governs no workload of the inventory"
+	case point.Missing != "":
+		r.Result, r.Reason = Unenforced, point.Missing
+	case point.Unknown != "" && r.Result != Wrong:
+		r.Result, r.Reason = Unknown, point.Unknown
+	case r.Result == Exact && l.Names:
+		r.Result, r.Reason = ExactToday, "it names workloads or addresses one by one: what comes to be is not covered before the next render"
+	}
+	return r
+}
+
+// fill says what a tally found; n is the layer, -1 for all together.
+func (c *comparison) fill(r *Result, names *namer, t *tally, n int) {
+	r.Scope = c.o.scope()
+	r.Over, r.MoreOver = t.lines(names, c.o.lines(), caughtOver, unenforcedOver, over)
+	r.Under, r.MoreUnder = t.lines(names, c.o.lines(), under)
+	worst := t.worst()
+	if worst == nil {
+		r.Result = Exact
+		return
+	}
+	from, to := names.name(worst.first[:1]), names.name(worst.first[1:])
+	r.Result = [...]Word{Approximate, Unknown, Unenforced, Wrong, Wrong}[worst.kind]
+	switch worst.kind {
+	case caughtOver:
+		r.Reason = "more passes than was meant, and " + worst.caught + " catches it"
+	case perhaps:
+		r.Reason = worst.why
+	case unenforcedOver:
+		r.Reason = c.condition(worst)
+	case over:
+		r.Reason = fmt.Sprintf("%s may reach %s by %s, which was not meant", from, to, worst.set)
+	case under:
+		r.Reason = fmt.Sprintf("%s may not reach %s by %s, which was meant", from, to, worst.set)
+	}
+	if worst.kind != caughtOver {
+		r.Witness = c.witness(worst, n)
+	}
+}
+
+// condition names the rule whose condition nobody enforces.
+func (c *comparison) condition(f *finding) string {
+	from, to := c.e.u.ends[f.first[0]].peer, c.e.u.ends[f.first[1]].peer
+	for _, part := range c.e.u.engine.Parts(from, to, c.e.inForce) {
+		n := part.By.Rule()
+		if n < 0 {
+			continue
+		}
+		r := &c.p.Rules[n]
+		if r.Cond == nil || part.Set.Ports().Intersect(f.set.Ports()).IsEmpty() {
+			continue
+		}
+		return fmt.Sprintf("rule %s asks for %s, which no layer enforces", r.Ref, conditionText(r.Cond))
+	}
+	return "a condition is enforced by no layer"
+}
+
+func conditionText(c *policy.Condition) string {
+	var out []string
+	if c.HTTP != nil {
+		out = append(out, "http")
+	}
+	if c.MTLS {
+		out = append(out, "mtls")
+	}
+	if c.When != nil {
+		out = append(out, "a time (when)")
+	}
+	if !c.Expires.IsZero() {
+		out = append(out, "an end (expires)")
+	}
+	return strings.Join(out, " and ")
+}
+
+// all is the result of all layers together.
+func (c *comparison) all(names *namer) *Result {
+	r := &Result{Point: "all layers together"}
+	for _, l := range c.e.layers {
+		r.Modelled = r.Modelled || l.Modelled
+	}
+	c.fill(r, names, c.together, -1)
+	if len(c.open) == 0 || r.Result == Wrong {
+		return r
+	}
+	var open []int32
+	for x := range c.open {
+		open = append(open, x)
+	}
+	slices.Sort(open)
+	r.Result, r.Reason = Unenforced, "no layer governs "+names.name(open)
+	return r
+}
+
+// witness is one conversation of a finding.
+func (c *comparison) witness(f *finding, n int) *Witness {
+	e := c.e
+	proto, port, in, ok := f.set.Witness()
+	if !ok {
+		return nil
+	}
+	if in.At.IsZero() {
+		in.At = e.at
+	}
+	a, b := &e.u.ends[f.first[0]], &e.u.ends[f.first[1]]
+	from, to := e.u.party(a), e.u.party(b)
+	if a == b { // of several workloads
+		to.Workload = &e.u.inv.Workloads[a.workloads[1]]
+	}
+	w := &Witness{From: partyText(from), To: partyText(to), Port: proto.String(), MTLS: in.MTLS, At: in.At, Effect: "allow", Meant: "deny"}
+	if proto.HasPorts() {
+		w.Port = fmt.Sprintf("%d/%s", port, proto)
+	}
+	if in.HTTP != nil {
+		w.HTTP, w.Host, w.Head = in.HTTP.Method+" "+in.HTTP.Path, in.HTTP.Host, in.HTTP.Headers
+	}
+	switch f.kind {
+	case under:
+		w.Effect, w.Meant = "deny", "allow"
+	case perhaps:
+		w.Effect = "unknown"
+	}
+	at := e.u.space.Locate(in)
+	for _, part := range e.u.engine.Parts(a.peer, b.peer, e.inForce) {
+		if part.Set.Contains(proto, port, at) {
+			w.Intent = e.u.engine.Ref(part.By).String()
+			w.Meant = map[bool]string{true: "allow", false: "deny"}[part.Permits]
+		}
+	}
+	if n >= 0 {
+		v := e.layers[n].Decide(layer.Conversation{From: from, To: to, Protocol: proto, Port: port, Holds: e.holds(at)}, e.u.networks)
+		if v.Rule != nil {
+			w.Rule = v.Rule.Ref.String()
+		}
+	}
+	return w
+}
+
+// holds answers for the reference whether conditions hold.
+func (e *estate) holds(at space.Point) func(*layer.Rule) bool {
+	return func(r *layer.Rule) bool {
+		for p, run := range r.Traffic.Runs() {
+			set, ok := e.u.space.Of(r.Traffic, r.Cond, r.Effect == layer.Deny)
+			return ok && set.Contains(p, run.Lo, at)
+		}
+		return false
+	}
+}
+
+func partyText(p layer.Party) string {
+	switch {
+	case p.Workload != nil:
+		return p.Workload.Name
+	case p.External != "":
+		return "external " + p.External
+	}
+	return p.Addr.String()
+}

@@ -1,0 +1,297 @@
+package prove
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"firebreak/internal/layer"
+	"firebreak/internal/netset"
+	"firebreak/internal/verify/space"
+)
+
+// table is a layer's table by ends: for every governed end, which rules speak of
+// which others.
+type table struct {
+	*layer.Table
+	u     *universe
+	rules []rule
+
+	governs []layer.Tri // by end
+	group   []int32     // by end: those of which the same rules speak; -1 if not governed
+	rows    [][]int32   // by group, by the other end: the list
+	lists   lists
+	said    map[saidKey]bounds
+}
+
+// rule is a rule with its tier and whom it matches.
+type rule struct {
+	*layer.Rule
+	tier          int
+	subject, peer *members
+}
+
+// saidKey is everything that what a table says of a pair depends on.
+type saidKey struct {
+	list    int32
+	perhaps bool // it is not known whether the table governs the end
+}
+
+// bounds are what something lets pass, and of what it does not speak, as strict
+// and as lax as it can be. What it abstains from passes.
+type bounds struct {
+	lower, upper                 space.Set
+	lowerAbstains, upperAbstains space.Set
+	why                          string // why the two are not the same; empty if they are
+}
+
+// lists are the lists of items that speak of some pair, each once. An item is a
+// rule's index times two, plus one if it is not sure that the rule speaks.
+type lists struct {
+	parent []int32
+	item   []int32
+	known  map[[2]int32]int32
+}
+
+func newLists() lists {
+	return lists{parent: []int32{0}, item: []int32{-1}, known: map[[2]int32]int32{}}
+}
+
+// with is a list with one more item.
+func (l *lists) with(list, item int32) int32 {
+	key := [2]int32{list, item}
+	n, known := l.known[key]
+	if !known {
+		n = int32(len(l.parent))
+		l.known[key] = n
+		l.parent, l.item = append(l.parent, list), append(l.item, item)
+	}
+	return n
+}
+
+// items lists them in the order of the rules.
+func (l *lists) items(list int32) []int32 {
+	var out []int32
+	for ; list != 0; list = l.parent[list] {
+		out = append(out, l.item[list])
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// newTable evaluates the matches of a table. Its rows come later, when the ends
+// are known.
+func newTable(t *layer.Table, u *universe, m *matcher) *table {
+	out := &table{Table: t, u: u, lists: newLists(), said: map[saidKey]bounds{}}
+	m.of(t.Governs)
+	for tier, rules := range t.Tiers {
+		for i := range rules {
+			r := &rules[i]
+			out.rules = append(out.rules, rule{r, tier, m.of(r.Subject), m.of(r.Peer)})
+		}
+	}
+	return out
+}
+
+// classes turns elements into ends.
+type classes struct {
+	u     *universe
+	reps  *roaring.Bitmap // the first element of each end
+	known map[*roaring.Bitmap][]int32
+}
+
+func newClasses(u *universe) *classes {
+	c := &classes{u: u, reps: roaring.New(), known: map[*roaring.Bitmap][]int32{}}
+	seen := make([]bool, len(u.ends))
+	for e, x := range u.class {
+		if x >= 0 && !seen[x] {
+			seen[x] = true
+			c.reps.Add(uint32(e))
+		}
+	}
+	return c
+}
+
+// of lists the ends that a bitmap holds, ascending.
+func (c *classes) of(b *roaring.Bitmap) []int32 {
+	if out, known := c.known[b]; known {
+		return out
+	}
+	out := []int32{}
+	for it := roaring.And(b, c.reps).Iterator(); it.HasNext(); {
+		out = append(out, c.u.class[it.Next()])
+	}
+	c.known[b] = out
+	return out
+}
+
+// tri says for every end what a match says of it.
+func (c *classes) tri(m *members) []layer.Tri {
+	out := make([]layer.Tri, len(c.u.ends))
+	for _, x := range c.of(m.may) {
+		out[x] = layer.Maybe
+	}
+	for _, x := range c.of(m.yes) {
+		out[x] = layer.Yes
+	}
+	return out
+}
+
+// lay finds the rows.
+func (t *table) lay(c *classes, governs *members) {
+	t.governs = c.tri(governs)
+	n := len(t.u.ends)
+	speaks := make([][]int32, n) // by end: the items of which it is the subject
+	sure := make([]bool, n)
+	for i := range t.rules {
+		r := &t.rules[i]
+		for _, x := range c.of(r.subject.yes) {
+			sure[x] = true
+		}
+		for _, x := range c.of(r.subject.may) {
+			if t.governs[x] != layer.No {
+				item := int32(2 * i)
+				if !sure[x] {
+					item++
+				}
+				speaks[x] = append(speaks[x], item)
+			}
+		}
+		for _, x := range c.of(r.subject.yes) {
+			sure[x] = false
+		}
+	}
+	t.group = make([]int32, n)
+	at := map[string]int32{}
+	var key []byte
+	for x := range n {
+		t.group[x] = -1
+		if t.governs[x] == layer.No {
+			continue
+		}
+		key = key[:0]
+		for _, item := range speaks[x] {
+			key = binary.LittleEndian.AppendUint32(key, uint32(item))
+		}
+		g, known := at[string(key)]
+		if !known {
+			g = int32(len(t.rows))
+			at[string(key)] = g
+			t.rows = append(t.rows, t.row(c, speaks[x]))
+		}
+		t.group[x] = g
+	}
+}
+
+// row finds the list of every other end for the items of one.
+func (t *table) row(c *classes, items []int32) []int32 {
+	row := make([]int32, len(t.u.ends))
+	for _, item := range items {
+		r := &t.rules[item/2]
+		unsure := item|1 == item || r.Unknown != ""
+		yes, may := c.of(r.peer.yes), c.of(r.peer.may)
+		last, next := int32(-1), int32(0) // neighbours often have the same list
+		put := func(x, item int32) {
+			if row[x] != last {
+				last = row[x]
+				next = t.lists.with(last, item)
+			}
+			row[x] = next
+		}
+		if unsure {
+			for _, x := range may {
+				put(x, item|1)
+			}
+			continue
+		}
+		for _, x := range yes {
+			put(x, item)
+		}
+		if len(may) > len(yes) {
+			last = -1
+			for _, x := range may {
+				if _, sure := slices.BinarySearch(yes, x); !sure {
+					put(x, item|1)
+				}
+			}
+		}
+	}
+	return row
+}
+
+// says works out what the rules of a list let pass.
+func (t *table) says(key saidKey) bounds {
+	if b, known := t.said[key]; known {
+		return b
+	}
+	items := t.lists.items(key.list)
+	var b bounds
+	b.lower, b.lowerAbstains = t.walk(items, false)
+	b.upper, b.upperAbstains = t.walk(items, true)
+	if key.perhaps { // a lax reading does not govern the end
+		b.upper, b.upperAbstains = everything, everything
+	}
+	if !b.lower.Equal(b.upper) || !b.lowerAbstains.Equal(b.upperAbstains) {
+		b.why = t.why(items, key.perhaps)
+	}
+	t.said[key] = b
+	return b
+}
+
+var everything = space.Plain(netset.All())
+
+// walk asks the tiers in order.
+func (t *table) walk(items []int32, lax bool) (passes, abstains space.Set) {
+	left := everything
+	for i := 0; i < len(items) && !left.IsEmpty(); {
+		var said [3]space.Set
+		tier := t.rules[items[i]/2].tier
+		for ; i < len(items) && t.rules[items[i]/2].tier == tier; i++ {
+			r := &t.rules[items[i]/2]
+			if unsure := items[i]&1 == 1; unsure && lax == (r.Effect == layer.Deny) {
+				continue
+			}
+			set, _ := t.u.space.Of(r.Traffic, r.Cond, r.Effect == layer.Deny)
+			said[r.Effect] = said[r.Effect].Union(set)
+		}
+		allows := said[layer.Allow].Subtract(said[layer.Deny])
+		stays := said[layer.Abstain].Subtract(said[layer.Deny]).Subtract(said[layer.Allow])
+		passes = passes.Union(left.Intersect(allows.Union(stays)))
+		abstains = abstains.Union(left.Intersect(stays))
+		left = left.Subtract(said[layer.Deny]).Subtract(allows).Subtract(stays)
+	}
+	switch t.Default {
+	case layer.Allow:
+		passes = passes.Union(left)
+	case layer.Abstain:
+		passes, abstains = passes.Union(left), abstains.Union(left)
+	}
+	return passes, abstains
+}
+
+// why says what is not known about some items.
+func (t *table) why(items []int32, perhaps bool) string {
+	for _, item := range items {
+		if r := &t.rules[item/2]; item&1 == 1 && r.Unknown != "" {
+			return said(r.Ref.String(), r.Unknown)
+		}
+	}
+	for _, item := range items {
+		if item&1 == 1 {
+			return said(t.rules[item/2].Ref.String(), "it is not known whether it means these ends, by the addresses that are known of them")
+		}
+	}
+	if perhaps {
+		return said(t.Name, "it is not known whether it governs these ends, by the addresses that are known of them")
+	}
+	return said(t.Name, "it is not known what it says")
+}
+
+// said puts the place before a reason.
+func said(where, why string) string {
+	if where == "" {
+		return why
+	}
+	return where + ": " + why
+}

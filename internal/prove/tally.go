@@ -1,0 +1,139 @@
+package prove
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+
+	"firebreak/internal/verify/space"
+)
+
+// tally collects how something and the intent differ, and makes lines of it.
+type tally struct {
+	e     *estate
+	kinds map[string]int // by content: the index into found
+	found []*finding
+	key   []byte
+}
+
+// finding is one difference and the pairs of ends that have it.
+type finding struct {
+	piece
+	rows  map[int32][]int32 // by initiator: the responders
+	first [2]int32
+}
+
+func newTally(e *estate) *tally { return &tally{e: e, kinds: map[string]int{}} }
+
+// note takes in that a pair has a piece. Pairs of one initiator must come one
+// after the other.
+func (t *tally) note(i, j int, p *piece) {
+	t.key = append(t.key[:0], byte(p.kind))
+	t.key = append(append(t.key, p.caught...), 0)
+	t.key = append(append(t.key, p.why...), 0)
+	t.key = p.set.AppendKey(t.key)
+	n, known := t.kinds[string(t.key)]
+	if !known {
+		n = len(t.found)
+		t.kinds[string(t.key)] = n
+		t.found = append(t.found, &finding{piece: *p, rows: map[int32][]int32{}, first: [2]int32{int32(i), int32(j)}})
+	}
+	f := t.found[n]
+	f.rows[int32(i)] = append(f.rows[int32(i)], int32(j))
+}
+
+// worst is the gravest finding: nil if there is none.
+func (t *tally) worst() *finding {
+	var out *finding
+	for _, f := range t.found {
+		if out == nil || f.kind > out.kind {
+			out = f
+		}
+	}
+	return out
+}
+
+// lines makes lines of the findings of some kinds, those about most pairs first,
+// and counts those that are too many.
+func (t *tally) lines(n *namer, max int, kinds ...kind) (out []Line, more int) {
+	out = []Line{}
+	for _, f := range t.found {
+		if !slices.Contains(kinds, f.kind) {
+			continue
+		}
+		for _, r := range rectangles(t.e.u, f.rows) {
+			out = append(out, Line{
+				From: n.name(r.from), To: n.name(r.to), Traffic: trafficText(f.set), CaughtBy: f.caught, Reason: f.why,
+				Set: f.set, Pairs: t.e.u.weight(r.from) * t.e.u.weight(r.to),
+			})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Line) int {
+		return cmp.Or(cmp.Compare(a.CaughtBy, b.CaughtBy), cmp.Compare(b.Pairs, a.Pairs), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), cmp.Compare(a.Traffic, b.Traffic))
+	})
+	if len(out) > max {
+		out, more = out[:max], len(out)-max
+	}
+	return out, more
+}
+
+func trafficText(s space.Set) string { return s.String() }
+
+// weight is how many workloads, or kinds of address, some ends are.
+func (u *universe) weight(ends []int32) int {
+	n := 0
+	for _, x := range ends {
+		n += max(1, len(u.ends[x].workloads))
+	}
+	return n
+}
+
+// rectangle is every pair of some ends with some others.
+type rectangle struct{ from, to []int32 }
+
+// rectangles finds few of them for rows of responders. What a single workload
+// does with itself is no question, so that it may be in or not.
+func rectangles(u *universe, rows map[int32][]int32) []rectangle {
+	type options struct{ plain, self string }
+	keys, votes := map[int32]options{}, map[string]int{}
+	lists := map[string][]int32{}
+	var froms []int32
+	for from, to := range rows {
+		froms = append(froms, from)
+		o := options{plain: keyOf(to)}
+		lists[o.plain] = to
+		votes[o.plain]++
+		if at, in := slices.BinarySearch(to, from); !in && u.ends[from].single() {
+			with := slices.Insert(slices.Clone(to), at, from)
+			o.self = keyOf(with)
+			lists[o.self] = with
+			votes[o.self]++
+		}
+		keys[from] = o
+	}
+	slices.Sort(froms)
+	at := map[string]int{}
+	var out []rectangle
+	for _, from := range froms {
+		key := keys[from].plain
+		if self := keys[from].self; self != "" && votes[self] > votes[key] {
+			key = self
+		}
+		i, known := at[key]
+		if !known {
+			i = len(out)
+			at[key] = i
+			out = append(out, rectangle{to: lists[key]})
+		}
+		out[i].from = append(out[i].from, from)
+	}
+	return out
+}
+
+func keyOf(list []int32) string {
+	b := make([]byte, 0, 4*len(list))
+	for _, x := range list {
+		b = binary.LittleEndian.AppendUint32(b, uint32(x))
+	}
+	return string(b)
+}
