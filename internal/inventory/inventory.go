@@ -20,7 +20,12 @@ type Workload struct {
 	Namespace string // empty outside Kubernetes and where the file gives none
 	// Labels that selectors see, built-in ones (k8s/namespace …) included. Other
 	// workloads may share the map.
-	Labels    map[string]string
+	Labels map[string]string
+	// Pod holds the labels of the workload's pods as its cluster has them, without
+	// those that inventories add, mappings make and other sources know: what the
+	// cluster's own selectors see. Nil for what was not read from a cluster. Other
+	// workloads may share the map.
+	Pod       map[string]string
 	Addresses []netip.Addr // sorted; empty where the source does not know them
 	Ports     []Port       // sorted by name, then number
 	Principal string       // SPIFFE ID, IAM role, service account; empty if none

@@ -148,6 +148,9 @@ func unite(a, b Workload, diags *diag.List) Workload {
 		}
 		a.Labels[k] = b.Labels[k]
 	}
+	if a.Pod == nil {
+		a.Pod = b.Pod
+	}
 	a.Addresses = sortedSet(slices.Concat(a.Addresses, b.Addresses), netip.Addr.Compare)
 	a.Ports = sortedSet(slices.Concat(a.Ports, b.Ports), comparePorts)
 	a.Principal = agreed(diags, a, b, "principal", a.Principal, b.Principal)

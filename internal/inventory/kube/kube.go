@@ -10,6 +10,7 @@
 //	k8s/namespace        the namespace
 //	k8s/serviceaccount   the service account
 //	k8s/namespace.KEY    the label KEY of the namespace, each "/" as "."
+//	k8s/hostnetwork      "true" where pods use the network of their node
 //
 // Its principal is Kubernetes' own name of the service account,
 // "system:serviceaccount:NAMESPACE:NAME". A Service becomes a frontend.

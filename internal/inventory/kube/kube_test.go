@@ -58,6 +58,7 @@ func TestReadDeployment(t *testing.T) {
 			"app": "web", "k8s/namespace": "shop", "k8s/serviceaccount": "web-sa",
 			"k8s/namespace.env": "prod", "k8s/namespace.team.example.name": "x",
 		},
+		Pod:       map[string]string{"app": "web"},
 		Ports:     []inventory.Port{{Number: 53, Protocol: netset.UDP}, {Number: 15000}, {Name: "http", Number: 8080}},
 		Principal: "system:serviceaccount:shop:web-sa",
 		Source:    diag.Pos{File: "a.yaml", Line: 1, Col: 1},

@@ -91,12 +91,19 @@ func (c *collector) own(o *object) inventory.Workload {
 		Name:      o.key(),
 		Namespace: o.namespace(),
 		Labels:    map[string]string{},
+		Pod:       tags,
 		Principal: "system:serviceaccount:" + o.namespace() + ":" + pod.account(),
 		Source:    o.pos,
+	}
+	if w.Pod == nil {
+		w.Pod = map[string]string{}
 	}
 	maps.Copy(w.Labels, tags)
 	w.Labels["k8s/namespace"] = o.namespace()
 	w.Labels["k8s/serviceaccount"] = pod.account()
+	if pod.HostNetwork {
+		w.Labels["k8s/hostnetwork"] = "true"
+	}
 	for k, v := range c.namespaces[o.namespace()] {
 		w.Labels["k8s/namespace."+strings.ReplaceAll(k, "/", ".")] = v
 	}

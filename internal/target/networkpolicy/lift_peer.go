@@ -1,0 +1,126 @@
+package networkpolicy
+
+import (
+	"net/netip"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"firebreak/internal/inventory"
+	"firebreak/internal/label"
+	"firebreak/internal/layer"
+	"firebreak/internal/manifest"
+)
+
+// parties are the other ends that a rule speaks of: any of its peers.
+type parties struct {
+	sure   layer.Match
+	doubts []doubt
+}
+
+// doubt are ends of which it is not known whether a rule speaks of them.
+type doubt struct {
+	match layer.Match
+	why   string
+}
+
+// peer reads one item of from or to. Its two selectors have to match both; two
+// items are alternatives.
+func (r *reader) peer(n *yaml.Node, p *parties) {
+	o := manifest.NewObject(r.policy.Document, n, "a peer", &r.refused)
+	if o == nil {
+		return
+	}
+	hasPods, hasSpaces, hasBlock := o.Field("podSelector") != nil, o.Field("namespaceSelector") != nil, o.Field("ipBlock") != nil
+	pods, spaces, block := o.Object("podSelector"), o.Object("namespaceSelector"), o.Object("ipBlock")
+	o.Done()
+	switch {
+	case hasBlock && (hasPods || hasSpaces):
+		r.refuse(n, "an ipBlock beside a selector in one peer")
+	case hasBlock:
+		r.block(block, p)
+	case hasSpaces:
+		r.spaces(n, r.selector(spaces), r.selector(pods), p)
+	case hasPods:
+		list := append(r.selector(pods), label.Requirement{Key: namespaceKey, Op: label.In, Values: []string{r.policy.namespace}})
+		if len(r.refused) == 0 {
+			p.sure = append(p.sure, r.estate.match(list...)...)
+		}
+	default:
+		r.refuse(n, "a peer with nothing in it: it does not stand for everybody, and a cluster refuses it")
+	}
+}
+
+func (r *reader) spaces(n *yaml.Node, spaces, pods []label.Requirement, p *parties) {
+	for _, q := range spaces {
+		if err := label.CheckKey(translated(q.Key)); err != nil {
+			r.refuse(n, "the namespace label %s is too long for an inventory", q.Key)
+		}
+	}
+	if len(r.refused) > 0 {
+		return
+	}
+	sure, unsure, unknown := r.estate.inSpaces(spaces, pods)
+	p.sure = append(p.sure, sure...)
+	if unsure != nil {
+		p.doubts = append(p.doubts, doubt{unsure, "the labels of the namespaces " + strings.Join(unknown, ", ") + " are not known, and this rule selects namespaces by them"})
+	}
+}
+
+const blockOfPods = "an ipBlock holds addresses of pods: some network plugins let it match pods (Calico), others do not (Cilium)"
+
+// block reads addresses. They are those of what is no pod. Whether an ipBlock
+// matches pods too is said by no document: it is "intended" for addresses
+// outside of the cluster, and plugins differ.
+// https://kubernetes.io/docs/concepts/services-networking/network-policies/#behavior-of-to-and-from-selectors
+// https://docs.cilium.io/en/stable/security/policy/language/#ip-cidr-based
+func (r *reader) block(o *manifest.Object, p *parties) {
+	cidr := o.Field("cidr")
+	if cidr == nil {
+		r.refuse(o.Node, "an ipBlock without cidr")
+		return
+	}
+	whole, ok := r.prefix(cidr)
+	t := layer.Term{Prefixes: []netip.Prefix{whole}}
+	for _, n := range o.Items("except") {
+		x, good := r.prefix(manifest.Resolve(n))
+		if good && ok && (x.Bits() <= whole.Bits() || !whole.Contains(x.Addr())) {
+			r.refuse(n, "%s is not a part of %s", x, whole)
+		}
+		ok = ok && good
+		t.Except = append(t.Except, x)
+	}
+	o.Done()
+	if !ok || len(r.refused) > 0 {
+		return
+	}
+	outside, hosts, pods := t, t, t
+	outside.Address = true
+	hosts.Select = r.pointer(label.Requirement{Key: namespaceKey, Op: label.NotExists})
+	pods.Select = r.pointer(label.Requirement{Key: namespaceKey, Op: label.Exists})
+	p.sure = append(p.sure, outside, hosts)
+	if r.mayMatchPods(pods) {
+		p.doubts = append(p.doubts, doubt{layer.Match{pods}, blockOfPods})
+	}
+}
+
+func (r *reader) pointer(q label.Requirement) *label.Selector {
+	s := r.estate.selector(q)
+	return &s
+}
+
+// mayMatchPods reports whether a term's addresses could be those of a pod: of
+// one that is there, or of one that could be anywhere in the estate's networks.
+func (r *reader) mayMatchPods(t layer.Term) bool {
+	m := layer.Match{t}
+	some := &inventory.Workload{Labels: map[string]string{namespaceKey: ""}}
+	if m.Matches(layer.Party{Workload: some}, r.source.Networks) != layer.No {
+		return true
+	}
+	for _, w := range r.estate.outside(r.source.Networks) {
+		if m.Matches(layer.Party{Workload: w}, r.source.Networks) != layer.No {
+			return true
+		}
+	}
+	return false
+}

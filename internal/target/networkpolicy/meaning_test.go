@@ -1,0 +1,155 @@
+package networkpolicy_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"firebreak/internal/diag"
+	"firebreak/internal/flow"
+	"firebreak/internal/layer"
+	"firebreak/internal/live"
+	"firebreak/internal/netset"
+	"firebreak/internal/plan"
+	"firebreak/internal/target"
+	"firebreak/internal/target/networkpolicy"
+	"firebreak/internal/verify"
+	"firebreak/oracles/clusters"
+)
+
+// folder is files as a live folder.
+func folder(files map[string]string) *live.Folder {
+	fsys := fstest.MapFS{}
+	for name, text := range files {
+		fsys[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return live.Open(fsys)
+}
+
+func rendered(t *testing.T, w *plan.Wanted) (map[string]string, diag.List) {
+	t.Helper()
+	list, diags := networkpolicy.Target{}.Render(w)
+	files := map[string]string{}
+	for _, f := range list {
+		files[f.Path] = string(f.Data)
+	}
+	return files, diags
+}
+
+// permits is what the policy lets pass at both ends that are pods, for who sees
+// no requests and certificates; timed traffic is closed.
+func permits(r *clusters.Resolved, from, to layer.Party, proto netset.Protocol, port uint16) bool {
+	x, y := peerOf(r, from), peerOf(r, to)
+	return (!isPod(from) || granted(r, from, y, flow.Egress, proto, port)) && (!isPod(to) || granted(r, to, x, flow.Ingress, proto, port))
+}
+
+func granted(r *clusters.Resolved, end layer.Party, peer verify.Peer, dir flow.Direction, proto netset.Protocol, port uint16) bool {
+	id := r.Engine.Identity(peerOf(r, end))
+	for _, g := range r.Wanted.SubjectOf(id).Grants(dir) {
+		for _, x := range g.Peers {
+			if x == peer {
+				return g.Open.Contains(proto, port)
+			}
+		}
+	}
+	return false
+}
+
+func peerOf(r *clusters.Resolved, p layer.Party) verify.Peer {
+	if p.Workload == nil {
+		x, _ := r.Engine.OfAddress(p.Addr)
+		return x
+	}
+	for i := range r.Policy.Inventory.Workloads {
+		if r.Policy.Inventory.Workloads[i].Name == p.Workload.Name {
+			return r.Engine.OfWorkload(i)
+		}
+	}
+	return verify.None
+}
+
+func isPod(p layer.Party) bool {
+	if p.Workload == nil {
+		return false
+	}
+	_, ok := p.Workload.Labels["k8s/namespace"]
+	return ok
+}
+
+func text(p layer.Party) string {
+	if p.Workload != nil {
+		return fmt.Sprint(p.Workload.Name, p.Workload.Labels)
+	}
+	return p.Addr.String()
+}
+
+// TestRenderedMeansWhatIsWanted renders random policies, reads the files back,
+// and asks about every pair. Nothing more may pass than is wanted; less only
+// where a diagnostic says so.
+func TestRenderedMeansWhatIsWanted(t *testing.T) {
+	const seeds = 150
+	asked, whole, narrower, refused, silent := 0, 0, 0, 0, 0
+	for seed := range uint64(seeds) {
+		c := clusters.New(seed)
+		written := c.Policy()
+		r := c.Resolve(written, seed%3 == 0)
+		if r == nil {
+			continue
+		}
+		files, diags := rendered(t, r.Wanted)
+		if diags.HasErrors() {
+			refused++
+			continue
+		}
+		closed := strings.Contains(fmt.Sprint(diags), "stays closed")
+		l, diags2 := networkpolicy.Target{}.Lift(&target.Source{Folder: folder(files), Inventory: c.Inventory, Networks: c.Networks, Estate: "e", Alone: true})
+		if len(diags2) > 0 || l.Foreign > 0 || len(l.Unknown) > 0 {
+			for _, d := range diags2 {
+				if d.Severity != diag.Info {
+					t.Fatalf("seed %d: %v", seed, diags2)
+				}
+			}
+		}
+		if !closed {
+			whole++
+		}
+		less := false
+		for _, from := range c.Parties() {
+			for _, to := range c.Parties() {
+				if !isPod(from) && !isPod(to) || from.Workload != nil && from.Workload == to.Workload {
+					continue
+				}
+				for _, q := range append(clusters.Probes(), clusters.Probe{Protocol: netset.ICMP}, clusters.Probe{Protocol: netset.Other}) {
+					v := l.Decide(layer.Conversation{From: from, To: to, Protocol: q.Protocol, Port: q.Port}, c.Networks)
+					want := permits(r, from, to, q.Protocol, q.Port)
+					asked++
+					switch {
+					case v.Upper != layer.Deny && !want:
+						t.Fatalf("seed %d: %s -> %s %s %d passes (%s, %v), and must not\n%s\n%v\n%s", seed, text(from), text(to), q.Protocol, q.Port, v.Upper, v.Rule, all(files), diags, written)
+					case v.Lower == layer.Deny && want && closed:
+						less = true
+					case v.Lower == layer.Deny && want:
+						silent++
+						t.Fatalf("seed %d: %s -> %s %s %d does not pass, without a word\n%s\n%v\n%s", seed, text(from), text(to), q.Protocol, q.Port, all(files), diags, written)
+					}
+				}
+			}
+		}
+		if less {
+			narrower++
+		}
+	}
+	t.Logf("%d questions; %d policies rendered whole, %d narrower with a diagnostic, %d refused", asked, whole, narrower, refused)
+	if asked < 500000 || whole < 25 {
+		t.Error("too few")
+	}
+}
+
+func all(files map[string]string) string {
+	var b strings.Builder
+	for name, text := range files {
+		b.WriteString("# " + name + "\n" + text)
+	}
+	return b.String()
+}
