@@ -4,12 +4,16 @@ package all
 import (
 	"firebreak/internal/target"
 	"firebreak/internal/target/istio"
+	"firebreak/internal/target/networkpolicy"
 )
 
 // Targets lists every target there is, in the order in which a conversation
 // meets them on its way, from the network inwards.
 func Targets() []target.Target {
-	return []target.Target{istio.Target{}}
+	return []target.Target{
+		networkpolicy.Target{},
+		istio.Target{},
+	}
 }
 
 // Named returns the target of that name; nil if there is none.

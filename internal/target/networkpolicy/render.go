@@ -222,7 +222,7 @@ func (r *renderer) file(name, content string) {
 
 func (r *renderer) size(n int, name string) {
 	if n > mostBytes {
-		r.diags.Errorf(diag.Pos{}, "quota", "networkpolicy: the NetworkPolicy %s has %d bytes, and etcd takes %d", name, n, mostBytes).
+		r.diags.Errorf(diag.Pos{}, "over-quota", "networkpolicy: the NetworkPolicy %s has %d bytes, and etcd takes %d", name, n, mostBytes).
 			WithHelp("let rules name zones, services or prefixes instead of many single peers")
 	}
 }
