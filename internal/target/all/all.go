@@ -5,6 +5,7 @@ import (
 	"firebreak/internal/target"
 	"firebreak/internal/target/istio"
 	"firebreak/internal/target/networkpolicy"
+	"firebreak/internal/target/nftables"
 )
 
 // Targets lists every target there is, in the order in which a conversation
@@ -13,6 +14,7 @@ func Targets() []target.Target {
 	return []target.Target{
 		networkpolicy.Target{},
 		istio.Target{},
+		nftables.Target{},
 	}
 }
 

@@ -33,9 +33,9 @@ func wanted(t testing.TB, tree *lang.Dir, inv *inventory.Snapshot) *plan.Wanted 
 	return plan.Make(tree, p, e, plan.Options{At: now})
 }
 
-func wantedDir(t testing.TB, fsys fs.FS) *plan.Wanted {
+func wantedDir(t testing.TB, fsys fs.FS, sources ...string) *plan.Wanted {
 	t.Helper()
-	l, diags := load.FS(fsys, ".", nil)
+	l, diags := load.FS(fsys, ".", sources)
 	if l.Policy == nil {
 		t.Fatal(diags)
 	}
