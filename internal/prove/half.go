@@ -2,6 +2,7 @@ package prove
 
 import (
 	"encoding/binary"
+	"slices"
 	"strconv"
 
 	"firebreak/internal/flow"
@@ -15,6 +16,7 @@ type compiled struct {
 	tables []*table
 	points [][]int32 // by end: the points that govern it, or perhaps do
 	relay  []bool    // by end: its addresses are the layer's relays
+	named  bool      // some rule goes by the names of Externals
 	halves [2]half   // by flow.Direction
 }
 
@@ -81,7 +83,9 @@ var nobody = bounds{lower: everything, upper: everything, lowerAbstains: everyth
 func compile(l *layer.Layer, u *universe, m *matcher) *compiled {
 	out := &compiled{Layer: l}
 	for i := range l.Tables {
-		out.tables = append(out.tables, newTable(&l.Tables[i], u, m))
+		t := newTable(&l.Tables[i], u, m)
+		out.tables = append(out.tables, t)
+		out.named = out.named || slices.ContainsFunc(t.rules, func(r rule) bool { return byNames(r.Peer) })
 	}
 	for i := range l.Points {
 		m.of(l.Points[i].Governs)
@@ -93,6 +97,11 @@ func compile(l *layer.Layer, u *universe, m *matcher) *compiled {
 		m.of(layer.Match{{Address: true, Prefixes: l.Relays}})
 	}
 	return out
+}
+
+// byNames reports whether a match goes by the names of Externals.
+func byNames(m layer.Match) bool {
+	return slices.ContainsFunc(m, func(t layer.Term) bool { return t.Names != nil })
 }
 
 // lay finds what the layer says for every pair of ends.

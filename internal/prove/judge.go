@@ -89,16 +89,38 @@ func (s *spoken) differs(w *intended) (more, less space.Set) {
 	return more, less
 }
 
+// differences are how what passes and what was meant differ: surely, and
+// perhaps.
+type differences struct{ more, less, maybeMore, maybeLess space.Set }
+
+func (d *differences) none() bool {
+	return d.more.IsEmpty() && d.less.IsEmpty() && d.maybeMore.IsEmpty() && d.maybeLess.IsEmpty()
+}
+
+// between compares a strict and a lax reading with what was meant. named says
+// whether something goes by the names of Externals.
+func between(strict, lax *spoken, w *intended, sig *signature, named bool) differences {
+	moreStrict, lessStrict := strict.differs(w)
+	moreLax, lessLax := lax.differs(w)
+	d := differences{more: moreStrict.Intersect(moreLax), less: lessStrict.Intersect(lessLax)}
+	d.maybeMore = moreStrict.Union(moreLax).Subtract(d.more)
+	d.maybeLess = lessStrict.Union(lessLax).Subtract(d.less)
+	if sig.flags()&byName != 0 {
+		// Wherever the names lead to, it is an address, and judged as one.
+		d.maybeMore = space.Set{}
+		if !named {
+			d.more = space.Set{}
+		}
+	}
+	return d
+}
+
 // pieces is how one layer and the intent differ for a signature.
 func (j *judge) pieces(sig *signature, layer int) []piece {
 	w := j.want(sig.kind)
 	strict, lax := j.spoken(sig, layer, false), j.spoken(sig, layer, true)
-	moreStrict, lessStrict := strict.differs(w)
-	moreLax, lessLax := lax.differs(w)
-	sureMore, sureLess := moreStrict.Intersect(moreLax), lessStrict.Intersect(lessLax)
-	maybeMore := moreStrict.Union(moreLax).Subtract(sureMore)
-	maybeLess := lessStrict.Union(lessLax).Subtract(sureLess)
-	if sureMore.IsEmpty() && sureLess.IsEmpty() && maybeMore.IsEmpty() && maybeLess.IsEmpty() {
+	diff := between(&strict, &lax, w, sig, j.e.layers[layer].named)
+	if diff.none() {
 		return nil
 	}
 	there := j.possible(sig, layer)
@@ -108,16 +130,16 @@ func (j *judge) pieces(sig *signature, layer int) []piece {
 			out = append(out, p)
 		}
 	}
-	for _, p := range j.overs(sig, layer, sureMore.Intersect(there), w) {
+	for _, p := range j.overs(sig, layer, diff.more.Intersect(there), w) {
 		p.fault = [2]bool{!p.set.Subtract(w.leaving.Union(lax.silent[0])).IsEmpty(), !p.set.Subtract(w.arriving.Union(lax.silent[1])).IsEmpty()}
 		add(p)
 	}
-	add(piece{kind: under, set: sureLess, fault: [2]bool{!sureLess.Subtract(lax.at[0]).IsEmpty(), !sureLess.Subtract(lax.at[1]).IsEmpty()}})
-	if !maybeMore.IsEmpty() {
-		_, left := j.catch(sig, layer, maybeMore.Intersect(there))
-		maybeMore = left
+	add(piece{kind: under, set: diff.less, fault: [2]bool{!diff.less.Subtract(lax.at[0]).IsEmpty(), !diff.less.Subtract(lax.at[1]).IsEmpty()}})
+	maybe := diff.maybeLess
+	if !diff.maybeMore.IsEmpty() {
+		_, left := j.catch(sig, layer, diff.maybeMore.Intersect(there))
+		maybe = maybe.Union(left)
 	}
-	maybe := maybeMore.Union(maybeLess)
 	a, b := j.e.bounds(sig.at[layer][0]), j.e.bounds(sig.at[layer][1])
 	why := a.why
 	if why == "" {
@@ -185,15 +207,20 @@ func (s *signature) relayed(layer int) bool {
 // ends that nobody governs though something should be kept from them.
 func (j *judge) together(sig *signature) (out []piece, ungoverned [2]bool) {
 	w := j.want(sig.kind)
-	for _, lax := range []bool{false, true} {
-		s := j.composed(sig, lax, nil)
-		more, less := s.differs(w)
-		p := j.togetherPieces(more, less, w)
-		if !lax {
-			out = p
-			continue
+	strict, lax := j.composed(sig, false), j.composed(sig, true)
+	named := slices.ContainsFunc(j.e.layers, func(l *compiled) bool { return l.named })
+	diff := between(&strict, &lax, w, sig, named)
+	condition := diff.more.Intersect(space.Plain(w.leaving.Ports().Intersect(w.arriving.Ports())))
+	for _, p := range []piece{
+		{kind: unenforcedOver, set: condition}, {kind: over, set: diff.more.Subtract(condition)}, {kind: under, set: diff.less},
+		{kind: perhaps, set: diff.maybeMore.Union(diff.maybeLess)},
+	} {
+		if !p.set.IsEmpty() {
+			if p.kind == perhaps {
+				p.why = j.why(sig)
+			}
+			out = append(out, p)
 		}
-		out = j.bounded(sig, out, p)
 	}
 	for n, l := range j.e.layers {
 		for i := range out {
@@ -223,9 +250,9 @@ func (s *signature) flags() int32 {
 
 // composed is what layers that are not optional let pass together. Of what all
 // of these abstain from, the optional ones decide: it is the only way there is.
-func (j *judge) composed(sig *signature, lax bool, only func(layer int) bool) spoken {
-	firm := j.stack(sig, lax, func(n int) bool { return !j.e.layers[n].Optional && (only == nil || only(n)) })
-	loose := j.stack(sig, lax, func(n int) bool { return j.e.layers[n].Optional && (only == nil || only(n)) })
+func (j *judge) composed(sig *signature, lax bool) spoken {
+	firm := j.stack(sig, lax, func(n int) bool { return !j.e.layers[n].Optional })
+	loose := j.stack(sig, lax, func(n int) bool { return j.e.layers[n].Optional })
 	if loose.speaks.IsEmpty() {
 		return firm
 	}
@@ -259,29 +286,6 @@ func (j *judge) stack(sig *signature, lax bool, in func(layer int) bool) spoken 
 	}
 	out.passes = out.at[0].Intersect(out.at[1]).Intersect(there)
 	out.speaks = everything.Subtract(out.silent[0].Intersect(out.silent[1])).Intersect(there)
-	return out
-}
-
-func (j *judge) togetherPieces(more, less space.Set, w *intended) []piece {
-	condition := more.Intersect(space.Plain(w.leaving.Ports().Intersect(w.arriving.Ports())))
-	return []piece{{kind: unenforcedOver, set: condition}, {kind: over, set: more.Subtract(condition)}, {kind: under, set: less}}
-}
-
-// bounded keeps of strict and lax pieces what both say, and turns the rest into
-// what is perhaps so.
-func (j *judge) bounded(sig *signature, strict, lax []piece) []piece {
-	var out []piece
-	var maybe space.Set
-	for i := range strict {
-		sure := strict[i].set.Intersect(lax[i].set)
-		maybe = maybe.Union(strict[i].set.Union(lax[i].set).Subtract(sure))
-		if !sure.IsEmpty() {
-			out = append(out, piece{kind: strict[i].kind, set: sure, fault: [2]bool{true, true}})
-		}
-	}
-	if !maybe.IsEmpty() {
-		out = append(out, piece{kind: perhaps, set: maybe, why: j.why(sig), fault: [2]bool{true, true}})
-	}
 	return out
 }
 

@@ -22,7 +22,10 @@ const (
 	relayTo
 	managedFrom // it is a workload
 	managedTo
+	byName // one end is what an External's names lead to
 )
+
+const flagBits = 7
 
 // intended is what was meant between two ends.
 type intended struct{ permitted, leaving, arriving space.Set }
@@ -53,6 +56,9 @@ func newPairs(e *estate) *pairs {
 			}
 			if e.u.ends[x].managed() {
 				from[x], to[x] = from[x]|managedFrom, to[x]|managedTo
+			}
+			if e.u.ends[x].name != "" {
+				from[x], to[x] = from[x]|byName, to[x]|byName
 			}
 		}
 		p.flags, p.flagsTo = append(p.flags, from), append(p.flagsTo, to)
@@ -117,7 +123,7 @@ func (p *pairs) of(i, j int) int32 {
 	at := kind + 1
 	for n, l := range p.e.layers {
 		a, b, flags := l.contentAt(flow.Egress, i, j), l.contentAt(flow.Ingress, j, i), p.flags[n][i]|p.flagsTo[n][j]
-		key := [4]int32{at<<6 | flags, int32(n), a, b}
+		key := [4]int32{at<<flagBits | flags, int32(n), a, b}
 		next, known := p.steps[key]
 		if !known {
 			p.chains++

@@ -64,7 +64,7 @@ func compare(layers []*layer.Layer, in Intent, o Options) (*Equivalence, error) 
 func (c *comparison) equivalent(sig int32) []piece {
 	s := &c.pairs.list[sig]
 	want := c.pairs.intents[s.kind].permitted
-	lower, upper := c.j.composed(s, false, nil).passes, c.j.composed(s, true, nil).passes
+	lower, upper := c.j.composed(s, false).passes, c.j.composed(s, true).passes
 	more, less := lower.Intersect(upper).Subtract(want), want.Subtract(upper.Union(lower))
 	maybe := upper.Union(lower).Subtract(lower.Intersect(upper))
 	var out []piece
@@ -108,7 +108,7 @@ func reach(inv *inventory.Snapshot, p *policy.Policy, layers []*layer.Layer, o O
 		if !d.known {
 			d.known = true
 			s := &ps.list[sig]
-			d.Lower, d.Upper = j.composed(s, false, nil).passes, j.composed(s, true, nil).passes
+			d.Lower, d.Upper = j.composed(s, false).passes, j.composed(s, true).passes
 			if !d.Lower.Equal(d.Upper) {
 				d.Reason = j.why(s)
 			}
