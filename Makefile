@@ -33,6 +33,8 @@ FUZZ := \
   internal/label:FuzzSelector \
   internal/lang:FuzzFormat \
   internal/lang:FuzzParse \
+  internal/live/aws:FuzzRead \
+  internal/live/terraform:FuzzRead \
   internal/netset:FuzzTraffic \
   internal/policy:FuzzResolve \
   internal/verify/space:FuzzPaths \

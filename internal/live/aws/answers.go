@@ -4,12 +4,6 @@
 // nobody asked; what they mean, their readers know.
 package aws
 
-import (
-	"io/fs"
-
-	"firebreak/internal/diag"
-)
-
 // Answers is what a folder holds, pages joined. Lists are in the order of the
 // files' names and of the answers. Field names are those of the API.
 type Answers struct {
@@ -50,11 +44,4 @@ func (a *Answers) Any() bool { return a != nil && a.any }
 // Missing("get-auth-policy.svc-0a1b").
 func (a *Answers) Missing(question string) bool {
 	return a == nil || !a.answered[question] || a.broken[question]
-}
-
-// Read reads the answers of the named files of a folder, those of other files
-// are passed over. The answers are never nil; errors in the list are of files
-// that cannot be read or that are cut off.
-func Read(fsys fs.FS, names []string) (*Answers, diag.List) {
-	return &Answers{}, nil
 }

@@ -30,7 +30,7 @@ type RolePolicy struct {
 }
 
 // AttachedPolicy is an element of list-attached-role-policies. Document is the
-// text that get-policy-version.<ARN's last part> tells; empty if that was not
+// text that get-policy-version.<policy name> tells; empty if that was not
 // asked.
 type AttachedPolicy struct {
 	PolicyName, PolicyArn, Document string
