@@ -8,9 +8,11 @@ package live
 import (
 	"io/fs"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"firebreak/internal/diag"
 	"firebreak/internal/live/aws"
@@ -100,13 +102,37 @@ func (f *Folder) Manifests() ([]manifest.Document, diag.List) { return f.manifes
 
 func (f *Folder) readManifests() ([]manifest.Document, diag.List) {
 	names, diags := f.Names(".yaml", ".yml")
+	type file struct {
+		docs  []manifest.Document
+		diags diag.List
+	}
+	read := inParallel(names, func(name string) file {
+		docs, diags := manifest.Read(f.fsys, name)
+		return file{docs, diags}
+	})
 	var out []manifest.Document
-	for _, name := range names {
-		docs, d := manifest.Read(f.fsys, name)
-		out = append(out, docs...)
-		diags = append(diags, d...)
+	for _, r := range read {
+		out = append(out, r.docs...)
+		diags = append(diags, r.diags...)
 	}
 	return out, diags
+}
+
+// inParallel reads files on all processors: nearly all time goes into decoding
+// text. The results are in the order of the names.
+func inParallel[T any](names []string, read func(name string) T) []T {
+	out := make([]T, len(names))
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range min(len(names), runtime.GOMAXPROCS(0)) {
+		wait.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(names); i = int(next.Add(1)) - 1 {
+				out[i] = read(names[i])
+			}
+		})
+	}
+	wait.Wait()
+	return out
 }
 
 // Terraform returns what Terraform's configurations, plans and states in the

@@ -58,6 +58,19 @@ func Read(fsys fs.FS) (*inventory.Snapshot, diag.List) {
 	if err != nil {
 		c.diags.Errorf(diag.Pos{}, "unreadable-file", "%v", err)
 	}
+	return c.done()
+}
+
+// Of is Read for documents that were read already; their nodes are not changed.
+func Of(docs []manifest.Document) (*inventory.Snapshot, diag.List) {
+	c := &collector{namespaces: map[string]map[string]string{}, byKey: map[string]*object{}}
+	for _, d := range docs {
+		c.document(d)
+	}
+	return c.done()
+}
+
+func (c *collector) done() (*inventory.Snapshot, diag.List) {
 	snap, diags := inventory.Join(c.snapshot())
 	c.diags = append(c.diags, diags...)
 	c.diags.Sort()
