@@ -26,6 +26,8 @@ func verbs() []*cobra.Command {
 		NewBlast(),
 		NewPaths(),
 		NewRender(),
+		NewProve(),
+		NewDrift(),
 		NewGen(),
 		NewInit(),
 		NewFmt(),
