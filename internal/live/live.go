@@ -8,7 +8,6 @@ package live
 import (
 	"io/fs"
 	"path"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -118,13 +117,17 @@ func (f *Folder) readManifests() ([]manifest.Document, diag.List) {
 	return out, diags
 }
 
+// readers is how many files are read at a time: more than processors in most
+// machines, few enough to bound what is open.
+const readers = 16
+
 // inParallel reads files on all processors: nearly all time goes into decoding
 // text. The results are in the order of the names.
 func inParallel[T any](names []string, read func(name string) T) []T {
 	out := make([]T, len(names))
 	var next atomic.Int64
 	var wait sync.WaitGroup
-	for range min(len(names), runtime.GOMAXPROCS(0)) {
+	for range min(len(names), readers) {
 		wait.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(names); i = int(next.Add(1)) - 1 {
 				out[i] = read(names[i])
