@@ -15,7 +15,7 @@ import (
 // why.
 func NewExplain() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "explain DIR --from ENDPOINT --to ENDPOINT --port PORT",
+		Use:   "explain [DIR] --from ENDPOINT --to ENDPOINT --port PORT",
 		Short: "Say whether one thing may talk to another, and which rule decides",
 		Long: `Say whether one thing may talk to another under the policy in DIR, which rule
 decides, and what every tier said at both ends.
@@ -31,10 +31,23 @@ requests and what is no HTTP are asked about, and the answer is unknown unless i
 is the same for all. The peer is taken to have proven its principal by mTLS
 unless --no-mtls is given.
 
-It exits with 0, or with 1 if --expect is given and not met.`,
+With --live PATH the conversation is walked through every layer that lies in the
+live folder, in the order in which packets meet them: the route, network ACLs,
+security groups, a service network, mesh, host. At each it says what decides and
+why, then what becomes of it in all, and which ways lead around a layer. DIR may
+then be left out: the answer is about an estate without any policy.
+
+It exits with 0, or with 1 if --expect is given and not met; with --live it is the
+layers' answer that is expected.`,
 		Example: `  firebreak explain . --from service:web --to service:orders-db --port 5432/TCP --expect deny
-  firebreak explain . --from web --to orders --port 8080/TCP --http "POST /api/v1/payments/1" --at 2027-01-31T23:00:00Z`,
-		Args: oneDir,
+  firebreak explain . --from web --to orders --port 8080/TCP --http "POST /api/v1/payments/1" --at 2027-01-31T23:00:00Z
+  firebreak explain --live ./cluster --from workload:shop/web[Deployment] --to "shop/db[StatefulSet]" --port 5432/TCP`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if live, _ := cmd.Flags().GetString("live"); live != "" && len(args) == 0 {
+				return nil
+			}
+			return oneDir(cmd, args)
+		},
 	}
 	format := formatFlag(cmd, "text", "json")
 	sources := inventoryFlag(cmd)
@@ -51,6 +64,9 @@ It exits with 0, or with 1 if --expect is given and not met.`,
 		if err != nil {
 			return err
 		}
+		if len(args) == 0 {
+			return explainLive(cmd, how, f, in, *sources)
+		}
 		l, err := must(cmd.ErrOrStderr(), args[0], *sources)
 		if err != nil {
 			return err
@@ -64,11 +80,16 @@ It exits with 0, or with 1 if --expect is given and not met.`,
 				l.noteGuardrails(cmd.ErrOrStderr(), how, e)
 			}
 		}
+		if *f.live != "" {
+			if x.Live, err = l.walkLive(cmd.ErrOrStderr(), f, in); err != nil {
+				return err
+			}
+		}
 		write := map[string]func(io.Writer, *explanation) error{"text": explainText, "json": explainJSON}[how]
 		if err := write(resultsTo(cmd, how, true), x); err != nil {
 			return err
 		}
-		if *f.expect != "" && *f.expect != x.Effect {
+		if *f.expect != "" && *f.expect != x.effective() {
 			return errNo
 		}
 		return nil
@@ -86,10 +107,20 @@ type explanation struct {
 	Effect   string // allow, deny or unknown, under the policy that was asked about
 	InForce  string // the verdict now
 	Rule     flow.Rule
-	Why      string // for unknown
-	Judged   string // "to come" or "in force"
-	Outside  bool   // some of the ends are no workloads
-	Pairs    []pair // one of each different answer, at least one
+	Why      string  // for unknown
+	Judged   string  // "to come" or "in force"
+	Outside  bool    // some of the ends are no workloads
+	Pairs    []pair  // one of each different answer, at least one
+	Live     *walked // nil unless asked for
+}
+
+// effective is the answer of the live layers where they were asked, else the
+// policy's.
+func (x *explanation) effective() string {
+	if x.Live != nil {
+		return x.Live.Effect
+	}
+	return x.Effect
 }
 
 // pair is the answer about two parties.

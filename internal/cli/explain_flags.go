@@ -30,14 +30,12 @@ func newExplainFlags(cmd *cobra.Command) explainFlags {
 		headers: fs.StringArray("header", nil, "a header of the request, NAME=VALUE (repeatable)"),
 		at:      fs.String("at", "", "at which time, like 2027-01-31T18:00:00Z (now where not given)"),
 		noMTLS:  fs.Bool("no-mtls", false, "the peer does not prove its principal"),
-		live:    fs.String("live", "", "not supported yet"),
+		live:    fs.String("live", "", "walk through every layer that lies in this live `FOLDER`"),
 	}
 }
 
 func (f explainFlags) check() error {
 	switch {
-	case *f.live != "":
-		return misusef("--live is not supported yet: explain knows the policy, not what is deployed")
 	case *f.from == "" || *f.to == "":
 		return misusef("--from and --to are both needed")
 	case !slices.Contains([]string{"", "allow", "deny"}, *f.expect):

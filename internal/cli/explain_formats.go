@@ -58,29 +58,41 @@ type explainPair struct {
 
 func explainJSON(w io.Writer, x *explanation) error {
 	out := struct {
-		From       string        `json:"from"`
-		To         string        `json:"to"`
-		Traffic    string        `json:"traffic"`
-		HTTP       string        `json:"http,omitempty"`
-		At         time.Time     `json:"at"`
-		MTLS       bool          `json:"mtls"`
-		Effect     string        `json:"effect"`
-		InForce    string        `json:"inForce"`
-		Judged     string        `json:"judged"`
-		Why        string        `json:"why,omitempty"`
-		Rule       flow.Rule     `json:"rule"`
-		Conditions []string      `json:"conditions,omitempty"`
-		Tiers      []explainStep `json:"tiers"`
-		Nearest    []nearRule    `json:"nearest"`
-		Layers     []any         `json:"layers"`
-		Bypasses   []any         `json:"bypasses"`
-		Pairs      []explainPair `json:"pairs"`
+		From       string          `json:"from"`
+		To         string          `json:"to"`
+		Traffic    string          `json:"traffic"`
+		HTTP       string          `json:"http,omitempty"`
+		At         time.Time       `json:"at"`
+		MTLS       bool            `json:"mtls"`
+		Effect     string          `json:"effect"`
+		InForce    string          `json:"inForce"`
+		Judged     string          `json:"judged"`
+		Why        string          `json:"why,omitempty"`
+		Rule       flow.Rule       `json:"rule"`
+		Conditions []string        `json:"conditions,omitempty"`
+		Tiers      []explainStep   `json:"tiers"`
+		Nearest    []nearRule      `json:"nearest"`
+		Effective  string          `json:"effective,omitempty"`
+		Layers     []explainLayer  `json:"layers"`
+		Bypasses   []explainBypass `json:"bypasses"`
+		Ways       []explainWay    `json:"ways,omitempty"`
+		Pairs      []explainPair   `json:"pairs"`
 	}{
 		From: x.From, To: x.To, Traffic: x.Traffic, At: x.In.At, MTLS: x.In.MTLS, Effect: x.Effect, InForce: x.InForce, Judged: x.Judged, Why: x.Why,
-		Rule: x.Rule, Tiers: []explainStep{}, Nearest: []nearRule{}, Layers: []any{}, Bypasses: []any{}, Pairs: []explainPair{},
+		Rule: x.Rule, Tiers: []explainStep{}, Nearest: []nearRule{}, Layers: []explainLayer{}, Bypasses: []explainBypass{}, Pairs: []explainPair{},
 	}
 	if x.In.HTTP != nil {
 		out.HTTP = requestText(x.In.HTTP)
+	}
+	if x.Live != nil {
+		out.Effective = x.Live.Effect
+		for i, y := range x.Live.Ways {
+			j := jsonWay(y)
+			if i == 0 {
+				out.Layers, out.Bypasses = j.Layers, j.Bypasses
+			}
+			out.Ways = append(out.Ways, j)
+		}
 	}
 	for _, p := range x.Pairs {
 		out.Pairs = append(out.Pairs, jsonPair(p))

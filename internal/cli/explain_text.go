@@ -34,6 +34,9 @@ func explainText(w io.Writer, x *explanation) error {
 	for _, p := range x.Pairs {
 		textPair(&b, x, p)
 	}
+	if x.Live != nil {
+		textWalk(&b, x.Live)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -27,6 +27,7 @@ func verbs() []*cobra.Command {
 		NewPaths(),
 		NewRender(),
 		NewProve(),
+		NewAdopt(),
 		NewDrift(),
 		NewGen(),
 		NewInit(),
