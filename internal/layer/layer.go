@@ -48,6 +48,12 @@ type Layer struct {
 	// before the next render.
 	Names bool
 
+	// Timeless is set where the platform cannot tell the time, and Nameless where it
+	// cannot follow domain names. What holds at some times only, or towards a name
+	// only, is then either open or shut in it; that it is shut is no fault of what
+	// was written there.
+	Timeless, Nameless bool
+
 	// Unknown lists what could not be understood. A rule that it concerns says so
 	// itself; these are about what is not even a rule.
 	Unknown []Unknown
