@@ -1,0 +1,214 @@
+package lattice
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"firebreak/internal/diag"
+	"firebreak/internal/flow"
+	"firebreak/internal/inventory"
+	"firebreak/internal/layer"
+	"firebreak/internal/live/aws"
+	"firebreak/internal/live/terraform"
+	"firebreak/internal/target"
+)
+
+// reader gathers what a folder holds and makes a layer of it.
+type reader struct {
+	tf        *terraform.Set
+	aws       *aws.Answers
+	inventory *inventory.Snapshot
+	estate    string
+	alone     bool
+
+	out   found
+	layer *layer.Layer
+	diags diag.List
+}
+
+// lift reads a folder. Answers of AWS about Lattice go before what Terraform's
+// files say.
+func lift(s *target.Source) (*layer.Layer, diag.List) {
+	tf, diags := s.Folder.Terraform()
+	answers, more := s.Folder.AWS()
+	r := &reader{tf: tf, aws: answers, inventory: s.Inventory, estate: s.Estate, alone: s.Alone}
+	r.diags = append(diags, more...)
+	if r.tf == nil {
+		r.tf = &terraform.Set{}
+	}
+	r.layer = &layer.Layer{Target: "lattice", Optional: true, Names: true, Modelled: true}
+	if answers.Any() && !(answers.Missing("list-services") && answers.Missing("list-service-networks") && len(answers.Services) == 0 && len(answers.ServiceNetworks) == 0) {
+		r.answersAll()
+	} else {
+		r.terraformAll()
+	}
+	r.build()
+	r.layer.Ours, r.layer.Foreign = r.out.ours, r.out.foreign
+	if len(r.layer.Points) > 0 {
+		r.layer.Relays = relays()
+	}
+	return r.layer, r.diags
+}
+
+// relays are the addresses of Lattice's data plane.
+// docs.aws.amazon.com/vpc-lattice/latest/ug/security-groups.html
+func relays() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("169.254.171.0/24"), netip.MustParsePrefix("fd00:ec2:80::/64")}
+}
+
+// unknown notes something that was not understood and that no rule speaks of.
+func (r *reader) unknown(name string, pos diag.Pos, format string, args ...any) {
+	r.layer.Unknown = append(r.layer.Unknown, layer.Unknown{
+		Where: flow.Rule{Policy: name, File: pos.File, Line: pos.Line}, Why: fmt.Sprintf(format, args...),
+	})
+}
+
+// attach gives a service or a network its auth policy.
+func (r *reader) attach(g *guarded, name string, v terraform.Value, pos diag.Pos) {
+	g.policy = readDocument(name, v)
+	if id, ok := v.Field("Id").String(); ok && id == "firebreak-"+r.estate {
+		r.out.ours++
+	} else {
+		r.out.foreign++
+	}
+	r.misbeliefs(g, v, pos)
+}
+
+// build makes tables of every way to workloads.
+func (r *reader) build() {
+	ways := map[string][]*landing{}
+	for _, s := range r.out.services {
+		for _, l := range r.landings(s) {
+			key := fmt.Sprint(l.port, " ", strings.Join(l.workloads, " "))
+			ways[key] = append(ways[key], l)
+		}
+	}
+	r.overlap(ways)
+	for _, s := range r.out.services {
+		r.point(s)
+	}
+	for _, n := range r.out.nets {
+		r.networkPoint(n)
+	}
+	r.forgotten()
+}
+
+// landing is where ways end: workloads of one VPC on one port, behind a service.
+type landing struct {
+	service   *service
+	listener  listener
+	port      uint16
+	vpc       string
+	workloads []string // sorted
+	doubt     string
+}
+
+// landings lists where a service leads.
+func (r *reader) landings(s *service) []*landing {
+	var out []*landing
+	type place struct {
+		vpc  string
+		port uint16
+	}
+	for _, g := range r.out.groups {
+		l, leads := s.leadsTo(g)
+		if !leads {
+			continue
+		}
+		at := map[place]*landing{}
+		for _, e := range g.targets {
+			w := r.workload(e)
+			if w == nil {
+				r.unknown(g.key, e.pos, "no workload of the inventory is the target %s of %s", e.id, g.key)
+				continue
+			}
+			p := place{w.Labels["net/vpc"], e.port}
+			if p.vpc == "" {
+				p.vpc = g.vpc
+			}
+			if at[p] == nil {
+				at[p] = &landing{service: s, listener: l, port: p.port, vpc: p.vpc, doubt: l.why}
+				out = append(out, at[p])
+			}
+			at[p].workloads = append(at[p].workloads, w.Name)
+		}
+		if g.open != "" {
+			r.unknown(g.key, g.pos, "%s", g.open)
+		}
+	}
+	for _, l := range out {
+		slices.Sort(l.workloads)
+		l.workloads = slices.Compact(l.workloads)
+	}
+	return out
+}
+
+// leadsTo says through which listener a service leads to a target group. Of
+// several it is one of which only is known what all have in common.
+func (s *service) leadsTo(g *group) (l listener, leads bool) {
+	for _, one := range s.listeners {
+		for _, f := range one.to {
+			if f.group != g {
+				continue
+			}
+			if f.part {
+				one.why = "only some requests are led to " + g.key
+			}
+			switch {
+			case !leads:
+				l = one
+			case l.passthrough != one.passthrough:
+				l.why = "listeners that see requests and listeners that do not lead to " + g.key
+			case l.port != one.port:
+				l.port = 0
+			}
+			leads = true
+		}
+	}
+	return l, leads
+}
+
+// workload returns the workload that a target is; nil if there is none.
+func (r *reader) workload(e endpoint) *inventory.Workload {
+	addr, err := netip.ParseAddr(e.id)
+	for i := range r.inventory.Workloads {
+		w := &r.inventory.Workloads[i]
+		if err == nil && slices.Contains(w.Addresses, addr) || e.id != "" && w.Host == e.id {
+			return w
+		}
+	}
+	return nil
+}
+
+// overlap makes ways doubtful that end at the same workloads and port: a
+// conversation may take either.
+func (r *reader) overlap(ways map[string][]*landing) {
+	byPlace := map[string][]*landing{}
+	for _, list := range ways {
+		for _, l := range list {
+			for _, w := range l.workloads {
+				key := fmt.Sprint(w, " ", l.port)
+				byPlace[key] = append(byPlace[key], l)
+			}
+		}
+	}
+	var all []*landing
+	for _, list := range byPlace {
+		for _, l := range list {
+			if len(list) > 1 {
+				l.doubt = "several Lattice services lead to the same workloads"
+			}
+			if !slices.Contains(all, l) {
+				all = append(all, l)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b *landing) int {
+		return strings.Compare(fmt.Sprint(a.service.name, a.vpc, a.port, a.workloads), fmt.Sprint(b.service.name, b.vpc, b.port, b.workloads))
+	})
+	for _, l := range all {
+		r.tables(l)
+	}
+}
