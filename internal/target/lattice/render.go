@@ -1,9 +1,277 @@
 package lattice
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
 	"firebreak/internal/diag"
+	"firebreak/internal/inventory"
+	"firebreak/internal/netset"
 	"firebreak/internal/plan"
 	"firebreak/internal/target"
 )
 
-func render(w *plan.Wanted) ([]target.File, diag.List) { return nil, nil }
+// renderer makes the files of one policy.
+type renderer struct {
+	w      *plan.Wanted
+	inv    *inventory.Snapshot
+	estate string
+	net    string              // the service network that is there already; empty: make one
+	joined map[string]bool     // the VPCs that are associated with it
+	near   map[string][]string // by VPC: those that it exchanges packets with
+	units  []*unit
+	names  map[string]bool // of services
+	said   map[string]bool
+	keeps  bool // some other target keeps time
+	diags  diag.List
+}
+
+// unit is a Lattice service: some workloads of a subject in one VPC, on at most
+// as many ports as a service has listeners.
+type unit struct {
+	name    string
+	vpc     string
+	subject *plan.Subject
+	targets []*inventory.Workload
+	ports   []inventory.Port
+	policy  policyDocument
+	rules   []string // for people: the rules that the policy is made of
+}
+
+func render(w *plan.Wanted) ([]target.File, diag.List) {
+	r := &renderer{w: w, inv: w.Policy.Inventory, estate: w.Policy.Estate, joined: map[string]bool{}, near: map[string][]string{}, names: map[string]bool{}, said: map[string]bool{}}
+	if r.estate == "" {
+		r.estate = "estate"
+	}
+	r.readNetworks()
+	r.keeps = r.othersKeepTime()
+	for i := range w.Subjects {
+		r.subject(&w.Subjects[i])
+	}
+	if len(r.units) == 0 || r.diags.HasErrors() {
+		return nil, r.diags
+	}
+	r.count()
+	if r.diags.HasErrors() {
+		return nil, r.diags
+	}
+	return r.files(), r.diags
+}
+
+// readNetworks learns how the VPCs hang together. A VPC that is joined to a
+// service network says so in net/service-network.
+func (r *renderer) readNetworks() {
+	for _, n := range r.inv.Networks {
+		if n.Within != "" {
+			continue
+		}
+		r.near[n.Name] = n.Peers
+		if id := n.Labels["net/service-network"]; id != "" {
+			if r.net != "" && r.net != id {
+				r.diags.Errorf(n.Source, "unsupported", "the VPCs are joined to two service networks, %s and %s", r.net, id).
+					WithHelp("an estate has one service network; make an estate of each, or join all VPCs to one")
+			}
+			r.net = id
+			r.joined[n.Name] = true
+		}
+	}
+}
+
+// othersKeepTime infers from the plan whether windows are kept elsewhere: then
+// what is open at some times only is open to those who cannot tell the time.
+func (r *renderer) othersKeepTime() bool {
+	for i := range r.w.Subjects {
+		for _, g := range r.w.Subjects[i].Ingress {
+			always, timed := netset.None(), netset.None()
+			for _, c := range g.Clauses {
+				if c.Cond != nil && (c.Cond.When != nil || !c.Cond.Expires.IsZero()) && !c.Deny {
+					timed = timed.Union(c.Traffic)
+				} else if !c.Deny {
+					always = always.Union(c.Traffic)
+				}
+			}
+			if rest := timed.Subtract(always); !rest.IsEmpty() {
+				return !rest.Intersect(g.Open).IsEmpty()
+			}
+		}
+	}
+	return false
+}
+
+// say adds a warning once.
+func (r *renderer) say(at diag.Pos, help, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if !r.said[text] {
+		r.said[text] = true
+		r.diags.Warnf(at, "unsupported", "lattice: %s", text).WithHelp("%s", help)
+	}
+}
+
+// subject makes services of the workloads of a subject, VPC by VPC.
+func (r *renderer) subject(s *plan.Subject) {
+	if len(s.Services) == 0 {
+		return
+	}
+	byVPC := map[string][]*inventory.Workload{}
+	for _, id := range s.Identities {
+		for _, n := range r.w.Policy.Identities[id].Workloads {
+			w := &r.inv.Workloads[n]
+			if vpc := w.Labels["net/vpc"]; vpc != "" {
+				byVPC[vpc] = append(byVPC[vpc], w)
+			}
+		}
+	}
+	var vpcs []string
+	for vpc := range byVPC {
+		vpcs = append(vpcs, vpc)
+	}
+	slices.Sort(vpcs)
+	for _, vpc := range vpcs {
+		targets := byVPC[vpc]
+		slices.SortFunc(targets, func(a, b *inventory.Workload) int { return strings.Compare(a.Name, b.Name) })
+		ports := r.ports(s, targets)
+		for len(ports) > 0 {
+			n := min(len(ports), maxListeners)
+			r.unit(s, vpc, targets, ports[:n])
+			ports = ports[n:]
+		}
+	}
+}
+
+// ports lists what of a subject speaks HTTP: the ports whose names say so, and
+// those of which some rule has conditions on requests.
+func (r *renderer) ports(s *plan.Subject, targets []*inventory.Workload) []inventory.Port {
+	var out []inventory.Port
+	add := func(p inventory.Port) {
+		same := slices.IndexFunc(out, func(q inventory.Port) bool { return q.Number == p.Number })
+		if p.Protocol != netset.TCP || !webName(p.Name) && !r.asked(s, p.Number) {
+			return
+		}
+		if same < 0 {
+			out = append(out, p)
+		} else if !webName(out[same].Name) {
+			out[same] = p
+		}
+	}
+	for _, w := range targets {
+		for _, p := range w.Ports {
+			add(p)
+		}
+	}
+	for _, n := range s.Services {
+		for _, p := range r.w.Policy.Services[n].Ports {
+			add(p)
+		}
+	}
+	slices.SortFunc(out, func(a, b inventory.Port) int { return cmp.Compare(a.Number, b.Number) })
+	return out
+}
+
+// webName reports whether a port's name begins with the name of HTTP or gRPC.
+func webName(name string) bool {
+	for _, k := range []string{"http", "https", "http2", "grpc", "grpcs"} {
+		if name == k || strings.HasPrefix(name, k+"-") {
+			return true
+		}
+	}
+	return false
+}
+
+// asked reports whether a rule has conditions on requests to that port alone.
+func (r *renderer) asked(s *plan.Subject, port uint16) bool {
+	one := netset.Of(netset.TCP, port, port)
+	for _, g := range s.Ingress {
+		for _, c := range g.Clauses {
+			if c.Cond != nil && c.Cond.HTTP != nil && !c.Deny && c.Traffic.Equal(one) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// unit makes a service, if anybody comes to it from elsewhere.
+func (r *renderer) unit(s *plan.Subject, vpc string, targets []*inventory.Workload, ports []inventory.Port) {
+	u := &unit{vpc: vpc, subject: s, ports: ports}
+	for _, w := range targets {
+		if _, ok := targetID(w); ok {
+			u.targets = append(u.targets, w)
+		} else {
+			r.say(w.Source, "give its addresses", "the workload %s has no address that could be a target", w.Name)
+		}
+	}
+	for _, p := range ports {
+		r.permit(u, p.Number)
+	}
+	if len(u.policy.statements) == 0 || len(u.targets) == 0 {
+		return
+	}
+	if r.net != "" && !r.joined[vpc] {
+		r.say(targets[0].Source, "its target group does not need it; callers do", "the VPC %s is not joined to %s", vpc, r.net)
+	}
+	u.name = r.name(s.Name)
+	r.units = append(r.units, u)
+}
+
+// name makes a name that Lattice takes: at most 40 of a-z, 0-9 and single
+// hyphens.
+// docs.aws.amazon.com/vpc-lattice/latest/APIReference/API_CreateService.html
+func (r *renderer) name(s string) string {
+	var b strings.Builder
+	for _, c := range strings.ToLower(r.estate + "-" + s) {
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
+			b.WriteRune(c)
+		} else if b.Len() > 0 && !strings.HasSuffix(b.String(), "-") {
+			b.WriteByte('-')
+		}
+	}
+	base := strings.Trim(b.String(), "-")
+	if len(base) > 36 {
+		base = strings.Trim(base[:36], "-")
+	}
+	if base == "" || strings.HasPrefix(base, "svc-") {
+		base = "fb-" + base
+	}
+	name := strings.Trim(base, "-")
+	for n := 2; r.names[name]; n++ {
+		name = fmt.Sprintf("%s-%d", base, n)
+	}
+	r.names[name] = true
+	return name
+}
+
+// targetID is under what a target group knows a workload: an IPv4 address, or
+// the id of its instance.
+func targetID(w *inventory.Workload) (id string, ok bool) {
+	for _, a := range w.Addresses {
+		if a.Is4() {
+			return a.String(), true
+		}
+	}
+	return w.Host, strings.HasPrefix(w.Host, "i-")
+}
+
+// count refuses what would overrun a limit.
+func (r *renderer) count() {
+	pos := diag.Pos{}
+	for _, u := range r.units {
+		if n := u.policy.size(r.estate); n > maxPolicy {
+			r.diags.Errorf(pos, "capacity", "lattice: the auth policy of %s would have %d bytes, of at most %d: %s", u.name, n, maxPolicy, strings.Join(u.rules, ", ")).
+				WithHelp("a policy cannot be divided; give callers that are alike one role, or the service to fewer callers")
+		}
+		if len(u.targets) > maxTargets {
+			r.diags.Errorf(pos, "capacity", "lattice: the service %s would have %d targets, of at most %d", u.name, len(u.targets), maxTargets)
+		}
+	}
+	if len(r.units) > maxServices {
+		r.diags.Errorf(pos, "capacity", "lattice: the service network would have %d services, of at most %d", len(r.units), maxServices)
+	}
+	if n := r.networkPolicy().size(r.estate); n > maxPolicy {
+		r.diags.Errorf(pos, "capacity", "lattice: the auth policy of the service network would have %d bytes, of at most %d", n, maxPolicy)
+	}
+	if vpcs := r.callers(); len(vpcs) > maxVPCs {
+		r.diags.Errorf(pos, "capacity", "lattice: the service network would have %d associations with VPCs, of at most %d", len(vpcs), maxVPCs)
+	}
+}

@@ -1,0 +1,278 @@
+package lattice
+
+import (
+	"slices"
+	"strings"
+
+	"firebreak/internal/inventory"
+	"firebreak/internal/netset"
+	"firebreak/internal/plan"
+)
+
+// caller is what Lattice sees of workloads: a role, and the VPC it calls from.
+type caller struct{ role, vpc string }
+
+// permit writes the statements about one port of a service.
+func (r *renderer) permit(u *unit, port uint16) {
+	grants := r.granted(u, port)
+	callers := map[caller]map[*plan.Grant]string{} // to a workload that has it
+	for i := range r.inv.Workloads {
+		w := &r.inv.Workloads[i]
+		vpc := w.Labels["net/vpc"]
+		if vpc == "" || vpc == u.vpc || slices.Contains(r.near[u.vpc], vpc) {
+			continue
+		}
+		g := grants[r.w.Policy.IdentityOf[i]]
+		role := roleOf(w)
+		switch {
+		case role == "" && g == nil:
+			continue
+		case role == "":
+			r.say(w.Source, "give it a role (aws/role): callers sign their requests with one", "%s may not reach %s, since it has no role to sign its requests with", w.Name, u.subject.Name)
+			continue
+		case r.net != "" && !r.joined[vpc] && g != nil:
+			r.say(w.Source, "associate the VPC with the service network, and say so in its net/service-network", "%s may not reach %s: its VPC %s is not joined to %s", w.Name, u.subject.Name, vpc, r.net)
+			continue
+		}
+		c := caller{role, vpc}
+		if callers[c] == nil {
+			callers[c] = map[*plan.Grant]string{}
+		}
+		callers[c][g] = w.Name
+	}
+	r.write(u, port, callers)
+}
+
+// granted finds what each identity may do with a port of a service; nil for
+// nothing.
+func (r *renderer) granted(u *unit, port uint16) map[int]*plan.Grant {
+	out := map[int]*plan.Grant{}
+	for i := range u.subject.Ingress {
+		g := &u.subject.Ingress[i]
+		if !g.Open.Contains(netset.TCP, port) && !r.expiring(g, port) {
+			continue
+		}
+		for _, x := range g.Peers {
+			if id := r.w.Engine.Identity(x); id >= 0 {
+				out[id] = g
+			}
+		}
+	}
+	return out
+}
+
+// expiring reports whether a grant lets a port pass until some instant, which
+// can be said.
+func (r *renderer) expiring(g *plan.Grant, port uint16) bool {
+	return slices.ContainsFunc(g.Clauses, func(c plan.Clause) bool {
+		return !c.Deny && c.Cond != nil && c.Cond.When == nil && c.Traffic.Contains(netset.TCP, port)
+	})
+}
+
+// roleOf is the ARN of the role that a workload acts under.
+func roleOf(w *inventory.Workload) string {
+	for _, p := range []string{w.Labels["aws/role"], w.Principal} {
+		if strings.HasPrefix(p, "arn:") && strings.Contains(p, ":iam::") {
+			return p
+		}
+	}
+	return ""
+}
+
+// write makes statements of what callers may do. Workloads with one role in one
+// VPC that may do different things cannot be told apart: nobody gets in there.
+func (r *renderer) write(u *unit, port uint16, callers map[caller]map[*plan.Grant]string) {
+	byRole := map[string]map[*plan.Grant][]string{} // to VPCs
+	for c, grants := range callers {
+		var one *plan.Grant
+		var names []string
+		for g, name := range grants {
+			one = g
+			names = append(names, name)
+		}
+		if len(grants) > 1 {
+			slices.Sort(names)
+			r.say(u.targets[0].Source, "give them roles of their own", "%s share the role %s and may do different things with %s: none of them may reach it", strings.Join(names, " and "), c.role, u.subject.Name)
+			one = nil
+		}
+		if byRole[c.role] == nil {
+			byRole[c.role] = map[*plan.Grant][]string{}
+		}
+		byRole[c.role][one] = append(byRole[c.role][one], c.vpc)
+	}
+	roles := map[*plan.Grant]map[string][]string{} // by VPCs, joined; empty: from wherever
+	for role, grants := range byRole {
+		for g, vpcs := range grants {
+			if g == nil {
+				continue
+			}
+			from := ""
+			if len(grants) > 1 {
+				slices.Sort(vpcs)
+				from = strings.Join(vpcs, ",")
+			}
+			if roles[g] == nil {
+				roles[g] = map[string][]string{}
+			}
+			roles[g][from] = append(roles[g][from], role)
+		}
+	}
+	for i := range u.subject.Ingress { // in a stable order
+		g := &u.subject.Ingress[i]
+		var froms []string
+		for from := range roles[g] {
+			froms = append(froms, from)
+		}
+		slices.Sort(froms)
+		for _, from := range froms {
+			list := roles[g][from]
+			slices.Sort(list)
+			r.grant(u, port, g, speaker{roles: list, vpcs: split(from)})
+		}
+	}
+}
+
+func split(from string) []string {
+	if from == "" {
+		return nil
+	}
+	return strings.Split(from, ",")
+}
+
+// grant writes what some callers may do with a port.
+func (r *renderer) grant(u *unit, port uint16, g *plan.Grant, by speaker) {
+	if g.Clauses == nil {
+		u.policy.add(statement{by: by, ports: []uint16{port}})
+		return
+	}
+	plain, narrow := false, false
+	for _, c := range g.Clauses {
+		if !c.Traffic.Contains(netset.TCP, port) {
+			continue
+		}
+		if rule := c.Rule.Policy + "/" + c.Rule.Rule; rule != "/" && !slices.Contains(u.rules, rule) {
+			u.rules = append(u.rules, rule)
+		}
+		if c.Deny {
+			r.deny(u, port, c, by)
+			continue
+		}
+		if c.Cond != nil && c.Cond.When != nil && !r.keeps {
+			r.say(u.targets[0].Source, "add a target that keeps time, such as ebpf", "the rule %s/%s holds at some times only, which Lattice cannot say: it is left out", c.Rule.Policy, c.Rule.Rule)
+			continue
+		}
+		s := statement{by: by, ports: []uint16{port}}
+		if c.Cond != nil {
+			s.expires = c.Cond.Expires
+		}
+		if c.Cond == nil || c.Cond.HTTP == nil {
+			plain = plain || s.expires.IsZero()
+			u.policy.add(s)
+			continue
+		}
+		narrow = true
+		for _, h := range c.Cond.HTTP {
+			s.request = request{methods: h.Methods, paths: wider(h.Paths), headers: h.Headers}
+			u.policy.add(s)
+		}
+	}
+	if narrow && !plain {
+		u.policy.add(statement{deny: true, by: by, ports: []uint16{port}, request: request{paths: ambiguous()}})
+	}
+}
+
+// deny writes a deny that is about requests. What cannot be said as narrowly is
+// left out, and so passes.
+func (r *renderer) deny(u *unit, port uint16, c plan.Clause, by speaker) {
+	if c.Cond == nil || c.Cond.HTTP == nil || c.Cond.MTLS || c.Cond.When != nil {
+		r.say(u.targets[0].Source, "leave it to a target that can", "the deny %s/%s holds under conditions that Lattice cannot say: what it denies passes", c.Rule.Policy, c.Rule.Rule)
+		return
+	}
+	for _, h := range c.Cond.HTTP {
+		if h.Hosts != nil {
+			r.say(u.targets[0].Source, "leave it to a target that can", "the deny %s/%s names hosts, which Lattice cannot say: what it denies passes", c.Rule.Policy, c.Rule.Rule)
+			continue
+		}
+		s := statement{deny: true, by: by, ports: []uint16{port}, expires: c.Cond.Expires}
+		s.request = request{methods: h.Methods, headers: h.Headers}
+		if h.Paths == nil {
+			u.policy.add(s)
+			continue
+		}
+		exact, loose := divide(h.Paths)
+		s.request.paths = append(exact, ambiguous()...)
+		u.policy.add(s)
+		for _, p := range loose {
+			s.request.paths, s.request.but = []string{p}, []string{strings.Repeat("/*", strings.Count(p, "/")+1)}
+			u.policy.add(s)
+		}
+	}
+}
+
+// wider turns patterns into IAM's, in which '*' also spans slashes.
+func wider(patterns []string) []string {
+	var out []string
+	for _, p := range patterns {
+		out = append(out, translate(p))
+	}
+	return out
+}
+
+// divide turns patterns into IAM's: those that mean the same, and those that
+// mean it only of paths with as many slashes. A pattern that has a wildcard
+// before its last segment and ends with one that spans slashes is neither.
+func divide(patterns []string) (exact, loose []string) {
+	for _, p := range patterns {
+		body, all := strings.CutSuffix(p, "/*")
+		inner := strings.Contains(body, "*") || variable(body)
+		switch {
+		case !inner:
+			exact = append(exact, translate(p))
+		case !all:
+			loose = append(loose, translate(p))
+		}
+	}
+	return exact, loose
+}
+
+// variable reports whether a pattern has a segment like {id}.
+func variable(p string) bool {
+	return slices.ContainsFunc(strings.Split(p, "/"), func(s string) bool { return strings.HasPrefix(s, "{") && strings.HasSuffix(s, "}") })
+}
+
+// translate writes a pattern as StringLike takes it.
+func translate(p string) string {
+	segments := strings.Split(p, "/")
+	for i, s := range segments {
+		if strings.HasPrefix(s, "{") && strings.HasSuffix(s, "}") {
+			segments[i] = "?*"
+			continue
+		}
+		segments[i] = strings.ReplaceAll(s, "${", "${$}{")
+	}
+	return strings.Join(segments, "/")
+}
+
+// ambiguous lists patterns that together hold every ambiguous path and no other:
+// see the language's description of paths.
+func ambiguous() []string {
+	out := []string{"*//*", `*\*`, "*/./*", "*/.", "*/../*", "*/.."}
+	const hex = "0123456789abcdef"
+	for c := byte(0x21); c < 0x7f; c++ {
+		if !isUnreserved(c) && c != '/' && c != '\\' {
+			continue
+		}
+		low := "%" + string(hex[c>>4]) + string(hex[c&15])
+		out = append(out, "*"+low+"*")
+		if up := strings.ToUpper(low); up != low {
+			out = append(out, "*"+up+"*")
+		}
+	}
+	return out
+}
+
+// isUnreserved is RFC 3986, section 2.3.
+func isUnreserved(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || strings.IndexByte("-._~", c) >= 0
+}
+
