@@ -58,11 +58,18 @@ func relays() []netip.Prefix {
 	return []netip.Prefix{netip.MustParsePrefix("169.254.171.0/24"), netip.MustParsePrefix("fd00:ec2:80::/64")}
 }
 
-// unknown notes something that was not understood and that no rule speaks of.
+// unknown notes something that was not understood and that may be about any
+// workload.
 func (r *reader) unknown(name string, pos diag.Pos, format string, args ...any) {
 	r.layer.Unknown = append(r.layer.Unknown, layer.Unknown{
-		Where: flow.Rule{Policy: name, File: pos.File, Line: pos.Line}, Why: fmt.Sprintf(format, args...),
+		Where: flow.Rule{Policy: name, File: pos.File, Line: pos.Line}, Why: fmt.Sprintf(format, args...), Concerns: layer.AnyWorkload(),
 	})
+}
+
+// nobody notes something that is about no workload of the inventory.
+func (r *reader) nobody(name string, pos diag.Pos, format string, args ...any) {
+	r.unknown(name, pos, format, args...)
+	r.layer.Unknown[len(r.layer.Unknown)-1].Concerns = nil
 }
 
 // attach gives a service or a network its auth policy.
@@ -121,7 +128,7 @@ func (r *reader) landings(s *service) []*landing {
 		for _, e := range g.targets {
 			w := r.workload(e)
 			if w == nil {
-				r.unknown(g.key, e.pos, "no workload of the inventory is the target %s of %s", e.id, g.key)
+				r.nobody(g.key, e.pos, "no workload of the inventory is the target %s of %s", e.id, g.key)
 				continue
 			}
 			p := place{w.Labels["net/vpc"], e.port}

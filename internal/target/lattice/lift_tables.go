@@ -251,11 +251,11 @@ func (b *builder) deny(s *spoken, name string, nameless bool) (layer.Rule, bool)
 	if s.unless == nil {
 		return b.rule(s.ref, layer.Deny, peer, s.condition(true), s.doubt), true
 	}
-	if s.cond.HTTP != nil || !s.cond.Expires.IsZero() || s.named && nameless {
-		return b.rule(s.ref, layer.Deny, peer, s.condition(true), orElse(s.doubt, "it leaves out requests beside other conditions")), true
+	if s.named && nameless {
+		return b.rule(s.ref, layer.Deny, peer, s.condition(true), orElse(s.doubt, "it leaves out requests of some callers")), true
 	}
 	escape := b.rule(s.ref, layer.Allow, layer.Everything(), (&spoken{cond: policy.Condition{HTTP: s.unless}}).condition(false), "")
-	b.table(name+", "+s.ref.Rule, [][]layer.Rule{{escape}, {b.rule(s.ref, layer.Deny, peer, nil, s.doubt)}}, layer.Allow)
+	b.table(name+", "+s.ref.Rule, [][]layer.Rule{{escape}, {b.rule(s.ref, layer.Deny, peer, s.condition(true), s.doubt)}}, layer.Allow)
 	return layer.Rule{}, false
 }
 
@@ -291,9 +291,6 @@ func (r *reader) point(s *service) {
 		p.Governs = layer.Named(names...)
 	}
 	p.Missing = s.inert("the service")
-	if len(s.nets) == 0 && s.open == "" {
-		p.Missing = orElse(p.Missing, "the service is in no service network")
-	}
 	p.Unknown = s.doubt()
 	r.layer.Points = append(r.layer.Points, p)
 }
@@ -321,9 +318,6 @@ func (r *reader) networkPoint(n *network) {
 	if names = slices.Compact(names); names != nil {
 		p.Governs = layer.Named(names...)
 	}
-	if len(n.vpcs) == 0 && n.open == "" {
-		p.Missing = orElse(p.Missing, "no VPC is associated with the service network")
-	}
 	r.layer.Points = append(r.layer.Points, p)
 }
 
@@ -333,10 +327,6 @@ func (r *reader) networkPoint(n *network) {
 func (r *reader) forgotten() {
 	if len(r.out.nets) == 0 {
 		return
-	}
-	doubt := ""
-	if len(r.layer.Unknown) > 0 {
-		doubt = r.layer.Unknown[0].Why
 	}
 	type place struct {
 		vpc  string
@@ -363,9 +353,6 @@ func (r *reader) forgotten() {
 		t := layer.Table{
 			Name: "no Lattice service", Direction: flow.Ingress, Governs: layer.Named(slices.Compact(without[p])...),
 			Tiers: [][]layer.Rule{r.around(p.vpc, traffic)}, Default: layer.Deny,
-		}
-		if doubt != "" {
-			t.Tiers = append(t.Tiers, []layer.Rule{{Ref: flow.Rule{Rule: "what was not understood"}, Effect: layer.Allow, Subject: layer.Everything(), Peer: layer.Everything(), Traffic: traffic, Unknown: doubt}})
 		}
 		r.layer.Tables = append(r.layer.Tables, t)
 	}

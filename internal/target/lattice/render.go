@@ -231,8 +231,8 @@ func (r *renderer) name(s string) string {
 	if len(base) > 36 {
 		base = strings.Trim(base[:36], "-")
 	}
-	if base == "" || strings.HasPrefix(base, "svc-") {
-		base = "fb-" + base
+	if base == "" || base[0] <= '9' || strings.HasPrefix(base, "svc-") {
+		base = "fb-" + base // Terraform's names begin with a letter
 	}
 	name := strings.Trim(base, "-")
 	for n := 2; r.names[name]; n++ {

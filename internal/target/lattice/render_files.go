@@ -18,7 +18,7 @@ const head = "# Made by firebreak render from the policy. Change the policy, not
 // files writes everything: the network in one file, each service in its own.
 func (r *renderer) files() []target.File {
 	folder := r.folder() + "/"
-	out := []target.File{{Path: folder + "network.tf", Data: r.networkFile()}, {Path: folder + "versions.tf", Data: versions()}}
+	out := []target.File{{Path: folder + "network.tf", Data: r.networkFile()}}
 	for _, u := range r.units {
 		out = append(out, target.File{Path: folder + "service-" + u.name + ".tf", Data: r.serviceFile(u)})
 	}
@@ -64,13 +64,12 @@ func document(b *hclwrite.Body, d policyDocument, estate string) {
 	b.SetAttributeRaw("policy", hclwrite.TokensForFunctionCall("jsonencode", hclwrite.TokensForValue(d.value(estate))))
 }
 
-func versions() []byte {
-	f := hclwrite.NewEmptyFile()
-	t := block(f.Body(), "terraform")
+// versions pins what the files were written for.
+func versions(body *hclwrite.Body) {
+	t := block(body, "terraform")
 	text(t, "required_version", ">= 1.5")
 	p := block(t, "required_providers")
 	p.SetAttributeValue("aws", cty.ObjectVal(map[string]cty.Value{"source": cty.StringVal("hashicorp/aws"), "version": cty.StringVal(">= 5.0, < 7.0")}))
-	return append([]byte(head), f.Bytes()...)
 }
 
 // networkRef is where the service network stands in Terraform.
@@ -118,11 +117,12 @@ func (r *renderer) callers() []string {
 func (r *renderer) networkFile() []byte {
 	f := hclwrite.NewEmptyFile()
 	body := f.Body()
+	versions(body)
 	if r.net != "" {
 		text(block(body, "data", "aws_vpclattice_service_network", "this"), "service_network_identifier", r.net)
 	} else {
 		n := block(body, "resource", "aws_vpclattice_service_network", "this")
-		text(n, "name", strings.ToLower(identifier(r.estate)))
+		text(n, "name", r.name("network"))
 		text(n, "auth_type", "AWS_IAM")
 		r.tags(n)
 		for _, vpc := range r.callers() {
