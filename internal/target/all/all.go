@@ -4,6 +4,7 @@ package all
 import (
 	"firebreak/internal/target"
 	"firebreak/internal/target/istio"
+	"firebreak/internal/target/lattice"
 	"firebreak/internal/target/networkpolicy"
 	"firebreak/internal/target/nftables"
 )
@@ -12,6 +13,7 @@ import (
 // meets them on its way, from the network inwards.
 func Targets() []target.Target {
 	return []target.Target{
+		lattice.Target{},
 		networkpolicy.Target{},
 		istio.Target{},
 		nftables.Target{},

@@ -310,7 +310,9 @@ func (w *way) path(s *spoken, o operator, values []string) {
 	switch {
 	case w.plain(s, o, values):
 	case o.family == byText && anyWild(values), o.family != byText && o.family != byPattern,
-		slices.ContainsFunc(patterns, func(p string) bool { return strings.Contains(p, "${") && !strings.Contains(strings.Join(values, ""), "${$}{") }):
+		slices.ContainsFunc(patterns, func(p string) bool {
+			return strings.Contains(p, "${") && !strings.Contains(strings.Join(values, ""), "${$}{")
+		}):
 		s.doubtful("its condition on the request's path is not understood")
 	case slices.Contains(patterns, "~*"), slices.Contains(patterns, "~/*"):
 		s.never = s.never || o.negated

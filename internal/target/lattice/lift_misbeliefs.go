@@ -11,7 +11,7 @@ import (
 // misbeliefs says of a policy what its author seems to believe and is not so.
 func (r *reader) misbeliefs(g *guarded, v terraform.Value, pos diag.Pos) {
 	if g.auth == "NONE" {
-		r.diags.Warnf(pos, "misbelief", "%s has an auth policy, and the auth type NONE: the policy does nothing", g.name).
+		r.diags.Warnf(pos, "lattice-misread", "%s has an auth policy, and the auth type NONE: the policy does nothing", g.name).
 			WithHelp("set auth_type to AWS_IAM; to remove a policy, first set NONE: deleting it before lets nobody in")
 	}
 	statements := v.Field("Statement")
@@ -29,7 +29,7 @@ func (r *reader) misbelief(g *guarded, i int, s terraform.Value, pos diag.Pos) {
 		pos = s.Pos
 	}
 	warn := func(format string, args ...any) *diag.Diagnostic {
-		return r.diags.Warnf(pos, "misbelief", "statement %d of the auth policy of %s: %s", i+1, g.name, fmt.Sprintf(format, args...))
+		return r.diags.Warnf(pos, "lattice-misread", "statement %d of the auth policy of %s: %s", i+1, g.name, fmt.Sprintf(format, args...))
 	}
 	actions, _ := texts(s.Field("Action"))
 	for _, a := range actions {

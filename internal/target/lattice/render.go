@@ -70,7 +70,7 @@ func (r *renderer) readNetworks() {
 		r.near[n.Name] = n.Peers
 		if id := n.Labels["net/service-network"]; id != "" {
 			if r.net != "" && r.net != id {
-				r.diags.Errorf(n.Source, "unsupported", "the VPCs are joined to two service networks, %s and %s", r.net, id).
+				r.diags.Errorf(n.Source, "not-expressible", "the VPCs are joined to two service networks, %s and %s", r.net, id).
 					WithHelp("an estate has one service network; make an estate of each, or join all VPCs to one")
 			}
 			r.net = id
@@ -105,7 +105,7 @@ func (r *renderer) say(at diag.Pos, help, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if !r.said[text] {
 		r.said[text] = true
-		r.diags.Warnf(at, "unsupported", "lattice: %s", text).WithHelp("%s", help)
+		r.diags.Warnf(at, "not-expressible", "lattice: %s", text).WithHelp("%s", help)
 	}
 }
 
@@ -258,20 +258,20 @@ func (r *renderer) count() {
 	pos := diag.Pos{}
 	for _, u := range r.units {
 		if n := u.policy.size(r.estate); n > maxPolicy {
-			r.diags.Errorf(pos, "capacity", "lattice: the auth policy of %s would have %d bytes, of at most %d: %s", u.name, n, maxPolicy, strings.Join(u.rules, ", ")).
+			r.diags.Errorf(pos, "over-quota", "lattice: the auth policy of %s would have %d bytes, of at most %d: %s", u.name, n, maxPolicy, strings.Join(u.rules, ", ")).
 				WithHelp("a policy cannot be divided; give callers that are alike one role, or the service to fewer callers")
 		}
 		if len(u.targets) > maxTargets {
-			r.diags.Errorf(pos, "capacity", "lattice: the service %s would have %d targets, of at most %d", u.name, len(u.targets), maxTargets)
+			r.diags.Errorf(pos, "over-quota", "lattice: the service %s would have %d targets, of at most %d", u.name, len(u.targets), maxTargets)
 		}
 	}
 	if len(r.units) > maxServices {
-		r.diags.Errorf(pos, "capacity", "lattice: the service network would have %d services, of at most %d", len(r.units), maxServices)
+		r.diags.Errorf(pos, "over-quota", "lattice: the service network would have %d services, of at most %d", len(r.units), maxServices)
 	}
 	if n := r.networkPolicy().size(r.estate); n > maxPolicy {
-		r.diags.Errorf(pos, "capacity", "lattice: the auth policy of the service network would have %d bytes, of at most %d", n, maxPolicy)
+		r.diags.Errorf(pos, "over-quota", "lattice: the auth policy of the service network would have %d bytes, of at most %d", n, maxPolicy)
 	}
 	if vpcs := r.callers(); len(vpcs) > maxVPCs {
-		r.diags.Errorf(pos, "capacity", "lattice: the service network would have %d associations with VPCs, of at most %d", len(vpcs), maxVPCs)
+		r.diags.Errorf(pos, "over-quota", "lattice: the service network would have %d associations with VPCs, of at most %d", len(vpcs), maxVPCs)
 	}
 }

@@ -275,4 +275,3 @@ func ambiguous() []string {
 func isUnreserved(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || strings.IndexByte("-._~", c) >= 0
 }
-
