@@ -58,9 +58,9 @@ func (r *renderer) tags(b *hclwrite.Body) {
 	b.SetAttributeValue("tags", cty.ObjectVal(map[string]cty.Value{"firebreak:estate": cty.StringVal(r.estate)}))
 }
 
-// document sets a policy. jsonencode writes it without newlines, as Lattice
+// setPolicy sets a policy. jsonencode writes it without newlines, as Lattice
 // demands.
-func document(b *hclwrite.Body, d policyDocument, estate string) {
+func setPolicy(b *hclwrite.Body, d policyDocument, estate string) {
 	b.SetAttributeRaw("policy", hclwrite.TokensForFunctionCall("jsonencode", hclwrite.TokensForValue(d.value(estate))))
 }
 
@@ -134,7 +134,7 @@ func (r *renderer) networkFile() []byte {
 	}
 	p := block(body, "resource", "aws_vpclattice_auth_policy", "network")
 	refer(p, "resource_identifier", r.networkRef("arn")...)
-	document(p, *r.networkPolicy(), r.estate)
+	setPolicy(p, *r.networkPolicy(), r.estate)
 	return append([]byte(head), f.Bytes()...)
 }
 
@@ -165,7 +165,7 @@ func (r *renderer) serviceFile(u *unit) []byte {
 	r.tags(a)
 	p := block(body, "resource", "aws_vpclattice_auth_policy", u.name)
 	refer(p, "resource_identifier", "aws_vpclattice_service", u.name, "arn")
-	document(p, u.policy, r.estate)
+	setPolicy(p, u.policy, r.estate)
 	for _, port := range u.ports {
 		r.listener(body, u, port)
 	}
