@@ -41,10 +41,14 @@ type pairs struct {
 	list    []signature
 	flags   [][]int32 // by layer, by end: the flags as an initiator; see flagsTo
 	flagsTo [][]int32
+	speaks  []families // by end
 }
 
 func newPairs(e *estate) *pairs {
 	p := &pairs{e: e, kinds: map[int]int32{}, steps: map[[4]int32]int32{}, at: map[int32]int32{}}
+	for x := range e.u.ends {
+		p.speaks = append(p.speaks, e.u.families(&e.u.ends[x]))
+	}
 	for _, l := range e.layers {
 		from, to := make([]int32, len(e.u.ends)), make([]int32, len(e.u.ends))
 		for x := range e.u.ends {
@@ -88,8 +92,8 @@ func (p *pairs) kind(i, j int) int32 {
 }
 
 // each visits all pairs that somebody decides about, with their signatures. Of
-// two addresses nobody does, and a single workload's conversation with itself is
-// no question.
+// two addresses nobody does; a single workload's conversation with itself, and
+// one between IPv4 and IPv6, are no question.
 func (p *pairs) each(visit func(i, j int, sig int32)) {
 	for i := range p.e.u.ends {
 		p.row(i, nil, visit)
@@ -101,7 +105,7 @@ func (p *pairs) each(visit func(i, j int, sig int32)) {
 func (p *pairs) row(i int, only []int, visit func(i, j int, sig int32)) {
 	ends := p.e.u.ends
 	one := func(j int) {
-		if !ends[i].managed() && !ends[j].managed() || i == j && ends[i].single() {
+		if !ends[i].managed() && !ends[j].managed() || i == j && ends[i].single() || p.speaks[i]&p.speaks[j] == 0 {
 			return
 		}
 		visit(i, j, p.of(i, j))
