@@ -49,8 +49,8 @@ func wanted(t testing.TB, o gen.Options) (*plan.Wanted, func(*inventory.Snapshot
 }
 
 // written is a layer that says by selectors what is wanted, without a format:
-// one rule for each grant.
-func written(w *plan.Wanted, target string) *layer.Layer {
+// one rule for each grant, or, to be exact, for each of its clauses.
+func written(w *plan.Wanted, target string, exact bool) *layer.Layer {
 	l := &layer.Layer{Target: target}
 	for d := range flow.Ingress + 1 {
 		t := layer.Table{Name: d.String(), Direction: d, Governs: layer.AnyWorkload(), Tiers: [][]layer.Rule{nil}}
@@ -58,7 +58,18 @@ func written(w *plan.Wanted, target string) *layer.Layer {
 			s := &w.Subjects[i]
 			for _, g := range s.Grants(d) {
 				r := layer.Rule{Ref: flow.Rule{Policy: s.Name, Rule: d.String()}, Effect: layer.Allow, Subject: cover(w, s.Identities), Peer: peers(w, g.Peers), Traffic: g.Open}
-				t.Tiers[0] = append(t.Tiers[0], r)
+				if !exact || len(g.Clauses) == 0 || !g.Exact {
+					t.Tiers[0] = append(t.Tiers[0], r)
+					continue
+				}
+				for _, c := range g.Clauses {
+					one := r
+					one.Traffic, one.Cond = c.Traffic, c.Cond
+					if c.Deny {
+						one.Effect = layer.Deny
+					}
+					t.Tiers[0] = append(t.Tiers[0], one)
+				}
 			}
 		}
 		l.Tables = append(l.Tables, t)
@@ -120,7 +131,7 @@ func BenchmarkProve(b *testing.B) {
 	w, resolve := wanted(b, gen.Options{Workloads: 10_000, Rules: 1_000, Seed: 1})
 	var layers []*layer.Layer
 	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g"} {
-		layers = append(layers, written(w, name))
+		layers = append(layers, written(w, name, false))
 	}
 	n := 0
 	for _, t := range layers[0].Tables {
