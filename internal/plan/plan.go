@@ -18,12 +18,15 @@ import (
 // Wanted is what an estate's enforcement points are to permit. It is immutable
 // and safe for concurrent use.
 type Wanted struct {
-	Policy   *policy.Policy
-	Engine   *verify.Engine
-	ToCome   bool      // wanted is the policy to come, not the one in force
-	At       time.Time // the present
-	Targets  []string  // the estate's
-	Subjects []Subject // every identity is in exactly one; sorted by name
+	Policy  *policy.Policy
+	Engine  *verify.Engine
+	ToCome  bool      // wanted is the policy to come, not the one in force
+	At      time.Time // the present
+	Targets []string  // the estate's
+	// KeepsTime is Options.KeepsTime: what holds at some times only is to be left
+	// to the targets that keep time.
+	KeepsTime bool
+	Subjects  []Subject // every identity is in exactly one; sorted by name
 
 	selections []selection
 	subjectOf  []int // by identity
@@ -87,7 +90,7 @@ type Clause struct {
 // Make computes what is wanted. tree is the text that p was resolved from, e
 // the engine of p.
 func Make(tree *lang.Dir, p *policy.Policy, e *verify.Engine, o Options) *Wanted {
-	w := &Wanted{Policy: p, Engine: e, ToCome: o.ToCome, At: o.At, Targets: o.Targets}
+	w := &Wanted{Policy: p, Engine: e, ToCome: o.ToCome, At: o.At, Targets: o.Targets, KeepsTime: o.KeepsTime}
 	w.collect(tree)
 	b := builder{w: w, o: o, sets: map[setKey]int{}}
 	b.subjects()

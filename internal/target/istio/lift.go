@@ -23,8 +23,10 @@ func (Target) Lift(s *target.Source) (*layer.Layer, diag.List) {
 		f()
 	}
 	l.members()
-	l.policies()
-	l.points()
+	if len(l.authz)+len(l.peers) > 0 {
+		l.policies()
+		l.points()
+	}
 	return l.out, diags
 }
 

@@ -2,6 +2,7 @@ package istio
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -133,7 +134,7 @@ func (l *lifter) settle() {
 			if older.ignored || l.level(older) != level || older.namespace != p.namespace || !l.any(and(older.subject, p.subject)) {
 				continue
 			}
-			if older.created == p.created {
+			if older.created == p.created && !(older.mode == p.mode && maps.Equal(older.ports, p.ports)) {
 				l.unknown(p.object, and(older.subject, p.subject), "two PeerAuthentications select the same workload, and it is not known which is older: "+older.ref.String())
 			}
 			p.subject = without(p.subject, older.subject)
@@ -298,7 +299,9 @@ func (l *lifter) elsewhere(m layer.Match) bool {
 			return false
 		}
 		for _, p := range t.Prefixes {
-			cut := func(n int) bool { return slices.ContainsFunc(excepted(t), func(x netip.Prefix) bool { return contains(x, l.source.Networks[n]) }) }
+			cut := func(n int) bool {
+				return slices.ContainsFunc(excepted(t), func(x netip.Prefix) bool { return contains(x, l.source.Networks[n]) })
+			}
 			for n, network := range l.source.Networks {
 				if p.Overlaps(network) && !cut(n) {
 					return false

@@ -1,10 +1,132 @@
 package istio
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
 	"firebreak/internal/diag"
+	"firebreak/internal/flow"
+	"firebreak/internal/inventory"
 	"firebreak/internal/plan"
 	"firebreak/internal/target"
 )
 
-// Render implements target.Target.
-func (Target) Render(w *plan.Wanted) ([]target.File, diag.List) { return nil, nil }
+// Render implements target.Target. A point is a namespace; each subject that has
+// workloads of the mesh there has a file.
+func (Target) Render(w *plan.Wanted) ([]target.File, diag.List) {
+	r := &renderer{w: w, inside: map[int]bool{}, principals: map[string][]int{}, files: map[string][]document{}, said: map[string]bool{}}
+	r.findMembers()
+	r.addresses = r.ranges()
+	for i := range w.Subjects {
+		r.subject(&w.Subjects[i])
+	}
+	if r.http {
+		r.add("istio-system/mesh-config.yaml", r.meshConfig())
+	}
+	if r.diags.HasErrors() {
+		return nil, r.diags
+	}
+	var out []target.File
+	for _, name := range slices.Sorted(maps.Keys(r.files)) {
+		out = append(out, target.File{Path: name, Data: encode(r.files[name])})
+	}
+	return out, r.diags
+}
+
+// renderer renders one plan.
+type renderer struct {
+	w          *plan.Wanted
+	inside     map[int]bool     // workloads (indices) of the mesh
+	principals map[string][]int // identities that have a principal, ascending
+	addresses  []span
+	files      map[string][]document
+	said       map[string]bool // what was reported once
+	http       bool            // something speaks of requests
+	diags      diag.List
+}
+
+func (r *renderer) add(file string, d document) { r.files[file] = append(r.files[file], d) }
+
+// warn reports something once.
+func (r *renderer) warn(code, help, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if !r.said[text] {
+		r.said[text] = true
+		r.diags.Warnf(diag.Pos{}, code, "%s", text).WithHelp("%s", help)
+	}
+}
+
+func (r *renderer) workload(i int) *inventory.Workload { return &r.w.Policy.Inventory.Workloads[i] }
+
+// findMembers takes every Kubernetes workload for one of the mesh that is not
+// labelled to stay outside.
+func (r *renderer) findMembers() {
+	for i := range r.w.Policy.Inventory.Workloads {
+		l := r.workload(i).Labels
+		ns := l["k8s/namespace"]
+		system := ns == "kube-system" || ns == "kube-public" || ns == "kube-node-lease"
+		ambient := l["k8s/namespace.istio.io.dataplane-mode"] == "ambient" && l["istio.io/dataplane-mode"] != "none" || l["istio.io/dataplane-mode"] == "ambient"
+		if ns == "" || system || !ambient && (l["k8s/namespace.istio-injection"] == "disabled" || l["sidecar.istio.io/inject"] == "false") {
+			continue
+		}
+		r.inside[i] = true
+		p, id := principalOf(l), r.w.Policy.IdentityOf[i]
+		if at, known := slices.BinarySearch(r.principals[p], id); !known {
+			r.principals[p] = slices.Insert(r.principals[p], at, id)
+		}
+	}
+}
+
+// principalOf is what the mesh calls a service account.
+func principalOf(labels map[string]string) string {
+	return "cluster.local/ns/" + labels["k8s/namespace"] + "/sa/" + cmp.Or(labels["k8s/serviceaccount"], "default")
+}
+
+// subject renders a subject in each namespace where it is in the mesh.
+func (r *renderer) subject(s *plan.Subject) {
+	if r.w.Everything(s, flow.Ingress) {
+		return
+	}
+	in := map[string][]int{}
+	for _, id := range s.Identities {
+		for _, i := range r.w.Policy.Identities[id].Workloads {
+			if r.inside[i] {
+				ns := r.workload(i).Labels["k8s/namespace"]
+				in[ns] = append(in[ns], i)
+			}
+		}
+	}
+	if len(in) == 0 {
+		return
+	}
+	said := r.say(s)
+	for _, ns := range slices.Sorted(maps.Keys(in)) {
+		file := ns + "/" + objectName(s.Name) + ".yaml"
+		selectors := r.selectors(s, ns, in[ns])
+		for n, labels := range selectors {
+			name := objectName(s.Name)
+			if n > 0 {
+				name = fmt.Sprintf("%s-%d", name, n+1)
+			}
+			r.add(file, r.peerAuthentication(name, ns, labels, said))
+			r.add(file, r.policy(name, ns, labels, "ALLOW", said.allow))
+			if len(said.deny) > 0 {
+				r.add(file, r.policy(name+"-deny", ns, labels, "DENY", said.deny))
+			}
+		}
+	}
+}
+
+// objectName makes an object's name of a subject's.
+func objectName(s string) string {
+	s = strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' {
+			return c
+		}
+		return '-'
+	}, strings.ToLower(s))
+	return "firebreak-" + s
+}
