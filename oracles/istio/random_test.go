@@ -19,7 +19,7 @@ import (
 	"firebreak/internal/netset"
 	"firebreak/internal/policy"
 	"firebreak/internal/target"
-	istiotarget "firebreak/internal/target/all"
+	targets "firebreak/internal/target/all"
 )
 
 type anyMessage = proto.Message
@@ -289,7 +289,7 @@ func TestForeign(t *testing.T) {
 			refused++ // by Istio's validation; rare enough, see below
 			continue
 		}
-		l, diags := istiotarget.Named("istio").Lift(&target.Source{Folder: w.folder(), Inventory: inv, Networks: networks})
+		l, diags := targets.Named("istio").Lift(&target.Source{Folder: w.folder(), Inventory: inv, Networks: networks})
 		if diags.HasErrors() {
 			t.Fatal(diags)
 		}
