@@ -271,8 +271,10 @@ func (l *lifter) provesAll() bool {
 }
 
 // refuses reports whether a workload's ALLOW rules let in nobody of the mesh
-// who proves nothing: each demands proof, or speaks of addresses that are none
-// of the estate's.
+// who proves nothing and must: each demands proof, or speaks of addresses that
+// are none of the estate's, or lets in everybody in the world, too, whom nobody
+// asks for proof. A workload without any such rule takes everything; what was
+// rendered alone means it so.
 func (l *lifter) refuses(w *inventory.Workload) bool {
 	closed := false
 	me := layer.Party{Workload: w}
@@ -283,14 +285,16 @@ func (l *lifter) refuses(w *inventory.Workload) bool {
 					continue
 				}
 				closed = closed || r.Effect == layer.Deny
-				if r.Effect == layer.Allow && (r.Cond == nil || !r.Cond.MTLS) && !l.elsewhere(r.Peer) {
+				if r.Effect == layer.Allow && (r.Cond == nil || !r.Cond.MTLS) && !everybody(r.Peer) && !l.elsewhere(r.Peer) {
 					return false
 				}
 			}
 		}
 	}
-	return closed
+	return closed || l.source.Alone
 }
+
+func everybody(m layer.Match) bool { return len(m) == 1 && isZero(m[0]) }
 
 // elsewhere reports whether a match holds no address of the estate.
 func (l *lifter) elsewhere(m layer.Match) bool {

@@ -110,7 +110,7 @@ func (l *lifter) allows(a *authorization, ztunnel bool) []layer.Rule {
 			}
 			if len(c.notID) > 0 {
 				one.Peer = without(c.peer, c.notID)
-				if !c.mtls && !l.strict(a.subject) {
+				if !c.mtls && !l.strict(a.subject) && !l.elsewhere(c.peer) {
 					rest := one
 					rest.Peer, rest.Unknown = and(c.peer, c.notID), "a peer that it leaves out is let in if it proves nothing: the workload is not STRICT"
 					out = append(out, rest)

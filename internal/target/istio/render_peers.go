@@ -85,7 +85,9 @@ func (r *renderer) who(s *plan.Subject, peers []verify.Peer) among {
 	if len(single) > 0 {
 		out.outside = append(out.outside, fromSpec{sourceSpec{IPBlocks: texts(single)}})
 	}
-	out.outside = append(out.outside, r.blocks(peers)...)
+	if !out.everybody {
+		out.outside = append(out.outside, r.blocks(s, peers)...)
+	}
 	return out
 }
 
@@ -104,7 +106,7 @@ func (r *renderer) shared(s *plan.Subject, peers []verify.Peer, principals []str
 
 // blocks says the addresses of peers that no workload has: each range that is
 // theirs, without what in it is not.
-func (r *renderer) blocks(peers []verify.Peer) []fromSpec {
+func (r *renderer) blocks(subject *plan.Subject, peers []verify.Peer) []fromSpec {
 	ours := func(x verify.Peer) bool {
 		_, in := slices.BinarySearch(peers, x)
 		return in && x != verify.None
@@ -115,14 +117,22 @@ func (r *renderer) blocks(peers []verify.Peer) []fromSpec {
 			continue
 		}
 		from := sourceSpec{IPBlocks: texts([]netip.Prefix{s.prefix})}
-		if r.w.Engine.Unknown(s.peer) {
-			from.NotPrincipals = []string{"*"} // workloads of the mesh live there, too
-		}
 		var cut []netip.Prefix
+		unknown := s.peer != verify.None && r.w.Engine.Unknown(s.peer)
 		for j, inner := range r.addresses {
-			if j != i && inner.prefix.Bits() > s.prefix.Bits() && s.prefix.Contains(inner.prefix.Addr()) && !ours(inner.peer) {
-				cut = append(cut, inner.prefix)
+			if j == i || inner.prefix.Bits() <= s.prefix.Bits() || !s.prefix.Contains(inner.prefix.Addr()) {
+				continue
 			}
+			if !ours(inner.peer) {
+				cut = append(cut, inner.prefix)
+			} else {
+				unknown = unknown || r.w.Engine.Unknown(inner.peer)
+			}
+		}
+		if unknown { // workloads of the mesh live there, too
+			from.NotPrincipals = []string{"*"}
+			r.warn("unsupported", "name the workloads instead of letting in the estate's unknown addresses",
+				"addresses of the estate that no workload is known to have may reach %s: so may workloads of the mesh that go around their own proxy", subject.Name)
 		}
 		for n := range r.w.Policy.Inventory.Workloads {
 			if _, in := slices.BinarySearch(peers, r.w.Engine.OfWorkload(n)); in || r.inside[n] {
