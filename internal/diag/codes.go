@@ -12,7 +12,7 @@ var Codes = []string{
 	"guardrail-violated", "invalid-inventory", "json-syntax", "lattice-misread", "missing-cgroup", "missing-field", "needs-restart", "networkpolicy-misread",
 	"networkpolicy-refused", "no-addresses", "no-cgroup2", "no-estate", "no-inventory", "no-reason", "not-a-document", "not-expressible", "over-quota",
 	"overlapping-zones", "port-not-everywhere", "priority-tie", "reserved-name", "result-changed", "selector-matches-absence",
-	"selector-matches-nothing", "selector-value-matches-nothing", "shared-address", "sources-disagree", "terraform-disagrees", "terraform-syntax",
+	"selector-matches-nothing", "selector-value-matches-nothing", "shared-address", "shared-principal", "sources-disagree", "terraform-disagrees", "terraform-syntax",
 	"terraform-unread", "too-involved", "too-large", "too-many-diagnostics", "traffic-gained", "traffic-lost", "unenforced", "unknown-field",
 	"unknown-kind", "unknown-reference", "unknown-source", "unknown-target", "unknown-version", "unknown-workload-kind", "unreadable",
 	"unreadable-file", "unsupported", "unusual-method", "yaml-syntax",

@@ -37,7 +37,8 @@ type lifter struct {
 	mesh   mesh
 	authz  []*authorization
 	peers  []*peerAuth
-	later  []func() // what waits for the mesh's configuration
+	near   map[string][]*peerAuth // by namespace, without the ignored
+	later  []func()               // what waits for the mesh's configuration
 }
 
 // object is what all Kubernetes objects have.

@@ -115,7 +115,7 @@ func (l *lifter) level(p *peerAuth) int {
 // In the root namespace one with a selector is about nobody.
 func (l *lifter) settle() {
 	slices.SortStableFunc(l.peers, func(a, b *peerAuth) int { return strings.Compare(a.created, b.created) })
-	for i, p := range l.peers {
+	for _, p := range l.peers {
 		level := l.level(p)
 		if p.ignored = level == workloadLevel && p.namespace == l.mesh.root; p.ignored {
 			continue
@@ -130,8 +130,40 @@ func (l *lifter) settle() {
 			p.ignored = true
 			continue
 		}
-		for _, older := range l.peers[:i] {
-			if older.ignored || l.level(older) != level || older.namespace != p.namespace || !l.any(and(older.subject, p.subject)) {
+	}
+	l.near = map[string][]*peerAuth{}
+	for _, p := range l.peers {
+		if !p.ignored {
+			l.near[p.namespace] = append(l.near[p.namespace], p)
+		}
+	}
+	l.overlaps()
+}
+
+// overlaps leaves to the older one what two select.
+func (l *lifter) overlaps() {
+	type pair struct{ older, younger *peerAuth }
+	seen := map[pair]bool{}
+	for i := range l.source.Inventory.Workloads {
+		w := &l.source.Inventory.Workloads[i]
+		for _, ns := range l.asked(w) {
+			var first [meshLevel + 1]*peerAuth
+			for _, p := range l.near[ns] {
+				if p.subject.Matches(layer.Party{Workload: w}, l.source.Networks) == layer.No {
+					continue
+				}
+				older := first[l.level(p)]
+				if older == nil {
+					first[l.level(p)] = p
+				} else if !seen[pair{older, p}] {
+					seen[pair{older, p}] = true
+				}
+			}
+		}
+	}
+	for _, p := range l.peers {
+		for _, older := range l.near[p.namespace] {
+			if !seen[pair{older, p}] {
 				continue
 			}
 			if older.created == p.created && !(older.mode == p.mode && maps.Equal(older.ports, p.ports)) {
@@ -140,6 +172,15 @@ func (l *lifter) settle() {
 			p.subject = without(p.subject, older.subject)
 		}
 	}
+}
+
+// asked lists the namespaces whose PeerAuthentications may be about a workload.
+func (l *lifter) asked(w *inventory.Workload) []string {
+	ns := w.Labels["k8s/namespace"]
+	if ns == l.mesh.root {
+		return []string{ns}
+	}
+	return []string{ns, l.mesh.root}
 }
 
 // peerTables make peers prove themselves where they must.
@@ -232,9 +273,11 @@ func (l *lifter) strict(m layer.Match) bool {
 // that some PeerAuthentication names can differ from the others.
 func (l *lifter) plaintext(w *inventory.Workload) bool {
 	ports := []uint16{1}
-	for _, p := range l.peers {
-		for port := range p.ports {
-			ports = append(ports, port)
+	for _, ns := range l.asked(w) {
+		for _, p := range l.near[ns] {
+			if p.subject.Matches(layer.Party{Workload: w}, l.source.Networks) == layer.Yes {
+				ports = slices.AppendSeq(ports, maps.Keys(p.ports))
+			}
 		}
 	}
 	return slices.ContainsFunc(ports, func(port uint16) bool { return l.mode(w, port) != "STRICT" })
@@ -243,15 +286,17 @@ func (l *lifter) plaintext(w *inventory.Workload) bool {
 // mode is the mode that holds for a port of a workload.
 func (l *lifter) mode(w *inventory.Workload, port uint16) string {
 	for level := range meshLevel + 1 {
-		for _, p := range l.peers {
-			if p.ignored || l.level(p) != level || p.subject.Matches(layer.Party{Workload: w}, l.source.Networks) != layer.Yes {
-				continue
-			}
-			if mode := p.ports[port]; mode != "" {
-				return mode
-			}
-			if p.mode != "" {
-				return p.mode
+		for _, ns := range l.asked(w) {
+			for _, p := range l.near[ns] {
+				if l.level(p) != level || p.subject.Matches(layer.Party{Workload: w}, l.source.Networks) != layer.Yes {
+					continue
+				}
+				if mode := p.ports[port]; mode != "" {
+					return mode
+				}
+				if p.mode != "" {
+					return p.mode
+				}
 			}
 		}
 	}
@@ -259,39 +304,38 @@ func (l *lifter) mode(w *inventory.Workload, port uint16) string {
 }
 
 // provesAll reports whether nobody in the mesh can reach anybody in it without
-// proof: the ends are STRICT, or let in nobody of the mesh who proves nothing.
+// the proof that is asked for: the ends are STRICT, or no ALLOW lets in somebody
+// of the mesh who proves nothing. One that lets in everybody in the world asks
+// for none; one of which it is not known whether it does says so itself. A
+// workload without any ALLOW takes everything; what was rendered alone means it
+// so.
 func (l *lifter) provesAll() bool {
+	var loose, closed []layer.Match
+	for _, t := range l.out.Tables {
+		if !strings.HasSuffix(t.Name, ": ALLOW") {
+			continue
+		}
+		for _, r := range slices.Concat(t.Tiers[1:]...) {
+			switch {
+			case r.Effect == layer.Deny:
+				closed = append(closed, r.Subject)
+			case r.Cond != nil && r.Cond.MTLS, r.Unknown != "", everybody(r.Peer), l.elsewhere(r.Peer), !l.any(and(r.Peer, l.mesh.all)):
+			default:
+				loose = append(loose, r.Subject)
+			}
+		}
+	}
 	for i := range l.source.Inventory.Workloads {
 		w := &l.source.Inventory.Workloads[i]
-		if l.mesh.all.Matches(layer.Party{Workload: w}, l.source.Networks) != layer.No && l.plaintext(w) && !l.refuses(w) {
+		is := func(m layer.Match) bool { return m.Matches(layer.Party{Workload: w}, l.source.Networks) != layer.No }
+		if !is(l.mesh.all) || !l.plaintext(w) {
+			continue
+		}
+		if slices.ContainsFunc(loose, is) || !l.source.Alone && !slices.ContainsFunc(closed, is) {
 			return false
 		}
 	}
 	return true
-}
-
-// refuses reports whether a workload's ALLOW rules let in nobody of the mesh
-// who proves nothing and must: each demands proof, or speaks of addresses that
-// are none of the estate's, or lets in everybody in the world, too, whom nobody
-// asks for proof. A workload without any such rule takes everything; what was
-// rendered alone means it so.
-func (l *lifter) refuses(w *inventory.Workload) bool {
-	closed := false
-	me := layer.Party{Workload: w}
-	for _, t := range l.out.Tables {
-		for _, tier := range t.Tiers {
-			for _, r := range tier {
-				if r.Subject.Matches(me, l.source.Networks) == layer.No || t.Governs.Matches(me, l.source.Networks) == layer.No || !strings.HasSuffix(t.Name, ": ALLOW") {
-					continue
-				}
-				closed = closed || r.Effect == layer.Deny
-				if r.Effect == layer.Allow && (r.Cond == nil || !r.Cond.MTLS) && !everybody(r.Peer) && !l.elsewhere(r.Peer) {
-					return false
-				}
-			}
-		}
-	}
-	return closed || l.source.Alone
 }
 
 func everybody(m layer.Match) bool { return len(m) == 1 && isZero(m[0]) }
