@@ -61,7 +61,7 @@ func (r *renderer) who(s *plan.Subject, peers []verify.Peer) among {
 			case r.inside[i]:
 				principals = append(principals, principalOf(w.Labels))
 			case len(w.Addresses) == 0 && !out.everybody:
-				r.warn("unsupported", "put it into the mesh, or let another target enforce the rule", "%s may reach %s, but is not in the mesh and has no known address: it is not let in", w.Name, s.Name)
+				r.warn("not-expressible", "put it into the mesh, or let another target enforce the rule", "%s may reach %s, but is not in the mesh and has no known address: it is not let in", w.Name, s.Name)
 			}
 			if !r.inside[i] {
 				for _, a := range w.Addresses {
@@ -71,7 +71,7 @@ func (r *renderer) who(s *plan.Subject, peers []verify.Peer) among {
 		}
 	}
 	if named && !out.everybody {
-		r.warn("unsupported", "give the External addresses (cidrs)", "nobody can be let in to %s by a domain name", s.Name)
+		r.warn("not-expressible", "give the External addresses (cidrs)", "nobody can be let in to %s by a domain name", s.Name)
 	}
 	slices.Sort(principals)
 	principals = slices.Compact(principals)
@@ -131,7 +131,7 @@ func (r *renderer) blocks(subject *plan.Subject, peers []verify.Peer) []fromSpec
 		}
 		if unknown { // workloads of the mesh live there, too
 			from.NotPrincipals = []string{"*"}
-			r.warn("unsupported", "name the workloads instead of letting in the estate's unknown addresses",
+			r.warn("not-expressible", "name the workloads instead of letting in the estate's unknown addresses",
 				"addresses of the estate that no workload is known to have may reach %s: so may workloads of the mesh that go around their own proxy", subject.Name)
 		}
 		for n := range r.w.Policy.Inventory.Workloads {

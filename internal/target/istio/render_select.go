@@ -45,7 +45,7 @@ func (r *renderer) selectors(s *plan.Subject, ns string, workloads []int) []map[
 			}
 			own := podOnly(r.workload(i).Labels)
 			if alien := r.alien(s, ns, own); alien >= 0 {
-				r.diags.Errorf(r.workload(i).Source, "unsupported", "%s cannot be told from %s by labels, and something else is to hold for it", r.workload(i).Name, r.workload(alien).Name).
+				r.diags.Errorf(r.workload(i).Source, "not-expressible", "%s cannot be told from %s by labels, and something else is to hold for it", r.workload(i).Name, r.workload(alien).Name).
 					WithHelp("give the pods of one of them a label that the others lack").WithSee(r.workload(alien).Source)
 				continue
 			}

@@ -121,7 +121,7 @@ func (r *renderer) meshConfig() document {
 	d := r.object("v1", "ConfigMap", "firebreak-mesh-config", "istio-system", nil)
 	d.Data = map[string]string{"mesh": "pathNormalization:\n  normalization: DECODE_AND_MERGE_SLASHES\n"}
 	d.comment = "# Merge this into the ConfigMap istio (key mesh), or into meshConfig of your\n# installation: it does nothing by itself. Without it, rules about paths can be\n# gone around by other spellings of a path.\n"
-	r.diags.Infof(noPlace, "unsupported", "rules about paths hold only if the mesh rewrites ambiguous ones").
+	r.diags.Infof(noPlace, "mesh-config", "rules about paths hold only if the mesh rewrites ambiguous ones").
 		WithHelp("merge istio-system/mesh-config.yaml into the mesh's configuration (ConfigMap istio in istio-system)")
 	return d
 }
