@@ -191,6 +191,15 @@ func TestClassification(t *testing.T) {
 			return nil
 		}},
 		{name: "names", want: prove.ExactToday, together: prove.Exact, plant: func(t *testing.T, l *layer.Layer) []*layer.Layer { l.Names = true; return nil }},
+		{name: "what could be labelled so", want: prove.ExactToday, together: prove.Exact, text: "app=web", plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
+			rule(l, 1, 0).Subject = selected(t, "app=web,tier=front") // the intent asks for app only
+			return nil
+		}},
+		{name: "the same by another label", want: prove.ExactToday, together: prove.Exact, text: "would be treated otherwise", plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
+			rule(l, 0, 2).Peer = selected(t, "tier=back")
+			rule(l, 1, 1).Subject = selected(t, "tier=back")
+			return nil
+		}},
 		{name: "no egress at all", want: prove.Wrong, together: prove.Wrong, plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
 			l.Tables[1].Governs = nil
 			return nil
@@ -240,13 +249,13 @@ func TestClassification(t *testing.T) {
 			if c.http {
 				text = strings.ReplaceAll(shopPolicy, "reason: r HTTP", withHTTP)
 			}
-			p, _ := resolve(t, text, shopInventory)
+			p, again := resolve(t, text, shopInventory)
 			l := shop(t)
 			layers := []*layer.Layer{l}
 			if c.plant != nil {
 				layers = append(layers, c.plant(t, l)...)
 			}
-			report, err := prove.Prove(prove.Intent{Policy: p}, layers, prove.Options{At: noon})
+			report, err := prove.Prove(prove.Intent{Policy: p, Resolve: again}, layers, prove.Options{At: noon})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"firebreak/internal/inventory"
+	"firebreak/internal/label"
 	"firebreak/internal/layer"
 	"firebreak/internal/policy"
 	"firebreak/internal/verify/space"
@@ -47,6 +48,9 @@ type Intent struct {
 	// Resolve resolves the same text against another inventory. Nil: workloads
 	// that could be there are not tried, and nothing is exact-today for them.
 	Resolve func(*inventory.Snapshot) (*policy.Policy, error)
+	// Selectors are those of the text, from which workloads that could be there
+	// are made up beside those of the layers. They may be missing.
+	Selectors []label.Selector
 }
 
 // Options are what the answers depend on beside the intent and the layers.
