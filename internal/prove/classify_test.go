@@ -72,6 +72,10 @@ kind: External
 metadata: {name: office, owner: o}
 spec: {cidrs: [192.0.2.0/24], reason: r}
 ---
+kind: External
+metadata: {name: psp, owner: o}
+spec: {fqdns: [psp.example], reason: r}
+---
 kind: Policy
 metadata: {name: p, owner: o}
 spec:
@@ -147,6 +151,8 @@ func TestClassification(t *testing.T) {
 		name     string
 		plant    func(t *testing.T, l *layer.Layer) []*layer.Layer
 		http     bool
+		more     string // that rules say
+		accepted bool
 		want     prove.Word
 		together prove.Word
 		text     string // of reason, lines or witness
@@ -235,6 +241,26 @@ func TestClassification(t *testing.T) {
 			l.Tables[0].Tiers[0] = append(l.Tables[0].Tiers[0], allow("relay", selected(t, "app=orders"), relay, tcp(8080)))
 			return []*layer.Layer{{Target: "lattice", Optional: true, Relays: relay[0].Prefixes, Points: []layer.Point{{Name: "n", Governs: selected(t, "app=orders")}}}}
 		}},
+		{name: "time that cannot be told", more: `reason: r, when: {hours: "08:00-18:00"}`, want: prove.Approximate, together: prove.Approximate, text: "cannot tell the time", plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
+			l.Timeless = true
+			l.Tables[0].Tiers[0] = slices.Delete(l.Tables[0].Tiers[0], 1, 2)
+			return nil
+		}},
+		{name: "time that could be told", more: `reason: r, when: {hours: "08:00-18:00"}`, want: prove.Wrong, together: prove.Wrong, plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
+			l.Tables[0].Tiers[0] = slices.Delete(l.Tables[0].Tiers[0], 1, 2)
+			return nil
+		}},
+		{name: "time that nobody keeps", more: `reason: r, when: {hours: "08:00-18:00"}`, want: prove.Unenforced, together: prove.Unenforced, text: "a time"},
+		{name: "requests that nobody looks at, which is accepted", http: true, accepted: true, want: prove.Approximate, together: prove.Approximate, text: "accepted: for now"},
+		{name: "names that cannot be followed", more: "reason: r}\n  - {name: psp, effect: allow, from: {service: orders}, to: {external: psp}, ports: [443/TCP], reason: r", want: prove.Approximate, together: prove.Approximate, text: "cannot follow names", plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
+			l.Nameless = true
+			return nil
+		}},
+		{name: "names that could be followed", more: "reason: r}\n  - {name: psp, effect: allow, from: {service: orders}, to: {external: psp}, ports: [443/TCP], reason: r", want: prove.Wrong, together: prove.Wrong, text: "external psp"},
+		{name: "names that are followed", more: "reason: r}\n  - {name: psp, effect: allow, from: {service: orders}, to: {external: psp}, ports: [443/TCP], reason: r", want: prove.Exact, together: prove.Exact, plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
+			l.Tables[1].Tiers[0] = append(l.Tables[1].Tiers[0], allow("psp", selected(t, "app=orders"), layer.Match{{Names: []string{"psp"}}}, tcp(443)))
+			return nil
+		}},
 		{name: "not asked", want: prove.Exact, together: prove.Exact, plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
 			for i := range l.Tables {
 				r := allow("route", layer.Everything(), layer.AnyWorkload(), netset.All())
@@ -249,18 +275,28 @@ func TestClassification(t *testing.T) {
 			if c.http {
 				text = strings.ReplaceAll(shopPolicy, "reason: r HTTP", withHTTP)
 			}
+			if c.more != "" {
+				text = strings.ReplaceAll(shopPolicy, "reason: r HTTP", c.more)
+			}
 			p, again := resolve(t, text, shopInventory)
 			l := shop(t)
 			layers := []*layer.Layer{l}
 			if c.plant != nil {
 				layers = append(layers, c.plant(t, l)...)
 			}
-			report, err := prove.Prove(prove.Intent{Policy: p, Resolve: again}, layers, prove.Options{At: noon})
+			intent := prove.Intent{Policy: p, Resolve: again}
+			if c.accepted {
+				intent.Accepted = func(flow.Rule) string { return "for now" }
+			}
+			report, err := prove.Prove(intent, layers, prove.Options{At: noon})
 			if err != nil {
 				t.Fatal(err)
 			}
 			r := report.Results[0]
 			all := r.Reason
+			if r.Witness != nil {
+				all += "\n" + r.Witness.From + " > " + r.Witness.To
+			}
 			for _, x := range append(r.Over, r.Under...) {
 				all += "\n" + x.From + " > " + x.To + " " + x.Traffic + " " + x.CaughtBy
 			}

@@ -61,7 +61,7 @@ func hypothetical(in Intent, layers []*layer.Layer, o Options, r *Report) error 
 // exactToday says of which workload a point that is exact is not.
 func (c *comparison) exactToday(r *Result, names *namer, t *tally) {
 	f := t.worst()
-	if f == nil || f.kind == caughtOver || f.kind == perhaps {
+	if f == nil || f.kind <= perhaps {
 		return
 	}
 	who := ""

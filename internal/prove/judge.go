@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -14,6 +15,8 @@ type kind uint8
 // The kinds.
 const (
 	caughtOver     kind = iota // passes beyond the intent, and other layers catch it
+	acceptedOver               // differs in a condition that nobody enforces, which is accepted
+	shut                       // does not pass, and cannot be said by the platform
 	perhaps                    // perhaps a difference
 	unenforcedOver             // differs in a condition that nobody enforces
 	over                       // passes beyond the intent
@@ -32,8 +35,9 @@ type piece struct {
 
 // judge works out pieces, once for every signature.
 type judge struct {
-	e    *estate
-	want func(kind int32) *intended
+	e        *estate
+	want     func(kind int32) *intended
+	accepted func(flow.Rule) string // may be nil
 }
 
 // spoken is what a layer lets pass between two ends, read strictly or laxly.
@@ -134,6 +138,12 @@ func (j *judge) pieces(sig *signature, layer int) []piece {
 		p.fault = [2]bool{!p.set.Subtract(w.leaving.Union(lax.silent[0])).IsEmpty(), !p.set.Subtract(w.arriving.Union(lax.silent[1])).IsEmpty()}
 		add(p)
 	}
+	timeless, nameless := j.e.layers[layer].Timeless, j.e.layers[layer].Nameless
+	why := "stays shut: " + j.e.layers[layer].Target
+	for _, p := range unsaid(sig, &diff, w, timeless, nameless, why) {
+		p.fault = [2]bool{true, true}
+		add(p)
+	}
 	add(piece{kind: under, set: diff.less, fault: [2]bool{!diff.less.Subtract(lax.at[0]).IsEmpty(), !diff.less.Subtract(lax.at[1]).IsEmpty()}})
 	maybe := diff.maybeLess
 	if !diff.maybeMore.IsEmpty() {
@@ -141,12 +151,63 @@ func (j *judge) pieces(sig *signature, layer int) []piece {
 		maybe = maybe.Union(left)
 	}
 	a, b := j.e.bounds(sig.at[layer][0]), j.e.bounds(sig.at[layer][1])
-	why := a.why
-	if why == "" {
+	if why = a.why; why == "" {
 		why = b.why
 	}
 	add(piece{kind: perhaps, set: maybe, why: why, fault: [2]bool{a.why != "", b.why != ""}})
 	return out
+}
+
+// unsaid takes out of differences what stays shut because a platform cannot tell
+// the time, or follow names.
+func unsaid(sig *signature, d *differences, w *intended, timeless, nameless bool, why string) []piece {
+	var out []piece
+	if nameless && sig.flags()&byName != 0 {
+		out = append(out, piece{kind: shut, set: d.less.Union(d.maybeLess), why: why + " cannot follow names"})
+		d.less, d.maybeLess = space.Set{}, space.Set{}
+	}
+	if timeless {
+		always := w.permitted.Always()
+		out = append(out, piece{kind: shut, set: d.less.Union(d.maybeLess).Subtract(always), why: why + " cannot tell the time"})
+		d.less, d.maybeLess = d.less.Intersect(always), d.maybeLess.Intersect(always)
+	}
+	return out
+}
+
+// unenforced names the rules whose conditions nobody enforces.
+func (j *judge) unenforced(set space.Set, w *intended) piece {
+	p := piece{kind: unenforcedOver, set: set, why: "a condition is enforced by no layer"}
+	g := j.e.u.engine
+	var rules, reasons []string
+	open := false // a rule is not accepted
+	for _, part := range g.Parts(w.from, w.to, j.e.inForce) {
+		n := part.By.Rule()
+		if n < 0 {
+			continue
+		}
+		r := &g.Policy().Rules[n]
+		if r.Cond == nil || part.Set.Ports().Intersect(set.Ports()).IsEmpty() {
+			continue
+		}
+		rules = append(rules, fmt.Sprintf("rule %s asks for %s, which no layer enforces", r.Ref, conditionText(r.Cond)))
+		reason := ""
+		if j.accepted != nil {
+			reason = j.accepted(r.Ref)
+		}
+		if reason == "" {
+			open = true
+		}
+		reasons = append(reasons, reason)
+	}
+	switch {
+	case len(rules) == 0:
+	case open:
+		p.why = strings.Join(rules, "; ")
+	default:
+		slices.Sort(reasons)
+		p.kind, p.why = acceptedOver, "accepted: "+strings.Join(slices.Compact(reasons), "; ")
+	}
+	return p
 }
 
 // overs divides what passes beyond the intent by who catches it, and the rest by
@@ -166,7 +227,7 @@ func (j *judge) overs(sig *signature, layer int, set space.Set, w *intended) []p
 	open := w.leaving.Ports().Intersect(w.arriving.Ports())
 	condition := left.Intersect(space.Plain(open))
 	if !condition.IsEmpty() {
-		out = append(out, piece{kind: unenforcedOver, set: condition})
+		out = append(out, j.unenforced(condition, w))
 	}
 	if rest := left.Subtract(condition); !rest.IsEmpty() {
 		out = append(out, piece{kind: over, set: rest})
@@ -211,8 +272,13 @@ func (j *judge) together(sig *signature) (out []piece, ungoverned [2]bool) {
 	named := slices.ContainsFunc(j.e.layers, func(l *compiled) bool { return l.named })
 	diff := between(&strict, &lax, w, sig, named)
 	condition := diff.more.Intersect(space.Plain(w.leaving.Ports().Intersect(w.arriving.Ports())))
+	out = unsaid(sig, &diff, w, j.governing(sig, func(l *compiled) bool { return l.Timeless }), j.governing(sig, func(l *compiled) bool { return l.Nameless }), "stays shut: every layer there")
+	out = slices.DeleteFunc(out, func(p piece) bool { return p.set.IsEmpty() })
+	if !condition.IsEmpty() {
+		out = append(out, j.unenforced(condition, w))
+	}
 	for _, p := range []piece{
-		{kind: unenforcedOver, set: condition}, {kind: over, set: diff.more.Subtract(condition)}, {kind: under, set: diff.less},
+		{kind: over, set: diff.more.Subtract(condition)}, {kind: under, set: diff.less},
 		{kind: perhaps, set: diff.maybeMore.Union(diff.maybeLess)},
 	} {
 		if !p.set.IsEmpty() {
@@ -287,6 +353,20 @@ func (j *judge) stack(sig *signature, lax bool, in func(layer int) bool) spoken 
 	out.passes = out.at[0].Intersect(out.at[1]).Intersect(there)
 	out.speaks = everything.Subtract(out.silent[0].Intersect(out.silent[1])).Intersect(there)
 	return out
+}
+
+// governing reports whether all layers that govern an end of a pair are such.
+func (j *judge) governing(sig *signature, such func(*compiled) bool) bool {
+	some := false
+	for n, l := range j.e.layers {
+		if sig.at[n][0] < 0 && sig.at[n][1] < 0 {
+			continue
+		}
+		if some = true; !such(l) {
+			return false
+		}
+	}
+	return some
 }
 
 // why is the first reason for which the layers' bounds are not the same.

@@ -2,6 +2,7 @@ package prove
 
 import (
 	"firebreak/internal/flow"
+	"firebreak/internal/verify"
 	"firebreak/internal/verify/space"
 )
 
@@ -28,7 +29,10 @@ const (
 const flagBits = 7
 
 // intended is what was meant between two ends.
-type intended struct{ permitted, leaving, arriving space.Set }
+type intended struct {
+	permitted, leaving, arriving space.Set
+	from, to                     verify.Peer // a pair for which it is
+}
 
 // pairs walks all pairs of ends and tells them apart by signature.
 type pairs struct {
@@ -82,7 +86,7 @@ func (p *pairs) kind(i, j int) int32 {
 	if !known {
 		n = int32(len(p.intents))
 		p.kinds[class] = n
-		var x intended
+		x := intended{from: from, to: to}
 		x.permitted, _ = g.Permitted(from, to, p.e.inForce)
 		x.leaving, _ = g.Leaving(from, to, p.e.inForce)
 		x.arriving, _ = g.Arriving(from, to, p.e.inForce)
@@ -104,6 +108,9 @@ func (p *pairs) each(visit func(i, j int, sig int32)) {
 // it.
 func (p *pairs) row(i int, only []int, visit func(i, j int, sig int32)) {
 	ends := p.e.u.ends
+	if ends[i].name != "" {
+		return // whoever comes from outside comes from an address
+	}
 	one := func(j int) {
 		if !ends[i].managed() && !ends[j].managed() || i == j && ends[i].single() || p.speaks[i]&p.speaks[j] == 0 {
 			return

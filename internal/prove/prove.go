@@ -14,6 +14,7 @@ package prove
 import (
 	"time"
 
+	"firebreak/internal/flow"
 	"firebreak/internal/inventory"
 	"firebreak/internal/label"
 	"firebreak/internal/layer"
@@ -51,6 +52,9 @@ type Intent struct {
 	// Selectors are those of the text, from which workloads that could be there
 	// are made up beside those of the layers. They may be missing.
 	Selectors []label.Selector
+	// Accepted, if not nil, says why it is accepted that a rule's conditions are
+	// enforced by nobody; empty if it is not.
+	Accepted func(flow.Rule) string
 }
 
 // Options are what the answers depend on beside the intent and the layers.
@@ -76,7 +80,8 @@ type Result struct {
 	Result Word   `json:"result"`
 	Scope  string `json:"scope"` // "alone" or "live"
 	// Over is what passes and was not meant to, Under what was meant to pass and
-	// does not; surely so. The most workloads first. Never nil.
+	// does not; surely so. What stays shut because the platform cannot tell the
+	// time, or follow names, is Under too, with the Reason. The most workloads first. Never nil.
 	Over  []Line `json:"over"`
 	Under []Line `json:"under"`
 	// MoreOver and MoreUnder count the lines that were left out.
@@ -137,7 +142,8 @@ type Difference struct {
 
 // Drift compares what live layers permit with the intent, semantically: order,
 // descriptions and other spellings of the same are no drift. What a layer lets
-// pass beyond the intent and others catch is Beyond too, with CaughtBy.
+// pass beyond the intent and others catch is Beyond too, with CaughtBy; what is
+// accepted, and what stays shut because a platform cannot say it, is none.
 func Drift(in Intent, layers []*layer.Layer, o Options) (*Difference, error) {
 	return drift(in, layers, o)
 }

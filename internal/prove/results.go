@@ -76,7 +76,7 @@ func newComparison(in Intent, layers []*layer.Layer, o Options) (*comparison, er
 	}
 	e.inForce = !in.ToCome
 	c := &comparison{e: e, p: in.Policy, o: o, pairs: newPairs(e), together: newTally(e), open: map[int32]bool{}}
-	c.j = judge{e: e, want: func(kind int32) *intended { return &c.pairs.intents[kind] }}
+	c.j = judge{e: e, accepted: in.Accepted, want: func(kind int32) *intended { return &c.pairs.intents[kind] }}
 	for _, l := range e.layers {
 		var list []*tally
 		for range len(l.Points) + 1 {
@@ -179,47 +179,46 @@ func (c *comparison) result(names *namer, n, p int) Result {
 // fill says what a tally found; n is the layer, -1 for all together.
 func (c *comparison) fill(r *Result, names *namer, t *tally, n int) {
 	r.Scope = c.o.scope()
-	r.Over, r.MoreOver = t.lines(names, c.o.lines(), caughtOver, unenforcedOver, over)
-	r.Under, r.MoreUnder = t.lines(names, c.o.lines(), under)
+	r.Over, r.MoreOver = t.lines(names, c.o.lines(), caughtOver, acceptedOver, unenforcedOver, over)
+	r.Under, r.MoreUnder = t.lines(names, c.o.lines(), shut, under)
 	worst := t.worst()
 	if worst == nil {
 		r.Result = Exact
 		return
 	}
 	from, to := names.name(worst.first[:1]), names.name(worst.first[1:])
-	r.Result = [...]Word{Approximate, Unknown, Unenforced, Wrong, Wrong}[worst.kind]
+	r.Result = [...]Word{Approximate, Approximate, Approximate, Unknown, Unenforced, Wrong, Wrong}[worst.kind]
 	switch worst.kind {
-	case caughtOver:
-		r.Reason = "more passes than was meant, and " + worst.caught + " catches it"
-	case perhaps:
+	case caughtOver, acceptedOver, shut:
+		r.Reason = t.approximations()
+	case perhaps, unenforcedOver:
 		r.Reason = worst.why
-	case unenforcedOver:
-		r.Reason = c.condition(worst)
 	case over:
 		r.Reason = fmt.Sprintf("%s may reach %s by %s, which was not meant", from, to, worst.set)
 	case under:
 		r.Reason = fmt.Sprintf("%s may not reach %s by %s, which was meant", from, to, worst.set)
 	}
-	if worst.kind != caughtOver {
+	if worst.kind >= perhaps {
 		r.Witness = c.witness(worst, n)
 	}
 }
 
-// condition names the rule whose condition nobody enforces.
-func (c *comparison) condition(f *finding) string {
-	from, to := c.e.u.ends[f.first[0]].peer, c.e.u.ends[f.first[1]].peer
-	for _, part := range c.e.u.engine.Parts(from, to, c.e.inForce) {
-		n := part.By.Rule()
-		if n < 0 {
-			continue
+// approximations says why what a tally found is no fault.
+func (t *tally) approximations() string {
+	var by, why []string
+	for _, f := range t.found {
+		if f.kind == caughtOver {
+			by = append(by, f.caught)
+		} else {
+			why = append(why, f.why)
 		}
-		r := &c.p.Rules[n]
-		if r.Cond == nil || part.Set.Ports().Intersect(f.set.Ports()).IsEmpty() {
-			continue
-		}
-		return fmt.Sprintf("rule %s asks for %s, which no layer enforces", r.Ref, conditionText(r.Cond))
 	}
-	return "a condition is enforced by no layer"
+	slices.Sort(by)
+	slices.Sort(why)
+	if by = slices.Compact(by); len(by) > 0 {
+		why = append([]string{"more passes than was meant, and is caught by " + strings.Join(by, " or by ")}, why...)
+	}
+	return strings.Join(slices.Compact(why), "; ")
 }
 
 func conditionText(c *policy.Condition) string {

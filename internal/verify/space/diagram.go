@@ -35,6 +35,10 @@ const (
 	absent, otherHeader = 0, 1 // of a header
 )
 
+// eachAtom asks restrict, about the last dimension only, for what is in the set
+// whatever the atom.
+const eachAtom = 0xffff
+
 type op uint8
 
 const (
@@ -191,6 +195,8 @@ func (d *diagrams) restrict(n *node, dim uint16, atom int) *node {
 	switch {
 	case n.kids == nil || n.dim > dim:
 		return n
+	case n.dim == dim && atom == eachAtom:
+		return d.no // of the last dimension: a node that was all of it would not be
 	case n.dim == dim:
 		return n.kids[atom]
 	}

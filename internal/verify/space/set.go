@@ -150,6 +150,10 @@ func (a Set) At(t time.Time) Set {
 	return a.restrict(dimTime, a.space().moments.locate(t))
 }
 
+// Always returns what is in the set at every instant of the horizon, as a set
+// that no longer asks for the time.
+func (a Set) Always() Set { return a.restrict(dimTime, eachAtom) }
+
 func (a Set) restrict(dim uint16, atom int) Set {
 	if len(a.segs) == 0 {
 		return a

@@ -123,6 +123,13 @@ func TestLaws(t *testing.T) {
 				rt.Fatalf("%s: %s\nis not %s", law, sides[0], sides[1])
 			}
 		}
+		always := all
+		for _, at := range s.moments.samples {
+			always = always.Intersect(a.At(at))
+		}
+		if !a.Always().Equal(always) {
+			t.Fatalf("always %s, want %s", a.Always(), always)
+		}
 		for _, x := range []Set{a, b, a.Union(b), a.Given(true), a.Given(false), a.At(d.instant("at")), all.Subtract(a)} {
 			canonical(rt, x)
 		}
