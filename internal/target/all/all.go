@@ -3,6 +3,7 @@ package all
 
 import (
 	"firebreak/internal/target"
+	"firebreak/internal/target/ebpf"
 	"firebreak/internal/target/istio"
 	"firebreak/internal/target/lattice"
 	"firebreak/internal/target/networkpolicy"
@@ -17,6 +18,7 @@ func Targets() []target.Target {
 		networkpolicy.Target{},
 		istio.Target{},
 		nftables.Target{},
+		ebpf.Target{},
 	}
 }
 

@@ -13,7 +13,7 @@ func (r *renderer) checkFixed() {
 		r.diags.Errorf(diag.Pos{}, "capacity", "the host attributes %d cgroups; the kernel tables hold %d", n, layout.MaxCgroups).
 			WithHelp("attribute a common parent instead; whatever is below it is attributed with it")
 	}
-	if n := len(r.tables.Addresses); n > layout.MaxAddresses {
+	if n := len(r.tables.Addresses); n > layout.MaxAddresses && !r.unlimited {
 		last := r.tables.Addresses[layout.MaxAddresses].Prefix
 		r.diags.Errorf(diag.Pos{}, "capacity", "the inventory and the Externals have %d addresses and prefixes; the kernel tables hold %d, %s is the first that does not fit", n, layout.MaxAddresses, last).
 			WithHelp("fewer Externals' cidrs, or wider ones, or an inventory of what this host can reach")

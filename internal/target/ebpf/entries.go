@@ -82,7 +82,7 @@ func (r *renderer) decideAll() {
 			r.decideSide(l, d)
 		}
 	}
-	if r.total > layout.MaxPolicy {
+	if r.total > r.limit() {
 		r.refusePolicy()
 		return
 	}
@@ -169,7 +169,7 @@ func (r *renderer) emit(local, peer uint32, d flow.Direction, v, byDefault *verd
 	for i := range entries {
 		r.used[entries[i].toCome]++
 	}
-	if r.total += len(entries); r.total <= layout.MaxPolicy {
+	if r.total += len(entries); r.total <= r.limit() {
 		r.emitted = append(r.emitted, emission{layout.PolicyKey{Local: local, Peer: peer, Direction: d}, entries})
 	}
 }

@@ -51,23 +51,26 @@ func Render(p *policy.Policy, h Host, at time.Time, n *Numbers) (*layout.Tables,
 func render(p *policy.Policy, prefixes []policy.PrefixPeer, h Host, at time.Time, n *Numbers) (*layout.Tables, diag.List) {
 	r := &renderer{p: p, n: n, prefixes: prefixes, h: h}
 	r.times.at = at
-	if !r.findHost() {
-		return nil, r.diags
-	}
-	r.addresses()
-	r.collect()
-	r.times.lay()
-	r.classes.partition(n)
-	r.tables.Classes = r.classes.ranges
-	r.checkFixed()
-	if r.diags.HasErrors() {
-		return nil, r.diags
-	}
-	r.decideAll()
-	if r.diags.HasErrors() {
+	if !r.findHost() || !r.fill() {
 		return nil, r.diags
 	}
 	return &r.tables, r.diags
+}
+
+// fill makes the tables once the ends on the host that no address shows are
+// known, and reports whether they fit.
+func (r *renderer) fill() bool {
+	r.addresses()
+	r.collect()
+	r.times.lay()
+	r.classes.partition(r.n)
+	r.tables.Classes = r.classes.ranges
+	r.checkFixed()
+	if r.diags.HasErrors() {
+		return false
+	}
+	r.decideAll()
+	return !r.diags.HasErrors()
 }
 
 type renderer struct {
@@ -77,6 +80,9 @@ type renderer struct {
 	prefixes []policy.PrefixPeer
 	diags    diag.List
 	tables   layout.Tables
+	// unlimited is set where the tables are of many hosts, each of which gets a
+	// part.
+	unlimited bool
 
 	workloads map[string]int // by name, of the inventory
 	hostIdent int            // identity of the host's own processes

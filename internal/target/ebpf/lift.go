@@ -1,0 +1,466 @@
+package ebpf
+
+import (
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"firebreak/internal/datapath/layout"
+	"firebreak/internal/diag"
+	"firebreak/internal/flow"
+	"firebreak/internal/layer"
+	"firebreak/internal/netset"
+	"firebreak/internal/policy"
+	"firebreak/internal/target"
+)
+
+const suffix = ".maps.json"
+
+// lifter reads the tables of an estate's hosts.
+type lifter struct {
+	src    *target.Source
+	out    *layer.Layer
+	diags  diag.List
+	tables map[string]*layer.Table // by what they say
+	order  []string
+}
+
+func lift(s *target.Source) (*layer.Layer, diag.List) {
+	l := &lifter{src: s, out: &layer.Layer{Target: "ebpf", Names: true}, tables: map[string]*layer.Table{}}
+	files, diags := s.Folder.Names(suffix)
+	l.diags = diags
+	for _, file := range files {
+		l.file(file)
+	}
+	for _, key := range l.order {
+		t := l.tables[key]
+		slices.Sort(t.Governs[0].Workloads)
+		t.Governs[0].Workloads = slices.Compact(t.Governs[0].Workloads)
+		l.out.Tables = append(l.out.Tables, *t)
+	}
+	return l.out, l.diags
+}
+
+// hostNamed is the host that a file is called after.
+func hostNamed(file string) string {
+	name := strings.TrimSuffix(path.Base(file), suffix)
+	if name == "firebreak" && path.Dir(file) != "." {
+		name = path.Base(path.Dir(file))
+	}
+	return name
+}
+
+func (l *lifter) file(file string) {
+	data, err := fs.ReadFile(l.src.Folder.FS(), file)
+	if err != nil {
+		l.diags.Errorf(diag.Pos{File: file}, "unreadable-file", "%v", err)
+		return
+	}
+	dump, err := layout.ParseDump(data)
+	host := hostNamed(file)
+	if err == nil && dump.Host != "" {
+		host = dump.Host
+	}
+	var here []int
+	var names []string
+	for i := range l.src.Inventory.Workloads {
+		if w := &l.src.Inventory.Workloads[i]; w.Host == host {
+			here, names = append(here, i), append(names, w.Name)
+		}
+	}
+	var concerns layer.Match
+	if names != nil {
+		slices.Sort(names)
+		concerns = layer.Named(names...)
+	}
+	point := layer.Point{Name: host, Governs: concerns}
+	where := flow.Rule{Policy: "ebpf of " + host, File: file, Line: 1}
+	if err != nil {
+		l.diags.Errorf(diag.Pos{File: file}, "unreadable", "the tables of host %s cannot be read: %v", host, err)
+		point.Unknown = "its tables cannot be read: " + err.Error()
+		l.out.Unknown = append(l.out.Unknown, layer.Unknown{Where: where, Why: point.Unknown, Concerns: concerns})
+		l.out.Points = append(l.out.Points, point)
+		return
+	}
+	l.out.Ours++
+	if here == nil {
+		l.out.Unknown = append(l.out.Unknown, layer.Unknown{Where: where, Why: "the inventory has no workload on host " + host})
+	}
+	r := newReader(l, dump, file)
+	for _, w := range here {
+		r.workload(w)
+	}
+	l.out.Points = append(l.out.Points, point)
+}
+
+// slotKey is where the kernel looks first: an end here and a way.
+type slotKey struct {
+	local     uint32
+	direction flow.Direction
+}
+
+// reader turns one host's tables into tables of the layer.
+type reader struct {
+	l        *lifter
+	dump     *layout.Dump
+	file     string
+	trie     trie
+	classes  map[uint16]netset.Traffic
+	decision map[slotKey]map[uint32]map[uint16]*layout.DumpEntry
+	peers    map[uint32][]string       // workloads that are surely this number
+	mixed    map[string][]uint32       // those that several numbers stand for
+	prefixes map[uint32][]netip.Prefix // of what is no workload's
+	named    map[string]uint32         // by workload: its number in the catalog
+	said     map[slotKey][][]layer.Rule
+	keys     map[slotKey]string
+}
+
+func newReader(l *lifter, dump *layout.Dump, file string) *reader {
+	r := &reader{l: l, dump: dump, file: file, decision: map[slotKey]map[uint32]map[uint16]*layout.DumpEntry{}, peers: map[uint32][]string{},
+		mixed: map[string][]uint32{}, prefixes: map[uint32][]netip.Prefix{}, named: map[string]uint32{}, said: map[slotKey][][]layer.Rule{}, keys: map[slotKey]string{}}
+	r.trie.fill(dump.Addresses)
+	r.readClasses()
+	for i := range dump.Policy {
+		e := &dump.Policy[i]
+		at := r.decision[slotKey{e.Local, e.Direction}]
+		if at == nil {
+			at = map[uint32]map[uint16]*layout.DumpEntry{}
+			r.decision[slotKey{e.Local, e.Direction}] = at
+		}
+		if at[e.Peer] == nil {
+			at[e.Peer] = map[uint16]*layout.DumpEntry{}
+		}
+		at[e.Peer][e.Class] = e
+	}
+	for n, id := range dump.Identities {
+		for _, name := range id.Workloads {
+			r.named[name] = n
+		}
+	}
+	r.findPeers()
+	return r
+}
+
+// readClasses works out what traffic each class stands for: a port in no range
+// is of ClassAny. A later range wins, as when they are loaded.
+func (r *reader) readClasses() {
+	runs := map[uint16][]layout.DumpClass{}
+	left := netset.Of(netset.TCP, 0, 65535).Union(netset.Of(netset.UDP, 0, 65535)).Union(netset.Of(netset.SCTP, 0, 65535))
+	taken := netset.None()
+	overlap := false
+	total := 0
+	for _, c := range r.dump.Classes {
+		runs[c.Class] = append(runs[c.Class], c)
+		total += int(c.Hi-c.Lo) + 1
+	}
+	r.classes = map[uint16]netset.Traffic{}
+	for class, list := range runs {
+		r.classes[class] = netset.Collect(func(yield func(netset.Protocol, netset.Range) bool) {
+			for _, c := range list {
+				if !yield(netset.Protocol(c.Protocol), netset.Range{Lo: c.Lo, Hi: c.Hi}) {
+					return
+				}
+			}
+		})
+		if !taken.Intersect(r.classes[class]).IsEmpty() {
+			overlap = true
+		}
+		taken = taken.Union(r.classes[class])
+	}
+	if overlap {
+		r.classes = map[uint16]netset.Traffic{}
+		for _, c := range r.dump.Classes {
+			t := netset.Of(netset.Protocol(c.Protocol), c.Lo, c.Hi)
+			for class := range r.classes {
+				r.classes[class] = r.classes[class].Subtract(t)
+			}
+			r.classes[c.Class] = r.classes[c.Class].Union(t)
+		}
+	}
+	r.classes[layout.ClassAny] = r.classes[layout.ClassAny].Union(left.Subtract(taken))
+	r.classes[layout.ClassICMP] = r.classes[layout.ClassICMP].Union(netset.Of(netset.ICMP, 0, 0))
+	r.classes[layout.ClassOther] = r.classes[layout.ClassOther].Union(netset.Of(netset.Other, 0, 0))
+}
+
+// findPeers works out which number every workload is to this host.
+func (r *reader) findPeers() {
+	for i := range r.l.src.Inventory.Workloads {
+		w := &r.l.src.Inventory.Workloads[i]
+		var numbers []uint32
+		for _, a := range w.Addresses {
+			if n := r.peerAt(a.Unmap().WithZone("")); !slices.Contains(numbers, n) {
+				numbers = append(numbers, n)
+			}
+		}
+		if len(w.Addresses) == 0 {
+			if n, is := r.named[w.Name]; is {
+				numbers = []uint32{n}
+			} else {
+				numbers = []uint32{layout.UnknownPeer}
+			}
+		}
+		if len(numbers) == 1 {
+			r.peers[numbers[0]] = append(r.peers[numbers[0]], w.Name)
+		} else {
+			r.mixed[w.Name] = numbers
+		}
+	}
+	for i := range r.dump.Addresses {
+		if a := &r.dump.Addresses[i]; a.Peer != layout.BuiltinPeer {
+			r.prefixes[a.Peer] = append(r.prefixes[a.Peer], a.Prefix)
+		}
+	}
+}
+
+func (r *reader) peerAt(a netip.Addr) uint32 {
+	if e := r.trie.find(a); e != nil {
+		return e.Peer
+	}
+	return layout.UnknownPeer
+}
+
+// localsOf are the numbers that a workload on this host may be judged by: those
+// at its addresses, or, without addresses, the one that its cgroup would get.
+func (r *reader) localsOf(w int) []uint32 {
+	wl := &r.l.src.Inventory.Workloads[w]
+	var out []uint32
+	for _, a := range wl.Addresses {
+		n := uint32(0)
+		if e := r.trie.find(a.Unmap().WithZone("")); e != nil && e.Prefix.IsSingleIP() {
+			n = e.Local
+		}
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	if len(wl.Addresses) == 0 {
+		out = append(out, r.named[wl.Name])
+	}
+	return out
+}
+
+// workload adds what is said about one of the host's workloads.
+func (r *reader) workload(w int) {
+	name := r.l.src.Inventory.Workloads[w].Name
+	locals := r.localsOf(w)
+	for _, d := range []flow.Direction{flow.Egress, flow.Ingress} {
+		if len(locals) != 1 || locals[0] == 0 {
+			r.doubt(name, fmt.Sprintf("the tables do not know %s by its addresses as one of this host's", name))
+			return
+		}
+		at := slotKey{locals[0], d}
+		tiers, known := r.said[at]
+		if !known {
+			tiers = r.tiers(at)
+			r.said[at], r.keys[at] = tiers, fmt.Sprint(d, " ", keyOf(tiers))
+		}
+		key := r.keys[at]
+		t := r.l.tables[key]
+		if t == nil {
+			t = &layer.Table{Name: fmt.Sprintf("maps of host %s", r.dump.Host), Direction: d, Governs: layer.Match{{Workloads: []string{}}}, Tiers: tiers}
+			r.l.tables[key] = t
+			r.l.order = append(r.l.order, key)
+		}
+		t.Governs[0].Workloads = append(t.Governs[0].Workloads, name)
+	}
+}
+
+func (r *reader) doubt(name, why string) {
+	r.l.out.Unknown = append(r.l.out.Unknown, layer.Unknown{Where: flow.Rule{Policy: "ebpf of " + r.dump.Host, File: r.file, Line: 1}, Why: why, Concerns: layer.Named(name)})
+}
+
+// keyOf is what two hosts must have in common to be one table. It leaves out the
+// places.
+func keyOf(tiers [][]layer.Rule) string {
+	var b strings.Builder
+	for _, tier := range tiers {
+		b.WriteByte('\n')
+		for i := range tier {
+			x := &tier[i]
+			fmt.Fprint(&b, x.Effect, x.Traffic, x.Unknown, x.Ref.Rule)
+			if x.Cond != nil {
+				fmt.Fprint(&b, x.Cond.Expires.UnixNano())
+			}
+			for _, t := range x.Peer {
+				fmt.Fprint(&b, t.Workloads, t.Prefixes, t.Except, t.Address)
+			}
+		}
+	}
+	return b.String()
+}
+
+// answer is what is said about some traffic.
+type answer struct {
+	traffic netset.Traffic
+	allow   bool
+	until   int64
+	rule    uint32
+}
+
+// tiers work out what an end says to everybody: first to those that entries
+// speak of, then to all others.
+func (r *reader) tiers(at slotKey) [][]layer.Rule {
+	own := r.decision[at]
+	usual := r.answers(own, layout.AnyPeer)
+	byAnswer := map[string][]uint32{}
+	said := map[string][]answer{}
+	for n := range own {
+		a := r.answers(own, n)
+		k := fmt.Sprint(a)
+		byAnswer[k] = append(byAnswer[k], n)
+		said[k] = a
+	}
+	same := fmt.Sprint(usual)
+	out := make([][]layer.Rule, 4)
+	keys := make([]string, 0, len(said))
+	for k := range said {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	differs := map[uint32]string{} // by peer: what is said, if not the usual
+	for _, k := range keys {
+		if k != same {
+			for _, n := range byAnswer[k] {
+				differs[n] = k
+			}
+		}
+	}
+	for _, k := range keys {
+		if k != same {
+			r.write(out, 0, r.match(byAnswer[k], k, differs), said[k])
+		}
+	}
+	r.writeMixed(out, own, differs)
+	r.write(out, 2, layer.Everything(), usual)
+	return out
+}
+
+// write adds what is said to some peers: what is permitted for a time only is
+// denied in the next tier, where nothing else is left.
+func (r *reader) write(out [][]layer.Rule, tier int, peer layer.Match, said []answer) {
+	for _, a := range said {
+		rule := layer.Rule{Ref: r.ref(a.rule), Subject: layer.Everything(), Peer: peer, Traffic: a.traffic}
+		if a.allow {
+			rule.Effect = layer.Allow
+		}
+		if a.allow && a.until != 0 {
+			rule.Cond = &policy.Condition{Expires: time.Unix(0, a.until).UTC()}
+			after := rule
+			after.Effect, after.Cond = layer.Deny, nil
+			out[tier+1] = append(out[tier+1], after)
+		}
+		out[tier] = append(out[tier], rule)
+	}
+}
+
+func (r *reader) ref(number uint32) flow.Rule {
+	ref, known := r.dump.Rules[number]
+	if !known {
+		ref = flow.Rule{Rule: fmt.Sprintf("rule %d", number)}
+	}
+	return flow.Rule{Policy: "maps of " + r.dump.Host, Rule: ref.String(), File: r.file, Line: 1}
+}
+
+// answers is what an end says to a peer, as the kernel asks: the peer's own
+// entries, by class and for any, then those about any peer.
+func (r *reader) answers(own map[uint32]map[uint16]*layout.DumpEntry, peer uint32) []answer {
+	mine, usual := own[peer], own[layout.AnyPeer]
+	var out []answer
+	for class, traffic := range r.classes {
+		e := mine[class]
+		if e == nil {
+			e = mine[layout.ClassAny]
+		}
+		if e == nil {
+			e = usual[class]
+		}
+		if e == nil {
+			e = usual[layout.ClassAny]
+		}
+		one := answer{traffic: traffic} // without any entry the kernel drops
+		if e != nil {
+			one.allow, one.until, one.rule = e.Allow, e.Until, e.Rule
+		}
+		if !one.allow {
+			one.until = 0
+		}
+		i := slices.IndexFunc(out, func(a answer) bool { return a.allow == one.allow && a.until == one.until && a.rule == one.rule })
+		if i < 0 {
+			out = append(out, one)
+		} else {
+			out[i].traffic = out[i].traffic.Union(traffic)
+		}
+	}
+	out = slices.DeleteFunc(out, func(a answer) bool { return a.traffic.IsEmpty() })
+	slices.SortFunc(out, func(a, b answer) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return out
+}
+
+// match is who has one of the numbers: workloads, and addresses of nobody's, less
+// what longer prefixes make something that is told otherwise.
+func (r *reader) match(numbers []uint32, key string, differs map[uint32]string) layer.Match {
+	var names []string
+	var m layer.Match
+	slices.Sort(numbers)
+	for _, n := range numbers {
+		names = append(names, r.peers[n]...)
+		for _, p := range r.prefixes[n] {
+			if p.IsSingleIP() && len(r.peers[n]) > 0 {
+				continue // a workload's
+			}
+			except := r.trie.within(p, func(peer uint32) bool { return differs[peer] != key })
+			m = append(m, layer.Term{Address: true, Prefixes: []netip.Prefix{p}, Except: except})
+		}
+	}
+	if len(names) > 0 {
+		slices.Sort(names)
+		m = append(m, layer.Term{Workloads: names})
+	}
+	return m
+}
+
+// writeMixed is about workloads whose addresses are different peers.
+func (r *reader) writeMixed(out [][]layer.Rule, own map[uint32]map[uint16]*layout.DumpEntry, differs map[uint32]string) {
+	names := make([]string, 0, len(r.mixed))
+	for name := range r.mixed {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		numbers := r.mixed[name]
+		one := true
+		for _, n := range numbers[1:] {
+			one = one && differs[n] == differs[numbers[0]]
+		}
+		if one {
+			if differs[numbers[0]] != "" {
+				r.write(out, 0, layer.Named(name), r.answers(own, numbers[0]))
+			}
+			continue
+		}
+		surely, perhaps := netset.All(), netset.None()
+		for _, n := range numbers {
+			open, sure := netset.None(), netset.None()
+			for _, a := range r.answers(own, n) {
+				if a.allow {
+					open = open.Union(a.traffic)
+				}
+				if a.allow && a.until == 0 {
+					sure = sure.Union(a.traffic)
+				}
+			}
+			surely, perhaps = surely.Intersect(sure), perhaps.Union(open)
+		}
+		rule := layer.Rule{Ref: r.ref(0), Subject: layer.Everything(), Peer: layer.Named(name)}
+		rule.Effect, rule.Traffic = layer.Allow, surely
+		out[0] = append(out[0], rule)
+		rule.Traffic, rule.Unknown = perhaps.Subtract(surely), "its addresses are different peers to the kernel"
+		out[0] = append(out[0], rule)
+		rule.Effect, rule.Traffic, rule.Unknown = layer.Deny, netset.All().Subtract(surely), ""
+		out[1] = append(out[1], rule)
+	}
+}
