@@ -50,12 +50,17 @@ type renderer struct {
 
 func (r *renderer) add(file string, d document) { r.files[file] = append(r.files[file], d) }
 
-// warn reports something once.
-func (r *renderer) warn(code, help, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	if !r.said[text] {
-		r.said[text] = true
-		r.diags.Warnf(diag.Pos{}, code, "%s", text).WithHelp("%s", help)
+// first reports whether a text is reported for the first time.
+func (r *renderer) first(text string) bool {
+	again := r.said[text]
+	r.said[text] = true
+	return !again
+}
+
+// warn says once what cannot be said exactly.
+func (r *renderer) warn(help, format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); r.first(text) {
+		r.diags.Warnf(noPlace, "not-expressible", "%s", text).WithHelp("%s", help)
 	}
 }
 

@@ -1,6 +1,7 @@
 package istio
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -61,7 +62,7 @@ func (r *renderer) who(s *plan.Subject, peers []verify.Peer) among {
 			case r.inside[i]:
 				principals = append(principals, principalOf(w.Labels))
 			case len(w.Addresses) == 0 && !out.everybody:
-				r.warn("not-expressible", "put it into the mesh, or let another target enforce the rule", "%s may reach %s, but is not in the mesh and has no known address: it is not let in", w.Name, s.Name)
+				r.warn("put it into the mesh, or let another target enforce the rule", "%s may reach %s, but is not in the mesh and has no known address: it is not let in", w.Name, s.Name)
 			}
 			if !r.inside[i] {
 				for _, a := range w.Addresses {
@@ -71,7 +72,7 @@ func (r *renderer) who(s *plan.Subject, peers []verify.Peer) among {
 		}
 	}
 	if named && !out.everybody {
-		r.warn("not-expressible", "give the External addresses (cidrs)", "nobody can be let in to %s by a domain name", s.Name)
+		r.warn("give the External addresses (cidrs)", "nobody can be let in to %s by a domain name", s.Name)
 	}
 	slices.Sort(principals)
 	principals = slices.Compact(principals)
@@ -97,7 +98,9 @@ func (r *renderer) shared(s *plan.Subject, peers []verify.Peer, principals []str
 		for _, id := range r.principals[p] {
 			x := r.w.Engine.OfIdentity(id)
 			if _, in := slices.BinarySearch(peers, x); !in {
-				r.warn("shared-principal", "give each its own service account", "%s has the service account of a peer of %s, and is let in with it (%s)", r.w.Engine.Name(x), s.Name, p)
+				if text := fmt.Sprintf("%s has the service account of a peer of %s, and is let in with it (%s)", r.w.Engine.Name(x), s.Name, p); r.first(text) {
+					r.diags.Warnf(noPlace, "shared-principal", "%s", text).WithHelp("give each its own service account")
+				}
 				break
 			}
 		}
@@ -131,7 +134,7 @@ func (r *renderer) blocks(subject *plan.Subject, peers []verify.Peer) []fromSpec
 		}
 		if unknown { // workloads of the mesh live there, too
 			from.NotPrincipals = []string{"*"}
-			r.warn("not-expressible", "name the workloads instead of letting in the estate's unknown addresses",
+			r.warn("name the workloads instead of letting in the estate's unknown addresses",
 				"addresses of the estate that no workload is known to have may reach %s: so may workloads of the mesh that go around their own proxy", subject.Name)
 		}
 		for n := range r.w.Policy.Inventory.Workloads {

@@ -26,7 +26,7 @@ func (r *renderer) say(s *plan.Subject) *statements {
 		g := &s.Ingress[i]
 		who := r.who(s, g.Peers)
 		if !g.Exact {
-			r.warn("not-expressible", "make the rules that contradict each other say the same of the same requests", "what may come in to %s cannot be said exactly in allows and denies: more is let in", s.Name)
+			r.warn("make the rules that contradict each other say the same of the same requests", "what may come in to %s cannot be said exactly in allows and denies: more is let in", s.Name)
 		}
 		if g.Clauses == nil {
 			r.allow(s, out, who, plan.Clause{Traffic: g.Set.Ports()})
@@ -83,7 +83,7 @@ func (r *renderer) deny(s *plan.Subject, out *statements, who among, g *plan.Gra
 		return !x.Deny && (x.Cond == nil || x.Cond.HTTP == nil) && !x.Traffic.Intersect(t).IsEmpty()
 	}
 	if c.Cond != nil && c.Cond.HTTP != nil && slices.ContainsFunc(g.Clauses, opens) {
-		r.warn("not-expressible", "allow the requests that are meant instead of denying others, or give what is no HTTP a port of its own",
+		r.warn("allow the requests that are meant instead of denying others, or give what is no HTTP a port of its own",
 			"%s denies requests to %s: on %s what is no HTTP is denied, too", c.Rule, s.Name, t)
 	}
 	out.deny = append(out.deny, r.rules(s, from, t, c.Cond, true)...)
@@ -188,7 +188,7 @@ func (r *renderer) hosts(list []string, deny bool) []string {
 		if !strings.HasPrefix(h, "*") {
 			out = append(out, h+":*")
 		} else if deny {
-			r.warn("not-expressible", "name the hosts one by one", "a deny of the hosts %s does not hold for requests that name a port behind the host", h)
+			r.warn("name the hosts one by one", "a deny of the hosts %s does not hold for requests that name a port behind the host", h)
 		}
 	}
 	return out
@@ -201,7 +201,7 @@ func (r *renderer) paths(s *plan.Subject, list []string) []string {
 	for _, p := range list {
 		said, exact := pathText(p)
 		if !exact {
-			r.warn("not-expressible", "use a whole segment ({name}), or /* at the end", "the path %s cannot be said for %s: it is widened to %s", p, s.Name, said)
+			r.warn("use a whole segment ({name}), or /* at the end", "the path %s cannot be said for %s: it is widened to %s", p, s.Name, said)
 		}
 		out = append(out, said)
 	}
