@@ -1,0 +1,127 @@
+package awssg
+
+import (
+	"slices"
+
+	"firebreak/internal/diag"
+	"firebreak/internal/flow"
+	"firebreak/internal/netset"
+	"firebreak/internal/plan"
+	"firebreak/internal/target"
+)
+
+// renderer makes the files of one policy.
+type renderer struct {
+	elements
+	w     *plan.Wanted
+	diags diag.List
+	said  map[string]bool // diagnostics that were given
+	rules map[int][]flow.Rule
+}
+
+// Render returns a folder of Terraform for each VPC, named after it: a group for
+// each subject in it, a resource for each rule, the attachments to interfaces
+// that are known, and for all others an output that says which workload belongs
+// into which groups. Workloads without the label net/vpc are in no group.
+//
+// A peer in the same VPC is named by its group; every other is named by its
+// addresses, which is right over a peering, a gateway, and from account to
+// account alike. A peer whose addresses are not known can be named in a VPC
+// that exchanges packets with its own, by a look-up of its group.
+func (Target) Render(w *plan.Wanted) ([]target.File, diag.List) {
+	r := &renderer{w: w, said: map[string]bool{}, rules: map[int][]flow.Rule{}}
+	r.divide()
+	var files []target.File
+	for _, vpc := range r.vpcs() {
+		if v := r.render(vpc); v != nil {
+			files = append(files, v.files()...)
+		}
+	}
+	if r.diags.HasErrors() {
+		return nil, r.diags
+	}
+	slices.SortFunc(files, func(a, b target.File) int { return compareText(a.Path, b.Path) })
+	return files, r.diags
+}
+
+func compareText(a, b string) int {
+	if a < b {
+		return -1
+	} else if a > b {
+		return 1
+	}
+	return 0
+}
+
+func (r *renderer) vpcs() []string {
+	var out []string
+	for i := range r.cells {
+		if v := r.cells[i].vpc; v != "" && !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// network is what one VPC's folder says.
+type network struct {
+	r      *renderer
+	vpc    string
+	groups []*group
+	// lookups are the groups of other VPCs that rules name, by local name.
+	lookups map[string]*cell
+}
+
+// group is one security group, or several that share the rules of one.
+type group struct {
+	*cell
+	rules [2][]rule // by direction, in the order of their names
+	parts int
+}
+
+// rule is one rule resource. Exactly one of peer and cidr is set.
+type rule struct {
+	name string // of the resource, less the group's
+	what piece
+	peer *cell
+	cidr string
+	v6   bool
+	by   []flow.Rule
+	part int // which of the group's parts holds it
+}
+
+// piece is traffic that one rule can name.
+type piece struct {
+	all    bool
+	proto  netset.Protocol
+	lo, hi uint16
+}
+
+func (r *renderer) render(vpc string) *network {
+	v := &network{r: r, vpc: vpc, lookups: map[string]*cell{}}
+	for i := range r.cells {
+		if r.cells[i].vpc != vpc {
+			continue
+		}
+		g := &group{cell: &r.cells[i], parts: 1}
+		for _, d := range []flow.Direction{flow.Ingress, flow.Egress} {
+			g.rules[d] = v.rulesOf(g.cell, d, false)
+			if r.count(g.rules[d]) > maxRules*maxGroups {
+				g.rules[d] = v.rulesOf(g.cell, d, true)
+			}
+		}
+		v.split(g)
+		v.groups = append(v.groups, g)
+	}
+	slices.SortFunc(v.groups, func(a, b *group) int { return compareText(a.name, b.name) })
+	n := 0
+	for _, g := range v.groups {
+		n += g.parts
+	}
+	if n > maxInVPC {
+		r.diags.Errorf(diag.Pos{}, "quota", "VPC %s needs %d security groups; a region holds %d", vpc, n, maxInVPC).
+			WithHelp("put more workloads under the same rules, or have the quota raised and divide the estate")
+	}
+	return v
+}

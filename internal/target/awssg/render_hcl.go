@@ -1,0 +1,290 @@
+package awssg
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/hashicorp/hcl/v2/hclwrite"
+	"github.com/zclconf/go-cty/cty"
+
+	"firebreak/internal/flow"
+	"firebreak/internal/inventory"
+	"firebreak/internal/netset"
+	"firebreak/internal/target"
+)
+
+// files writes the folder of a VPC: a file for each subject, one for the
+// provider, one for who is in which group.
+func (v *network) files() []target.File {
+	dir := v.folder()
+	out := []target.File{
+		{Path: dir + "/providers.tf", Data: providers()},
+		{Path: dir + "/members.tf", Data: v.members()},
+	}
+	for _, g := range v.groups {
+		out = append(out, target.File{Path: dir + "/group_" + g.name + ".tf", Data: v.file(g)})
+	}
+	if len(v.lookups) > 0 {
+		out = append(out, target.File{Path: dir + "/lookups.tf", Data: v.lookupFile()})
+	}
+	return out
+}
+
+// folder names a VPC's folder.
+func (v *network) folder() string {
+	if name := identifier(v.vpc); name != v.vpc {
+		return name + "-" + digest(v.vpc)
+	}
+	return v.vpc
+}
+
+func providers() []byte {
+	f := hclwrite.NewEmptyFile()
+	comment(f.Body(), "Written by firebreak render. What is changed here by hand is lost.")
+	b := f.Body().AppendNewBlock("terraform", nil).Body()
+	// The resources for single rules came with 4.56 and were whole in 5.0.
+	b.AppendNewBlock("required_providers", nil).Body().SetAttributeValue("aws", cty.ObjectVal(map[string]cty.Value{
+		"source": cty.StringVal("hashicorp/aws"), "version": cty.StringVal(">= 5.0"),
+	}))
+	return f.Bytes()
+}
+
+func comment(b *hclwrite.Body, text string) {
+	b.AppendUnstructuredTokens(hclwrite.Tokens{{Type: hclsyntax.TokenComment, Bytes: []byte("# " + text + "\n")}})
+}
+
+// local names a part of a group in Terraform.
+func local(c *cell, part int) string {
+	if part == 0 {
+		return c.name
+	}
+	return fmt.Sprintf("%s_part-%d", c.name, part+1)
+}
+
+func (v *network) file(g *group) []byte {
+	f := hclwrite.NewEmptyFile()
+	b := f.Body()
+	comment(b, "Workloads: "+v.workloadNames(g.cell))
+	for part := range g.parts {
+		v.group(b, g, part)
+	}
+	for _, d := range []flow.Direction{flow.Ingress, flow.Egress} {
+		for i := range g.rules[d] {
+			b.AppendNewline()
+			v.rule(b, g, d, &g.rules[d][i])
+		}
+	}
+	return f.Bytes()
+}
+
+func (v *network) workloadNames(c *cell) string {
+	var names []string
+	for _, i := range c.workloads {
+		if len(names) == 8 {
+			names = append(names, fmt.Sprintf("and %d more", len(c.workloads)-8))
+			break
+		}
+		names = append(names, printable(v.r.w.Policy.Inventory.Workloads[i].Name))
+	}
+	return strings.Join(names, ", ")
+}
+
+func (v *network) group(b *hclwrite.Body, g *group, part int) {
+	if part > 0 {
+		b.AppendNewline()
+	}
+	estate := v.r.w.Policy.Estate
+	name := local(g.cell, part)
+	s := b.AppendNewBlock("resource", []string{"aws_security_group", name}).Body()
+	s.SetAttributeValue("name", cty.StringVal(v.groupName(g.cell, part)))
+	s.SetAttributeValue("description", cty.StringVal(describe("Firebreak: "+g.subject.Name+" of "+estate)))
+	s.SetAttributeValue("vpc_id", cty.StringVal(v.vpc))
+	s.SetAttributeValue("tags", v.tags(name))
+}
+
+// groupName is what AWS calls a part of a group. It is unique in its VPC.
+func (v *network) groupName(c *cell, part int) string {
+	name := describe("firebreak-" + v.r.w.Policy.Estate + "-" + local(c, part))
+	if len(name) > 200 {
+		name = name[:200] + "-" + digest(name)
+	}
+	return name
+}
+
+func (v *network) tags(name string) cty.Value {
+	return cty.MapVal(map[string]cty.Value{"Name": cty.StringVal(name), "firebreak:estate": cty.StringVal(v.r.w.Policy.Estate)})
+}
+
+func (v *network) rule(b *hclwrite.Body, g *group, d flow.Direction, x *rule) {
+	kind, end, cidr := "aws_vpc_security_group_egress_rule", "to", "cidr_ipv4"
+	if d == flow.Ingress {
+		kind, end = "aws_vpc_security_group_ingress_rule", "from"
+	}
+	name := g.name + "_" + end + "_" + x.name
+	s := b.AppendNewBlock("resource", []string{kind, name}).Body()
+	s.SetAttributeTraversal("security_group_id", idOf("aws_security_group", local(g.cell, x.part)))
+	s.SetAttributeValue("description", cty.StringVal(because(x.by)))
+	switch {
+	case x.peer != nil && x.peer.vpc != v.vpc:
+		s.SetAttributeTraversal("referenced_security_group_id", append(hcl.Traversal{hcl.TraverseRoot{Name: "data"}}, steps("aws_security_group", identifier(x.peer.vpc+"_"+x.peer.name))...))
+	case x.peer != nil:
+		s.SetAttributeTraversal("referenced_security_group_id", idOf("aws_security_group", local(x.peer, 0)))
+	default:
+		if x.v6 {
+			cidr = "cidr_ipv6"
+		}
+		s.SetAttributeValue(cidr, cty.StringVal(x.cidr))
+	}
+	ports(s, x)
+	s.SetAttributeValue("tags", v.tags(name))
+}
+
+// ports writes a rule's protocol and ports. 132 is SCTP.
+func ports(s *hclwrite.Body, x *rule) {
+	number := func(n int) cty.Value { return cty.NumberIntVal(int64(n)) }
+	protocol, lo, hi := strings.ToLower(x.what.proto.String()), int(x.what.lo), int(x.what.hi)
+	switch {
+	case x.what.all:
+		protocol = "-1"
+	case x.what.proto == netset.SCTP:
+		protocol = "132"
+	case x.what.proto == netset.ICMP:
+		if lo, hi = -1, -1; x.v6 {
+			protocol = "icmpv6"
+		}
+	}
+	s.SetAttributeValue("ip_protocol", cty.StringVal(protocol))
+	if !x.what.all && x.what.proto != netset.SCTP {
+		s.SetAttributeValue("from_port", number(lo))
+		s.SetAttributeValue("to_port", number(hi))
+	}
+}
+
+func steps(names ...string) hcl.Traversal {
+	var out hcl.Traversal
+	for _, n := range names {
+		out = append(out, hcl.TraverseAttr{Name: n})
+	}
+	return append(out, hcl.TraverseAttr{Name: "id"})
+}
+
+func idOf(kind, name string) hcl.Traversal {
+	return append(hcl.Traversal{hcl.TraverseRoot{Name: kind}}, steps(name)...)
+}
+
+// because is a rule's description: what of the policy it is there for.
+func because(by []flow.Rule) string {
+	var names []string
+	for _, r := range by {
+		name := r.Rule
+		if r.Policy != "" {
+			name = r.Policy + "/" + r.Rule
+		}
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return describe("Firebreak: " + strings.Join(names, ", "))
+}
+
+// describe makes a text one that AWS takes as a description: at most 255 of the
+// characters a-z, A-Z, 0-9, space and ._-:/()#,@[]+=&;{}!$*
+// (docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpRange.html).
+func describe(text string) string {
+	var b strings.Builder
+	for _, c := range text {
+		if c < 128 && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune(" ._-:/()#,@[]+=&;{}!$*", c)) {
+			b.WriteRune(c)
+		} else {
+			b.WriteByte('-')
+		}
+	}
+	if b.Len() > 255 {
+		return b.String()[:252] + "..."
+	}
+	return b.String()
+}
+
+// printable keeps a name from ending a comment.
+func printable(name string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return '?'
+		}
+		return c
+	}, name)
+}
+
+// members writes who is in which groups: an attachment where the interface is
+// known, and an output for all others.
+func (v *network) members() []byte {
+	f := hclwrite.NewEmptyFile()
+	b := f.Body()
+	comment(b, "Interfaces that are not known by their ID: give each the groups listed for its workload,")
+	comment(b, "and no other. One that is given none is in the VPC's default group.")
+	var items []hclwrite.ObjectAttrTokens
+	type attachment struct{ workload, eni, group string }
+	var attached []attachment
+	for _, g := range v.groups {
+		for _, i := range g.workloads {
+			w := &v.r.w.Policy.Inventory.Workloads[i]
+			if eni := interfaceOf(w); eni != "" {
+				for part := range g.parts {
+					attached = append(attached, attachment{w.Name, eni, local(g.cell, part)})
+				}
+				continue
+			}
+			var ids []hclwrite.Tokens
+			for part := range g.parts {
+				ids = append(ids, hclwrite.TokensForTraversal(idOf("aws_security_group", local(g.cell, part))))
+			}
+			items = append(items, hclwrite.ObjectAttrTokens{Name: hclwrite.TokensForValue(cty.StringVal(w.Name)), Value: hclwrite.TokensForTuple(ids)})
+		}
+	}
+	out := b.AppendNewBlock("output", []string{"firebreak_security_groups"}).Body()
+	out.SetAttributeValue("description", cty.StringVal("The security groups that each workload belongs into."))
+	slices.SortFunc(items, func(a, b hclwrite.ObjectAttrTokens) int {
+		return strings.Compare(string(a.Name.Bytes()), string(b.Name.Bytes()))
+	})
+	out.SetAttributeRaw("value", hclwrite.TokensForObject(items))
+	slices.SortFunc(attached, func(a, b attachment) int {
+		return strings.Compare(a.eni+" "+a.group, b.eni+" "+b.group)
+	})
+	for _, a := range attached {
+		b.AppendNewline()
+		comment(b, "Workload: "+printable(a.workload))
+		s := b.AppendNewBlock("resource", []string{"aws_network_interface_sg_attachment", identifier(a.eni + "_" + a.group)}).Body()
+		s.SetAttributeTraversal("security_group_id", idOf("aws_security_group", a.group))
+		s.SetAttributeValue("network_interface_id", cty.StringVal(a.eni))
+	}
+	return f.Bytes()
+}
+
+// interfaceOf returns the ID of a workload's network interface; empty if it is
+// not known.
+func interfaceOf(w *inventory.Workload) string {
+	for _, name := range []string{w.Labels["net/interface"], w.Host, w.Name} {
+		if strings.HasPrefix(name, "eni-") {
+			return name
+		}
+	}
+	return ""
+}
+
+func (v *network) lookupFile() []byte {
+	f := hclwrite.NewEmptyFile()
+	for i, name := range slices.Sorted(maps.Keys(v.lookups)) {
+		if i > 0 {
+			f.Body().AppendNewline()
+		}
+		peer := v.lookups[name]
+		s := f.Body().AppendNewBlock("data", []string{"aws_security_group", name}).Body()
+		s.SetAttributeValue("name", cty.StringVal((&network{r: v.r, vpc: peer.vpc}).groupName(peer, 0)))
+		s.SetAttributeValue("vpc_id", cty.StringVal(peer.vpc))
+	}
+	return f.Bytes()
+}

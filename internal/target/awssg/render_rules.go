@@ -1,0 +1,323 @@
+package awssg
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"firebreak/internal/diag"
+	"firebreak/internal/flow"
+	"firebreak/internal/netset"
+	"firebreak/internal/plan"
+	"firebreak/internal/verify"
+)
+
+// rulesOf lists what a cell's end permits in a direction. If loose, what the
+// estate's own addresses are all permitted to do is not kept from single
+// workloads among them: that costs a rule for each gap.
+func (v *network) rulesOf(c *cell, d flow.Direction, loose bool) []rule {
+	traffic := v.r.traffic(c, d)
+	var out []rule
+	for _, what := range pieces(traffic) {
+		out = append(out, v.rulesFor(c, d, what, traffic, loose)...)
+	}
+	slices.SortFunc(out, func(a, b rule) int { return strings.Compare(a.name, b.name) })
+	return slices.CompactFunc(out, func(a, b rule) bool { return a.name == b.name })
+}
+
+// pieces lists what rules are to name, in order.
+func pieces(traffic []netset.Traffic) []piece {
+	seen := map[piece]bool{}
+	var out []piece
+	for _, t := range traffic {
+		for _, p := range cut(t) {
+			if !seen[p] {
+				seen[p] = true
+				out = append(out, p)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b piece) int { return strings.Compare(a.name(), b.name()) })
+	return out
+}
+
+// cut divides traffic into pieces.
+func cut(t netset.Traffic) []piece {
+	if t.IsAll() {
+		return []piece{{all: true}}
+	}
+	var out []piece
+	for proto, ports := range t.Runs() {
+		out = append(out, piece{proto: proto, lo: ports.Lo, hi: ports.Hi})
+	}
+	return out
+}
+
+func (p piece) set() netset.Traffic {
+	if p.all {
+		return netset.All()
+	}
+	return netset.Of(p.proto, p.lo, p.hi)
+}
+
+func (p piece) name() string {
+	switch {
+	case p.all:
+		return "all"
+	case !p.proto.HasPorts() || p.proto == netset.SCTP:
+		return strings.ToLower(p.proto.String())
+	case p.lo == p.hi:
+		return fmt.Sprintf("%s_%d", strings.ToLower(p.proto.String()), p.lo)
+	}
+	return fmt.Sprintf("%s_%d-%d", strings.ToLower(p.proto.String()), p.lo, p.hi)
+}
+
+// rulesFor lists the rules about one piece.
+func (v *network) rulesFor(c *cell, d flow.Direction, what piece, traffic []netset.Traffic, loose bool) []rule {
+	wishes := v.r.wishes(what, traffic)
+	v.r.follow(c, d, what, wishes)
+	if !slices.Contains(wishes, unwanted) {
+		return v.everywhere(c, d, what, wishes)
+	}
+	open := v.r.opens(wishes)
+	if loose && open {
+		v.r.loosen(c, d, what, wishes)
+	}
+	var out []rule
+	var named []int // cells that are named by their group
+	for n := range v.r.cells {
+		peer := &v.r.cells[n]
+		if wishes[n] != wanted {
+			continue
+		}
+		if peer.vpc == v.vpc {
+			named = append(named, n)
+			wishes[n] = indifferent
+		} else if !v.r.addressed(peer) && !open {
+			out = append(out, v.lookUp(c, d, what, peer)...)
+		}
+	}
+	var held []netip.Prefix
+	newCover(v.r.entry, wishes, func(p netip.Prefix, elements []int) {
+		held = append(held, p)
+		out = append(out, v.byAddress(c, d, what, p, v.r.because(c, d, what, elements, wishes))...)
+	}).run()
+	for _, n := range named {
+		if peer := &v.r.cells[n]; !open || !v.r.within(peer, held) {
+			out = append(out, byGroup(what, peer, v.r.because(c, d, what, []int{n}, nil))...)
+		}
+	}
+	return out
+}
+
+// wishes says what a rule about a piece is to do with each element.
+func (r *renderer) wishes(what piece, traffic []netset.Traffic) []wish {
+	out := make([]wish, len(traffic))
+	set := what.set()
+	for n, t := range traffic {
+		switch {
+		case slices.Contains(cut(t), what):
+			out[n] = wanted
+		case !set.Subtract(t).IsEmpty():
+			out[n] = unwanted
+		}
+	}
+	return out
+}
+
+// follow widens what is wanted of names to everything outside of the estate,
+// since groups know no names.
+func (r *renderer) follow(c *cell, d flow.Direction, what piece, wishes []wish) {
+	var names []string
+	for i, x := range r.peers {
+		n := len(r.cells) + i
+		if !r.w.Engine.ByName(x) {
+			continue
+		}
+		if wishes[n] == wanted {
+			names = append(names, r.w.Engine.Name(x))
+		}
+		wishes[n] = indifferent // no prefix leads to it by itself
+	}
+	if names == nil {
+		return
+	}
+	wider := false
+	for i, x := range r.peers {
+		n := len(r.cells) + i
+		if !r.w.Engine.ByName(x) && !r.w.Engine.Unknown(x) && wishes[n] == unwanted {
+			wishes[n], wider = wanted, true
+		}
+	}
+	if wider {
+		r.warn("names-not-followed", fmt.Sprintf("%s of %s: security groups cannot follow the names of %s; %s is open to every address outside the estate",
+			direction(d), c.subject.Name, strings.Join(names, ", "), what.set()), "let a target that follows names narrow it, or give the External its CIDRs")
+	}
+}
+
+func direction(d flow.Direction) string {
+	if d == flow.Ingress {
+		return "ingress"
+	}
+	return "egress"
+}
+
+// opens reports whether the estate's addresses that nobody owns are wanted: what
+// comes to be there is then permitted too.
+func (r *renderer) opens(wishes []wish) bool {
+	for i, x := range r.peers {
+		if r.w.Engine.Unknown(x) && wishes[len(r.cells)+i] == wanted {
+			return true
+		}
+	}
+	return false
+}
+
+// loosen no longer keeps single workloads from what all others are permitted.
+func (r *renderer) loosen(c *cell, d flow.Direction, what piece, wishes []wish) {
+	var names []string
+	for n := range r.cells {
+		if wishes[n] == unwanted {
+			wishes[n] = indifferent
+			names = append(names, r.cells[n].subject.Name)
+		}
+	}
+	if names != nil {
+		r.warn("widened", fmt.Sprintf("%s of %s: to leave %s out of what is open to the whole estate (%s) takes more rules than %d groups of %d hold; it is not left out",
+			direction(d), c.subject.Name, strings.Join(slices.Compact(names), ", "), what.set(), maxGroups, maxRules),
+			"promote the zone to enforce, so that only what is permitted need be listed")
+	}
+}
+
+func (r *renderer) warn(code, message, help string) {
+	if !r.said[message] {
+		r.said[message] = true
+		r.diags.Warnf(diag.Pos{}, code, "%s", message).WithHelp("%s", help)
+	}
+}
+
+// widened tells of traffic that groups cannot say exactly.
+func (r *renderer) widened(c *cell, d flow.Direction, g *plan.Grant, t netset.Traffic) {
+	peers := make([]string, 0, 4)
+	for _, x := range g.Peers {
+		if len(peers) == 3 {
+			peers = append(peers, "…")
+			break
+		}
+		peers = append(peers, r.w.Engine.Name(x))
+	}
+	r.warn("widened", fmt.Sprintf("%s of %s, %s: security groups cannot say %s; they let %s pass too",
+		direction(d), c.subject.Name, strings.Join(peers, ", "), g.Open, t.Subtract(g.Open)),
+		"protocols beside TCP, UDP and ICMP have no ports here and cannot be listed: name the ports that are meant, or let another target deny the rest")
+}
+
+// addressed reports whether the addresses of all workloads are known.
+func (r *renderer) addressed(c *cell) bool {
+	return !slices.ContainsFunc(c.workloads, func(i int) bool { return len(r.w.Policy.Inventory.Workloads[i].Addresses) == 0 })
+}
+
+// within reports whether the prefixes hold all addresses of a cell.
+func (r *renderer) within(c *cell, held []netip.Prefix) bool {
+	return r.addressed(c) && !slices.ContainsFunc(c.workloads, func(i int) bool {
+		return slices.ContainsFunc(r.w.Policy.Inventory.Workloads[i].Addresses, func(a netip.Addr) bool {
+			return !slices.ContainsFunc(held, func(p netip.Prefix) bool { return p.Contains(a) })
+		})
+	})
+}
+
+// everywhere permits a piece for all addresses there are.
+func (v *network) everywhere(c *cell, d flow.Direction, what piece, wishes []wish) []rule {
+	var all []int
+	for n, w := range wishes {
+		if w == wanted {
+			all = append(all, n)
+		}
+	}
+	by := v.r.because(c, d, what, all, nil)
+	return append(v.byAddress(c, d, what, netip.PrefixFrom(netip.IPv4Unspecified(), 0), by),
+		v.byAddress(c, d, what, netip.PrefixFrom(netip.IPv6Unspecified(), 0), by)...)
+}
+
+// lookUp names a group of another VPC, since its members' addresses are not all
+// known.
+func (v *network) lookUp(c *cell, d flow.Direction, what piece, peer *cell) []rule {
+	if !v.exchanges(peer.vpc) {
+		var names []string
+		for _, i := range peer.workloads {
+			if w := &v.r.w.Policy.Inventory.Workloads[i]; len(w.Addresses) == 0 {
+				names = append(names, w.Name)
+			}
+		}
+		v.r.diags.Errorf(v.r.w.Policy.Inventory.Workloads[peer.workloads[0]].Source, "no-addresses",
+			"%s of %s: the address of %s is not known, and a group can be named only in its own VPC or in one that exchanges packets with it", direction(d), c.name, strings.Join(names, ", ")).
+			WithHelp("give the workload its addresses, or the label net/vpc")
+		return nil
+	}
+	v.lookups[identifier(peer.vpc+"_"+peer.name)] = peer
+	v.r.warn("named-across-networks", fmt.Sprintf("%s of %s: %s in %s is named by its group, since its addresses are not known; that holds over a peering within a region and not over a gateway",
+		direction(d), c.name, peer.name, peer.vpc), "give the workloads their addresses")
+	return byGroup(what, peer, v.r.because(c, d, what, []int{slices.IndexFunc(v.r.cells, func(x cell) bool { return x.vpc == peer.vpc && x.name == peer.name })}, nil))
+}
+
+// exchanges reports whether packets go directly to another VPC.
+func (v *network) exchanges(vpc string) bool {
+	for _, n := range v.r.w.Policy.Inventory.Networks {
+		if n.Name == v.vpc && slices.Contains(n.Peers, vpc) || n.Name == vpc && slices.Contains(n.Peers, v.vpc) {
+			return vpc != ""
+		}
+	}
+	return false
+}
+
+func (v *network) byAddress(_ *cell, _ flow.Direction, what piece, p netip.Prefix, by []flow.Rule) []rule {
+	text := strings.NewReplacer(".", "-", ":", "-", "/", "_").Replace(p.String())
+	return []rule{{name: "cidr_" + text + "_" + what.name(), what: what, cidr: p.String(), v6: p.Addr().Is6(), by: by}}
+}
+
+// byGroup names a group. What is ICMP in IPv4 is another protocol in IPv6.
+func byGroup(what piece, peer *cell, by []flow.Rule) []rule {
+	name := peer.name
+	one := rule{name: name + "_" + what.name(), what: what, peer: peer, by: by}
+	if what.all || what.proto != netset.ICMP {
+		return []rule{one}
+	}
+	other := one
+	other.name, other.v6 = name+"_icmpv6", true
+	return []rule{one, other}
+}
+
+// because names the rules for which a piece is permitted to those of the elements
+// that are wanted; wishes may be nil for all of them.
+func (r *renderer) because(c *cell, d flow.Direction, what piece, elements []int, wishes []wish) []flow.Rule {
+	var out []flow.Rule
+	set := what.set()
+	self := r.w.Engine.OfIdentity(c.identity)
+	for _, n := range elements {
+		if wishes != nil && wishes[n] != wanted {
+			continue
+		}
+		from, to := self, r.peer(n)
+		if d == flow.Ingress {
+			from, to = to, from
+		}
+		for _, part := range r.w.Engine.Parts(from, to, !r.w.ToCome) {
+			ref := r.w.Engine.Ref(part.By)
+			if part.Permits && !part.Set.Ports().Intersect(set).IsEmpty() && !slices.Contains(out, ref) {
+				out = append(out, ref)
+			}
+		}
+		if len(out) >= 8 {
+			break // a description holds no more
+		}
+	}
+	return out
+}
+
+// peer returns what the engine calls an element.
+func (r *renderer) peer(n int) verify.Peer {
+	if n < len(r.cells) {
+		return r.w.Engine.OfIdentity(r.cells[n].identity)
+	}
+	return r.peers[n-len(r.cells)]
+}
