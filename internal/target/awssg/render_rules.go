@@ -126,34 +126,63 @@ func (r *renderer) wishes(what piece, traffic []netset.Traffic) []wish {
 	return out
 }
 
-// follow widens what is wanted of names to everything outside of the estate,
-// since groups know no names.
+// follow is about what is wanted of names, which groups do not know. What a rule
+// lets go to a name is let go to every address outside of the estate, but for
+// those that a rule forbids; what only a default leaves open is not worth that.
+// Who comes in from a name cannot be told by its address, and is not let in.
 func (r *renderer) follow(c *cell, d flow.Direction, what piece, wishes []wish) {
 	var names []string
+	everything := !slices.Contains(wishes, unwanted) // holds what names lead to
 	for i, x := range r.peers {
 		n := len(r.cells) + i
 		if !r.w.Engine.ByName(x) {
 			continue
 		}
-		if wishes[n] == wanted {
+		if wishes[n] == wanted && !everything && r.ruled(c, d, what, n) {
 			names = append(names, r.w.Engine.Name(x))
 		}
-		wishes[n] = indifferent // no prefix leads to it by itself
+		if !everything {
+			wishes[n] = indifferent // no prefix leads to it by itself
+		}
 	}
 	if names == nil {
+		return
+	}
+	if d == flow.Ingress {
+		r.warn("names-not-followed", fmt.Sprintf("ingress of %s: security groups cannot tell who comes from %s; they are not let in", c.subject.Name, strings.Join(names, ", ")),
+			"give the External its CIDRs")
 		return
 	}
 	wider := false
 	for i, x := range r.peers {
 		n := len(r.cells) + i
-		if !r.w.Engine.ByName(x) && !r.w.Engine.Unknown(x) && wishes[n] == unwanted {
+		if !r.w.Engine.ByName(x) && !r.w.Engine.Unknown(x) && wishes[n] == unwanted && !r.ruled(c, d, what, n) {
 			wishes[n], wider = wanted, true
 		}
 	}
 	if wider {
-		r.warn("names-not-followed", fmt.Sprintf("%s of %s: security groups cannot follow the names of %s; %s is open to every address outside the estate",
-			direction(d), c.subject.Name, strings.Join(names, ", "), what.set()), "let a target that follows names narrow it, or give the External its CIDRs")
+		r.warn("names-not-followed", fmt.Sprintf("egress of %s: security groups cannot follow the names of %s; %s is open to every address outside the estate",
+			c.subject.Name, strings.Join(names, ", "), what.set()), "let a target that follows names narrow it, or give the External its CIDRs")
 	}
+}
+
+// ruled reports whether a rule, not only a zone's default, speaks of a piece
+// between a cell and an element.
+func (r *renderer) ruled(c *cell, d flow.Direction, what piece, n int) bool {
+	for _, part := range r.parts(c, d, n) {
+		if part.By.Rule() >= 0 && !part.Set.Ports().Intersect(what.set()).IsEmpty() {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *renderer) parts(c *cell, d flow.Direction, n int) []verify.Part {
+	from, to := r.w.Engine.OfIdentity(c.identity), r.peer(n)
+	if d == flow.Ingress {
+		from, to = to, from
+	}
+	return r.w.Engine.Parts(from, to, !r.w.ToCome)
 }
 
 func direction(d flow.Direction) string {
@@ -292,16 +321,11 @@ func byGroup(what piece, peer *cell, by []flow.Rule) []rule {
 func (r *renderer) because(c *cell, d flow.Direction, what piece, elements []int, wishes []wish) []flow.Rule {
 	var out []flow.Rule
 	set := what.set()
-	self := r.w.Engine.OfIdentity(c.identity)
 	for _, n := range elements {
 		if wishes != nil && wishes[n] != wanted {
 			continue
 		}
-		from, to := self, r.peer(n)
-		if d == flow.Ingress {
-			from, to = to, from
-		}
-		for _, part := range r.w.Engine.Parts(from, to, !r.w.ToCome) {
+		for _, part := range r.parts(c, d, n) {
 			ref := r.w.Engine.Ref(part.By)
 			if part.Permits && !part.Set.Ports().Intersect(set).IsEmpty() && !slices.Contains(out, ref) {
 				out = append(out, ref)
