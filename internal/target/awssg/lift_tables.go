@@ -1,0 +1,396 @@
+package awssg
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"firebreak/internal/flow"
+	"firebreak/internal/inventory"
+	"firebreak/internal/layer"
+	"firebreak/internal/netset"
+)
+
+// tabler makes tables of what was gathered.
+type tabler struct {
+	*lifter
+	all     []standing
+	members map[string]*membership // by group
+}
+
+// membership is who is in a group.
+type membership struct {
+	sure, maybe []int        // workloads, ascending
+	addrs       []netip.Addr // of interfaces that no workload stands behind
+	hidden      string       // an interface of which not even the address is known
+}
+
+func (l *lifter) layer() *layer.Layer {
+	out := &layer.Layer{Target: "awssg", Modelled: true, Names: true}
+	t := &tabler{lifter: l, members: map[string]*membership{}}
+	var taken []bool
+	t.all, taken = l.standings()
+	t.enrol(taken)
+	for _, k := range l.keys() {
+		if l.groups[k].ours {
+			out.Ours++
+		} else {
+			out.Foreign++
+		}
+	}
+	for _, vpc := range t.vpcs() {
+		t.point(out, vpc)
+	}
+	t.detached(out)
+	out.Unknown = l.unknown
+	return out
+}
+
+func (t *tabler) enrol(taken []bool) {
+	of := func(key string) *membership {
+		if t.members[key] == nil {
+			t.members[key] = &membership{}
+		}
+		return t.members[key]
+	}
+	for i := range t.all {
+		for _, k := range t.all[i].sure {
+			of(k).sure = append(of(k).sure, i)
+		}
+		for _, k := range t.all[i].maybe {
+			of(k).maybe = append(of(k).maybe, i)
+		}
+	}
+	for n, h := range t.holders {
+		for _, k := range h.groups {
+			if taken[n] {
+				continue
+			}
+			if len(h.addrs) == 0 {
+				of(k).hidden = cmp.Or(of(k).hidden, h.doubt, h.what+" is in the group, and its addresses are not known")
+			}
+			of(k).addrs = append(of(k).addrs, h.addrs...)
+		}
+	}
+}
+
+// vpcs lists where workloads are governed.
+func (t *tabler) vpcs() []string {
+	var out []string
+	for _, s := range t.all {
+		if s.governed && !slices.Contains(out, s.vpc) {
+			out = append(out, s.vpc)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (t *tabler) named(workloads []int) layer.Match {
+	names := make([]string, 0, len(workloads))
+	for _, i := range workloads {
+		names = append(names, t.src.Inventory.Workloads[i].Name)
+	}
+	slices.Sort(names)
+	return layer.Named(slices.Compact(names)...)
+}
+
+// point adds the point of a VPC, and its tables.
+func (t *tabler) point(out *layer.Layer, vpc string) {
+	var governed []int
+	p := layer.Point{Name: cmp.Or(vpc, "default VPC")}
+	for i, s := range t.all {
+		if s.governed && s.vpc == vpc {
+			governed = append(governed, i)
+			p.Unknown = cmp.Or(p.Unknown, s.doubt)
+		}
+	}
+	p.Governs = t.named(governed)
+	for d := range both {
+		table := layer.Table{Name: "security groups of " + p.Name, Direction: flow.Direction(d), Governs: p.Governs, Default: layer.Deny}
+		table.Tiers = [][]layer.Rule{t.rules(vpc, flow.Direction(d), governed)}
+		out.Tables = append(out.Tables, table)
+	}
+	for _, k := range t.keys() {
+		if m := t.members[k]; m != nil && slices.ContainsFunc(slices.Concat(m.sure, m.maybe), func(i int) bool { return t.all[i].vpc == vpc }) {
+			p.Unknown = cmp.Or(p.Unknown, t.groups[k].doubt[0], t.groups[k].doubt[1])
+		}
+	}
+	out.Points = append(out.Points, p)
+}
+
+// rules lists what the groups of a VPC's workloads allow in a direction.
+func (t *tabler) rules(vpc string, d flow.Direction, governed []int) []layer.Rule {
+	var out []layer.Rule
+	everything := func(subject layer.Match, why string, ref flow.Rule) {
+		out = append(out, layer.Rule{Ref: ref, Effect: layer.Allow, Subject: subject, Peer: layer.Everything(), Traffic: netset.All(), Unknown: why})
+	}
+	for _, i := range governed {
+		if why := t.all[i].doubt; why != "" {
+			everything(t.named([]int{i}), why, flow.Rule{Rule: "groups of " + t.src.Inventory.Workloads[i].Name})
+		}
+	}
+	for _, k := range t.keys() {
+		g, m := t.groups[k], t.members[k]
+		if m == nil {
+			continue
+		}
+		in := func(i int) bool { return t.all[i].vpc == vpc }
+		sure, maybe := keep(m.sure, in), keep(m.maybe, in)
+		for _, s := range []struct {
+			who   []int
+			doubt string
+		}{{sure, ""}, {maybe, "some of its interfaces are in " + cmp.Or(g.name, k) + " and some are not"}} {
+			if len(s.who) == 0 {
+				continue
+			}
+			subject := t.named(s.who)
+			if why := g.doubt[d]; why != "" {
+				everything(subject, why, flow.Rule{Rule: k, File: g.pos.File, Line: g.pos.Line})
+			}
+			for i := range g.rules {
+				if r := &g.rules[i]; r.dir == d {
+					out = append(out, t.rule(g, r, subject, s.doubt)...)
+				}
+			}
+		}
+	}
+	return append(out, t.several(vpc, d, governed)...)
+}
+
+func keep(in []int, f func(int) bool) []int {
+	return slices.DeleteFunc(slices.Clone(in), func(i int) bool { return !f(i) })
+}
+
+// rule says what one rule of a group allows its members.
+func (t *tabler) rule(g *liftedGroup, r *liftedRule, subject layer.Match, doubt string) []layer.Rule {
+	base := layer.Rule{Ref: r.ref, Effect: layer.Allow, Subject: subject, Traffic: r.traffic, Unknown: cmp.Or(r.unknown, doubt)}
+	if base.Ref.Policy == "" {
+		base.Ref.Policy = cmp.Or(g.name, g.key)
+	}
+	var out []layer.Rule
+	add := func(peer layer.Match, unknown string) {
+		one := base
+		one.Peer, one.Unknown = peer, cmp.Or(base.Unknown, unknown)
+		out = append(out, one)
+	}
+	if prefixes := ofFamily(r.prefixes, r.family); len(prefixes) > 0 {
+		add(layer.In(prefixes...), "")
+	}
+	if r.anyone {
+		add(layer.Everything(), "")
+	}
+	for _, k := range r.groups {
+		peer := t.groups[k]
+		if peer == nil {
+			add(layer.Everything(), "the group "+k+" is not known here")
+			continue
+		}
+		why, reaches := t.reaches(g.vpc, peer.vpc)
+		if !reaches {
+			continue
+		}
+		t.byReference(peer, r, func(m layer.Match, unknown string) { add(m, cmp.Or(why, unknown)) })
+	}
+	return out
+}
+
+// byReference says whom a rule means that names a group.
+func (t *tabler) byReference(peer *liftedGroup, r *liftedRule, add func(layer.Match, string)) {
+	m := t.members[peer.key]
+	if peer.doubt[0] != "" && peer.doubt[0] == peer.doubt[1] && strings.Contains(peer.doubt[0], "is not among the files") {
+		add(layer.Everything(), "who is in "+cmp.Or(peer.name, peer.key)+" is not among the files")
+	}
+	if m == nil {
+		return
+	}
+	fits := func(i int) bool { return fitsFamily(t.src.Inventory.Workloads[i].Addresses, r.family) }
+	if sure := keep(m.sure, fits); len(sure) > 0 {
+		add(t.named(sure), "")
+	}
+	if maybe := keep(m.maybe, fits); len(maybe) > 0 {
+		add(t.named(maybe), "some of its interfaces are in "+cmp.Or(peer.name, peer.key)+" and some are not")
+	}
+	var hosts []netip.Prefix
+	for _, a := range m.addrs {
+		hosts = append(hosts, netip.PrefixFrom(a, a.BitLen()))
+	}
+	if hosts = ofFamily(hosts, r.family); len(hosts) > 0 {
+		add(layer.Match{{Address: true, Prefixes: hosts}}, "")
+	}
+	if m.hidden != "" {
+		if strings.Contains(m.hidden, "describe-network-interfaces") {
+			add(layer.Everything(), m.hidden)
+		} else {
+			add(layer.Match{{Address: true}}, m.hidden)
+		}
+	}
+}
+
+// fitsFamily reports whether all addresses are of the family that a rule speaks
+// of. One of which none is known is taken for one of IPv4.
+func fitsFamily(addrs []netip.Addr, family int) bool {
+	if len(addrs) == 0 {
+		return family != 6
+	}
+	return !slices.ContainsFunc(addrs, func(a netip.Addr) bool { return family == 4 && !a.Is4() || family == 6 && a.Is4() })
+}
+
+func ofFamily(prefixes []netip.Prefix, family int) []netip.Prefix {
+	if family == 0 {
+		return prefixes
+	}
+	return slices.DeleteFunc(slices.Clone(prefixes), func(p netip.Prefix) bool { return p.Addr().Is4() != (family == 4) })
+}
+
+// reaches reports whether a rule of a group in one VPC means the members of a
+// group in another: only over a peering
+// (docs.aws.amazon.com/vpc/latest/peering/vpc-peering-security-groups.html).
+func (t *tabler) reaches(from, to string) (why string, reaches bool) {
+	switch {
+	case from == to:
+		return "", true
+	case from == "" || to == "":
+		return "whether the two groups are in one VPC is not known", true
+	case t.peered[[2]string{from, to}]:
+		if region(t.src.Inventory, from) != region(t.src.Inventory, to) {
+			return "", false
+		}
+		return "", true
+	case t.src.Alone || t.asked:
+		return "", false
+	}
+	return "whether " + from + " and " + to + " are peered is not known", true
+}
+
+func region(s *inventory.Snapshot, network string) string {
+	for _, n := range s.Networks {
+		if n.Name == network {
+			return n.Labels["cloud/region"]
+		}
+	}
+	return ""
+}
+
+// several finds what workloads with more than one address may do that no single
+// rule allows all of their addresses: rules for IPv4 and for IPv6 stand apart.
+func (t *tabler) several(vpc string, d flow.Direction, governed []int) []layer.Rule {
+	var peers []int
+	for i := range t.src.Inventory.Workloads {
+		if len(t.src.Inventory.Workloads[i].Addresses) > 1 {
+			peers = append(peers, i)
+		}
+	}
+	if len(peers) == 0 {
+		return nil
+	}
+	classes := map[string][]int{} // workloads by the groups that they are in
+	for _, i := range governed {
+		if key := strings.Join(t.all[i].sure, "\x00"); key != "" {
+			classes[key] = append(classes[key], i)
+		}
+	}
+	var out []layer.Rule
+	for _, key := range sortedKeys(classes) {
+		var rules []*liftedRule
+		var groups []*liftedGroup
+		for _, k := range strings.Split(key, "\x00") {
+			for i := range t.groups[k].rules {
+				if r := &t.groups[k].rules[i]; r.dir == d && r.unknown == "" {
+					rules, groups = append(rules, r), append(groups, t.groups[k])
+				}
+			}
+		}
+		named := map[string][]int{}
+		traffic := map[string]netset.Traffic{}
+		for _, i := range peers {
+			if extra := t.together(i, rules, groups); !extra.IsEmpty() {
+				named[extra.String()] = append(named[extra.String()], i)
+				traffic[extra.String()] = extra
+			}
+		}
+		for _, text := range sortedKeys(named) {
+			out = append(out, layer.Rule{
+				Ref:    flow.Rule{Policy: strings.Join(t.namesOf(key), "+"), Rule: "rules for each of several addresses"},
+				Effect: layer.Allow, Subject: t.named(classes[key]), Peer: t.named(named[text]), Traffic: traffic[text],
+			})
+		}
+	}
+	return out
+}
+
+func (t *tabler) namesOf(key string) []string {
+	var out []string
+	for _, k := range strings.Split(key, "\x00") {
+		out = append(out, cmp.Or(t.groups[k].name, k))
+	}
+	return out
+}
+
+// together is what rules allow every address of a workload, less what a single
+// one allows all of them.
+func (t *tabler) together(i int, rules []*liftedRule, groups []*liftedGroup) netset.Traffic {
+	addrs := t.src.Inventory.Workloads[i].Addresses
+	every := netset.All()
+	single := netset.None()
+	for n, a := range addrs {
+		one := netset.None()
+		for k, r := range rules {
+			if t.allows(groups[k], r, i, a) {
+				one = one.Union(r.traffic)
+			}
+			if n == 0 && !slices.ContainsFunc(addrs, func(b netip.Addr) bool { return !t.allows(groups[k], r, i, b) }) {
+				single = single.Union(r.traffic)
+			}
+		}
+		every = every.Intersect(one)
+	}
+	return every.Subtract(single)
+}
+
+// allows reports whether a rule means one address of a workload.
+func (t *tabler) allows(g *liftedGroup, r *liftedRule, i int, a netip.Addr) bool {
+	if r.family != 0 && a.Is4() != (r.family == 4) {
+		return false
+	}
+	if slices.ContainsFunc(r.prefixes, func(p netip.Prefix) bool { return p.Contains(a) }) {
+		return true
+	}
+	return slices.ContainsFunc(r.groups, func(k string) bool {
+		m := t.members[k]
+		if m == nil || t.groups[k] == nil {
+			return false
+		}
+		why, reaches := t.reaches(g.vpc, t.groups[k].vpc)
+		_, in := slices.BinarySearch(m.sure, i)
+		return reaches && why == "" && in
+	})
+}
+
+// detached adds a point for each group that the files mean workloads to be in
+// which are not.
+func (t *tabler) detached(out *layer.Layer) {
+	if t.src.Alone {
+		return
+	}
+	missing := map[string][]int{}
+	for i := range t.src.Inventory.Workloads {
+		s := &t.all[i]
+		for _, k := range t.meant[t.src.Inventory.Workloads[i].Name] {
+			if s.doubt == "" && k != "" && !slices.Contains(s.sure, k) {
+				missing[k] = append(missing[k], i)
+			}
+		}
+	}
+	for _, k := range sortedKeys(missing) {
+		name := k
+		if g := t.groups[k]; g != nil {
+			name = cmp.Or(g.name, k)
+		}
+		out.Points = append(out.Points, layer.Point{
+			Name: "group " + name, Governs: t.named(missing[k]),
+			Missing: "the group " + name + " is not attached to the interfaces of these workloads",
+		})
+	}
+}
