@@ -207,19 +207,13 @@ func (h *holder) addr(text string) {
 // compareFiles looks, beside AWS's answers, for what Terraform's files mean to
 // be there: their groups of this estate, under the keys of the answers.
 func (l *lifter) compareFiles(set *terraform.Set) {
-	files := &lifter{src: l.src, groups: map[string]*liftedGroup{}, lists: map[string]*liftedList{}, peered: map[[2]string]bool{}}
+	files := &lifter{src: l.src, groups: map[string]*liftedGroup{}, lists: map[string]*liftedList{}, peered: map[[2]string]bool{}, meant: l.meant}
 	files.terraform(set)
-	t := &tf{lifter: files, set: set}
-	for workload, refs := range l.meant {
-		for i, ref := range refs {
-			key, _ := t.keyOf(terraform.Value{Kind: terraform.Reference, Ref: ref})
-			if key == "" {
-				key = ref
-			}
+	for _, refs := range l.meant {
+		for i, key := range refs {
 			if g := files.groups[key]; g != nil {
-				key = cmp.Or(l.counterpart(g), key)
+				refs[i] = cmp.Or(l.counterpart(g), key)
 			}
-			l.meant[workload][i] = key
 		}
 	}
 	for _, k := range files.keys() {

@@ -101,6 +101,17 @@ func (t *tf) takeForGranted() {
 	}
 }
 
+// resolveMeant finds the groups that the files mean workloads to be in.
+func (t *tf) resolveMeant() {
+	for _, refs := range t.meant {
+		for i, ref := range refs {
+			if key, _ := t.keyOf(terraform.Value{Kind: terraform.Reference, Ref: ref}); key != "" {
+				refs[i] = key
+			}
+		}
+	}
+}
+
 func sortedKeys[V any](m map[string]V) []string {
 	out := make([]string, 0, len(m))
 	for k := range m {

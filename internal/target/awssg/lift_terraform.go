@@ -59,6 +59,9 @@ func (l *lifter) terraform(set *terraform.Set) {
 		t.newRule(r)
 	}
 	t.members()
+	if !l.src.Alone {
+		t.resolveMeant()
+	}
 }
 
 // tf reads a set of Terraform's.
