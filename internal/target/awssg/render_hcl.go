@@ -17,13 +17,12 @@ import (
 	"firebreak/internal/target"
 )
 
-// files writes the folder of a VPC: a file for each subject, one for the
-// provider, one for who is in which group.
+// files writes the folder of a VPC: a file for each group, and one that says who
+// is in which.
 func (v *network) files() []target.File {
 	dir := v.folder()
 	out := []target.File{
-		{Path: dir + "/providers.tf", Data: providers()},
-		{Path: dir + "/members.tf", Data: v.members()},
+		{Path: dir + "/main.tf", Data: v.members()},
 	}
 	for _, g := range v.groups {
 		out = append(out, target.File{Path: dir + "/group_" + g.name + ".tf", Data: v.file(g)})
@@ -42,15 +41,14 @@ func (v *network) folder() string {
 	return v.vpc
 }
 
-func providers() []byte {
-	f := hclwrite.NewEmptyFile()
-	comment(f.Body(), "Written by firebreak render. What is changed here by hand is lost.")
-	b := f.Body().AppendNewBlock("terraform", nil).Body()
-	// The resources for single rules came with 4.56 and were whole in 5.0.
-	b.AppendNewBlock("required_providers", nil).Body().SetAttributeValue("aws", cty.ObjectVal(map[string]cty.Value{
+// provider says of whom the resources are. Those for single rules came with
+// version 4.56 of it and were whole in 5.0.
+func provider(b *hclwrite.Body) {
+	comment(b, "Written by firebreak render. What is changed here by hand is lost.")
+	b.AppendNewBlock("terraform", nil).Body().AppendNewBlock("required_providers", nil).Body().SetAttributeValue("aws", cty.ObjectVal(map[string]cty.Value{
 		"source": cty.StringVal("hashicorp/aws"), "version": cty.StringVal(">= 5.0"),
 	}))
-	return f.Bytes()
+	b.AppendNewline()
 }
 
 func comment(b *hclwrite.Body, text string) {
@@ -224,6 +222,7 @@ func printable(name string) string {
 func (v *network) members() []byte {
 	f := hclwrite.NewEmptyFile()
 	b := f.Body()
+	provider(b)
 	comment(b, "Interfaces that are not known by their ID: give each the groups listed for its workload,")
 	comment(b, "and no other. One that is given none is in the VPC's default group.")
 	var items []hclwrite.ObjectAttrTokens

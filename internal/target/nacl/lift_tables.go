@@ -1,0 +1,302 @@
+package nacl
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"firebreak/internal/flow"
+	"firebreak/internal/inventory"
+	"firebreak/internal/layer"
+	"firebreak/internal/netset"
+)
+
+func (l *lifter) layer() *layer.Layer {
+	out := &layer.Layer{Target: "nacl", Modelled: true, Unknown: l.unknown}
+	for _, k := range sortedKeys(l.acls) {
+		if l.acls[k].ours {
+			out.Ours++
+		} else {
+			out.Foreign++
+		}
+	}
+	points := map[string]*layer.Point{}
+	var order []string
+	for _, name := range sortedKeys(l.subnets) {
+		s := l.subnets[name]
+		a, why := l.aclOf(s)
+		members := l.members(s)
+		if a == nil && why == "" || len(members) == 0 {
+			continue
+		}
+		vpc := cmp.Or(s.vpc, "unknown VPC")
+		p := points[vpc]
+		if p == nil {
+			p = &layer.Point{Name: vpc}
+			points[vpc] = p
+			order = append(order, vpc)
+		}
+		if len(p.Governs) == 0 {
+			p.Governs = layer.Match{{Workloads: nil}}
+		}
+		p.Governs[0].Workloads = append(p.Governs[0].Workloads, members...)
+		p.Unknown = cmp.Or(p.Unknown, why)
+		l.tables(out, s, a, why, members)
+	}
+	slices.Sort(order)
+	for _, vpc := range order {
+		p := points[vpc]
+		slices.Sort(p.Governs[0].Workloads)
+		p.Governs[0].Workloads = slices.Compact(p.Governs[0].Workloads)
+		out.Points = append(out.Points, *p)
+	}
+	l.detached(out)
+	return out
+}
+
+// detached adds a point for each ACL of ours that no subnet is associated with.
+func (l *lifter) detached(out *layer.Layer) {
+	for _, k := range sortedKeys(l.acls) {
+		used := false
+		for _, s := range l.subnets {
+			used = used || s.acl == k
+		}
+		if a := l.acls[k]; a.ours && !used {
+			out.Points = append(out.Points, layer.Point{Name: "network ACL " + k, Missing: "no subnet is associated with the network ACL " + k})
+		}
+	}
+}
+
+// aclOf finds a subnet's ACL: the one that it is associated with, else the
+// default one of its VPC. Without either, and without a reason, nothing is said
+// of the subnet.
+func (l *lifter) aclOf(s *liftedSubnet) (*liftedACL, string) {
+	if s.doubt != "" {
+		return nil, s.doubt
+	}
+	if a := l.acls[s.acl]; a != nil {
+		return a, a.doubt
+	}
+	if s.acl == "" {
+		for _, k := range sortedKeys(l.acls) {
+			if a := l.acls[k]; a.isDefault && a.vpc == s.vpc {
+				return a, a.doubt
+			}
+		}
+	}
+	if l.src.Alone || len(l.acls) == 0 {
+		return nil, ""
+	}
+	return nil, "the network ACL of " + s.name + " is not known: it is the default one of its VPC, or was not asked for"
+}
+
+// members are the workloads in a subnet, by name: those that say so, and of all
+// others those whose addresses are in it.
+func (l *lifter) members(s *liftedSubnet) []string {
+	var out []string
+	for i := range l.src.Inventory.Workloads {
+		w := &l.src.Inventory.Workloads[i]
+		label := w.Labels["net/subnet"]
+		if label == s.name || label == "" && l.inside(w, s) {
+			out = append(out, w.Name)
+		}
+	}
+	return out
+}
+
+func (l *lifter) inside(w *inventory.Workload, s *liftedSubnet) bool {
+	if vpc := w.Labels["net/vpc"]; len(w.Addresses) == 0 || vpc != "" && s.vpc != "" && vpc != s.vpc {
+		return false
+	}
+	return !slices.ContainsFunc(w.Addresses, func(a netip.Addr) bool { return !holds(s.cidrs, a) })
+}
+
+func holds(prefixes []netip.Prefix, a netip.Addr) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// tables adds what an ACL says of conversations that its subnet begins and of
+// those that it answers, and in each case of the replies.
+func (l *lifter) tables(out *layer.Layer, s *liftedSubnet, a *liftedACL, why string, members []string) {
+	here := layer.Match{{Workloads: members}}
+	if len(s.cidrs) > 0 {
+		here = append(here, layer.Term{Address: true, Prefixes: s.cidrs})
+	}
+	for _, x := range []struct {
+		name    string
+		dir     flow.Direction
+		egress  bool // the entries that decide
+		replies bool
+	}{
+		{"network ACL of " + s.name, flow.Egress, true, false},
+		{"network ACL of " + s.name, flow.Ingress, false, false},
+		{"replies through the network ACL of " + s.name, flow.Egress, false, true},
+		{"replies through the network ACL of " + s.name, flow.Ingress, true, true},
+	} {
+		t := layer.Table{Name: x.name, Direction: x.dir, Governs: here, Default: layer.Deny}
+		everything := layer.Rule{Subject: layer.Everything(), Peer: here, Traffic: netset.All(), Effect: layer.Abstain, Ref: flow.Rule{Rule: "within " + s.name}}
+		t.Tiers = append(t.Tiers, []layer.Rule{everything})
+		if why != "" {
+			t.Tiers = append(t.Tiers, []layer.Rule{{Subject: layer.Everything(), Peer: layer.Everything(), Traffic: netset.All(), Effect: layer.Allow, Unknown: why, Ref: flow.Rule{Rule: "network ACL of " + s.name}}})
+		}
+		if a != nil {
+			entries := keep(a.entries, x.egress)
+			if x.replies {
+				entries = replied(entries)
+			}
+			t.Tiers = append(t.Tiers, l.tiers(entries)...)
+		}
+		out.Tables = append(out.Tables, t)
+	}
+}
+
+func keep(in []liftedEntry, egress bool) []liftedEntry {
+	var out []liftedEntry
+	for _, e := range in {
+		if e.egress == egress {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// tiers puts entries in the order in which they are asked. Neighbours that say
+// the same of what they speak of are asked together.
+func (l *lifter) tiers(entries []liftedEntry) [][]layer.Rule {
+	out := [][]layer.Rule{l.several(entries)}
+	for i := range entries {
+		e := &entries[i]
+		r := layer.Rule{Ref: e.ref, Subject: layer.Everything(), Peer: layer.In(e.prefix), Traffic: e.traffic, Unknown: e.unknown, Effect: layer.Deny}
+		if e.allow {
+			r.Effect = layer.Allow
+		}
+		last := out[len(out)-1]
+		if len(out) > 1 && last[0].Effect == r.Effect {
+			out[len(out)-1] = append(last, r)
+			continue
+		}
+		out = append(out, []layer.Rule{r})
+	}
+	if len(out[0]) == 0 {
+		out = out[1:]
+	}
+	return out
+}
+
+// several says what becomes of peers that have more than one address where the
+// entries agree about all of them, though none speaks of all.
+func (l *lifter) several(entries []liftedEntry) []layer.Rule {
+	var out []layer.Rule
+	for i := range l.src.Inventory.Workloads {
+		w := &l.src.Inventory.Workloads[i]
+		if len(w.Addresses) < 2 || !split(entries, w.Addresses) {
+			continue
+		}
+		all, some, doubt := netset.All(), netset.None(), netset.None()
+		for _, a := range w.Addresses {
+			allowed, unsure := first(entries, a)
+			all, some, doubt = all.Intersect(allowed), some.Union(allowed), doubt.Union(unsure)
+		}
+		for effect, t := range map[layer.Effect]netset.Traffic{layer.Allow: all.Subtract(doubt), layer.Deny: netset.All().Subtract(some).Subtract(doubt)} {
+			if !t.IsEmpty() {
+				out = append(out, layer.Rule{Ref: flow.Rule{Rule: "entries for each of several addresses"}, Effect: effect, Subject: layer.Everything(), Peer: layer.Named(w.Name), Traffic: t})
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b layer.Rule) int {
+		return cmp.Or(cmp.Compare(a.Peer[0].Workloads[0], b.Peer[0].Workloads[0]), cmp.Compare(a.Effect, b.Effect))
+	})
+	return out
+}
+
+// split reports whether some entry speaks of some of the addresses only.
+func split(entries []liftedEntry, addrs []netip.Addr) bool {
+	return slices.ContainsFunc(entries, func(e liftedEntry) bool {
+		return slices.ContainsFunc(addrs, func(a netip.Addr) bool { return e.prefix.Contains(a) != e.prefix.Contains(addrs[0]) })
+	})
+}
+
+// first is what entries let an address do, and what is not known of it.
+func first(entries []liftedEntry, a netip.Addr) (allowed, unsure netset.Traffic) {
+	left := netset.All()
+	allowed, unsure = netset.None(), netset.None()
+	for i := range entries {
+		e := &entries[i]
+		if !e.prefix.Contains(a) {
+			continue
+		}
+		t := e.traffic.Intersect(left)
+		switch {
+		case e.unknown != "":
+			unsure = unsure.Union(t)
+			continue
+		case e.allow:
+			allowed = allowed.Union(t)
+		}
+		left = left.Subtract(t)
+	}
+	return allowed, unsure
+}
+
+// Replies go to the ports that clients choose
+// (docs.aws.amazon.com/vpc/latest/userguide/nacl-ephemeral-ports.html).
+const (
+	firstEphemeral = 1024
+	lastEphemeral  = 65535
+)
+
+// replied says what entries mean for the replies of conversations: of TCP and UDP
+// what they say of the clients' ports holds for conversations to every port.
+func replied(entries []liftedEntry) []liftedEntry {
+	var out []liftedEntry
+	for i := range entries {
+		e := entries[i]
+		whole, part := netset.None(), netset.None()
+		for p := range netset.NumProtocols {
+			all := netset.Of(p, 0, 65535)
+			switch said := e.traffic.Intersect(all); {
+			case said.IsEmpty():
+			case p != netset.TCP && p != netset.UDP:
+				whole = whole.Union(said)
+			case clients(p).Subtract(said).IsEmpty() || e.allow && clients(p).Subtract(before(entries, i, p)).IsEmpty():
+				whole = whole.Union(all)
+			case !said.Intersect(clients(p)).IsEmpty():
+				part = part.Union(all)
+			}
+		}
+		if !whole.IsEmpty() {
+			x := e
+			x.traffic = whole
+			out = append(out, x)
+		}
+		if !part.IsEmpty() {
+			x := e
+			x.traffic = part
+			x.unknown = cmp.Or(e.unknown, fmt.Sprintf("it speaks of replies to some of the ports %d-%d only, and clients choose among all", firstEphemeral, lastEphemeral))
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+func clients(p netset.Protocol) netset.Traffic { return netset.Of(p, firstEphemeral, lastEphemeral) }
+
+// before is what an entry and those asked before it allow of a protocol to all
+// addresses of the entry, unless one of those denies any of that.
+func before(entries []liftedEntry, i int, p netset.Protocol) netset.Traffic {
+	e := &entries[i]
+	out := e.traffic.Intersect(clients(p))
+	for k := range i {
+		x := &entries[k]
+		t := x.traffic.Intersect(clients(p))
+		switch {
+		case t.IsEmpty() || !x.prefix.Overlaps(e.prefix):
+		case !x.allow || x.unknown != "":
+			return netset.None()
+		case x.prefix.Bits() <= e.prefix.Bits():
+			out = out.Union(t)
+		}
+	}
+	return out
+}

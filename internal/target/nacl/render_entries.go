@@ -1,0 +1,197 @@
+package nacl
+
+import (
+	"hash/fnv"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"firebreak/internal/flow"
+	"firebreak/internal/netset"
+	"firebreak/internal/verify"
+)
+
+// entry is one rule of an ACL.
+type entry struct {
+	dir    flow.Direction
+	prefix netip.Prefix
+	allow  bool
+	proto  string // as Terraform writes it: "-1", "6", "17", "132", "1", "58"
+	lo, hi int    // ports of TCP and UDP
+	kind   int    // of ICMP: a type; -1 for all
+	code   int
+	last   bool // must come after all others about its prefix
+	number int
+	why    string
+}
+
+// entries lists what an ACL says in a direction, in order.
+func (r *renderer) entries(s *subnet, here []verify.Peer, d flow.Direction) []entry {
+	var out []entry
+	icmp := map[bool]bool{} // by "is IPv4": some entry denies ICMP
+	denies := map[int]netset.Traffic{}
+	for i := range r.regions {
+		x := &r.regions[i]
+		if x.subnet != s.name {
+			denies[i] = r.denied(here, x, d)
+		}
+	}
+	for i := range r.regions {
+		x := &r.regions[i]
+		t, asked := denies[i]
+		if !asked {
+			continue
+		}
+		out = append(out, r.about(x, t, d, r.around(i, denies))...)
+		if len(t.Ranges(netset.ICMP)) > 0 {
+			icmp[x.prefix.Addr().Is4()] = true
+		}
+	}
+	v4, v6 := netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+	for _, p := range []netip.Prefix{v4, v6} {
+		if icmp[p.Addr().Is4()] {
+			out = append(out, tooBig(d, p))
+		}
+		if !slices.ContainsFunc(out, func(e entry) bool { return e.prefix == p && e.proto == "-1" }) {
+			out = append(out, entry{dir: d, prefix: p, allow: true, proto: "-1", last: true, why: "all else is left to other layers"})
+		}
+	}
+	number(out)
+	return out
+}
+
+// tooBig lets in and out what tells senders that packets are too large: ICMP type
+// 3 code 4, and ICMPv6 type 2 (docs.aws.amazon.com/vpc/latest/userguide/path_mtu_discovery.html).
+func tooBig(d flow.Direction, all netip.Prefix) entry {
+	e := entry{dir: d, prefix: all, allow: true, proto: "1", kind: 3, code: 4, why: "path MTU discovery"}
+	if all.Addr().Is6() {
+		e.proto, e.kind, e.code = "58", 2, 0
+	}
+	return e
+}
+
+// around is what the regions around one deny of what it does not.
+func (r *renderer) around(i int, denies map[int]netset.Traffic) bool {
+	for n := range r.regions {
+		x := &r.regions[n]
+		if n != i && x.prefix.Bits() < r.regions[i].prefix.Bits() && x.prefix.Contains(r.regions[i].prefix.Addr()) && !denies[n].Subtract(denies[i]).IsEmpty() {
+			return true
+		}
+	}
+	return false
+}
+
+// about lists the entries about a region of which t is denied. What regions
+// around it deny beside that has to be allowed first.
+func (r *renderer) about(x *region, t netset.Traffic, d flow.Direction, around bool) []entry {
+	var out []entry
+	v4 := x.prefix.Addr().Is4()
+	closing := entry{dir: d, prefix: x.prefix, allow: true, proto: "-1", last: true, why: "what the ranges around it may not have"}
+	switch {
+	case t.IsEmpty() && !around:
+		return nil
+	case t.IsEmpty():
+		return []entry{closing}
+	case t.Contains(netset.Other, 0): // cannot be named: all is denied but what is allowed first
+		for _, e := range cut(netset.All().Subtract(t), v4) {
+			e.dir, e.prefix, e.allow, e.why = d, x.prefix, true, "before the guardrail"
+			out = append(out, e)
+		}
+		closing.allow, closing.why = false, "guardrails"
+		return append(out, closing)
+	}
+	for _, e := range cut(t, v4) {
+		e.dir, e.prefix, e.why = d, x.prefix, "guardrails"
+		out = append(out, e)
+	}
+	if around {
+		out = append(out, closing)
+	}
+	return out
+}
+
+// cut writes traffic as entries. SCTP has no ports here.
+func cut(t netset.Traffic, v4 bool) []entry {
+	var out []entry
+	for p, ports := range t.Runs() {
+		e := entry{lo: int(ports.Lo), hi: int(ports.Hi)}
+		switch p {
+		case netset.TCP:
+			e.proto = "6"
+		case netset.UDP:
+			e.proto = "17"
+		case netset.SCTP:
+			if len(t.Ranges(p)) > 1 || ports != (netset.Range{Hi: 65535}) {
+				continue
+			}
+			e.proto, e.hi = "132", 0
+		case netset.ICMP:
+			e = entry{proto: "1", kind: -1, code: -1}
+			if !v4 {
+				e.proto = "58"
+			}
+		default:
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// Numbers go from 1 to 32766. A narrower range comes before a wider one and has
+// a block of numbers of its own, IPv4 before IPv6; in the block a digest of the
+// entry says which it is, so that entries keep their numbers when others come
+// and go.
+const (
+	firstV4, blockV4 = 100, 400
+	firstV6, blockV6 = 14000, 140
+	pathMTU4         = 50
+	pathMTU6         = 60
+)
+
+func number(entries []entry) {
+	used := map[int]bool{}
+	slices.SortStableFunc(entries, func(a, b entry) int { return strings.Compare(a.key(), b.key()) })
+	for i := range entries {
+		e := &entries[i]
+		if e.why == "path MTU discovery" {
+			if e.number = pathMTU4; e.prefix.Addr().Is6() {
+				e.number = pathMTU6
+			}
+			continue
+		}
+		e.number = free(e, used)
+		used[e.number] = true
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return a.number - b.number })
+}
+
+// free finds the number that an entry prefers, or the next one of its block that
+// nobody has. A block holds more than an ACL does.
+func free(e *entry, used map[int]bool) int {
+	first, block, step := firstV4, blockV4, 10
+	if e.prefix.Addr().Is6() {
+		first, block, step = firstV6, blockV6, 3
+	}
+	first += (e.prefix.Addr().BitLen() - e.prefix.Bits()) * block
+	if e.last { // the last quarter of the block
+		first, block, step = first+block*3/4, block/4, step/3
+	} else {
+		block = block * 3 / 4
+	}
+	h := fnv.New32a()
+	h.Write([]byte(e.key()))
+	slots := block / step
+	start := int(h.Sum32() % uint32(slots))
+	for i := range slots {
+		if n := first + (start+i)%slots*step; !used[n] {
+			return n
+		}
+	}
+	return first + start*step // too many: an error is reported
+}
+
+// key says everything that an entry is about, less what it says about it.
+func (e entry) key() string {
+	return strings.Join([]string{e.prefix.String(), e.proto, itoa(e.lo), itoa(e.hi), itoa(e.kind), itoa(e.code)}, "_")
+}
