@@ -15,5 +15,5 @@ var Codes = []string{
 	"selector-matches-nothing", "selector-value-matches-nothing", "shared-address", "shared-principal", "sources-disagree", "terraform-disagrees",
 	"terraform-syntax", "terraform-unread", "too-involved", "too-large", "too-many-diagnostics", "traffic-gained", "traffic-lost", "unenforced",
 	"unknown-field", "unknown-kind", "unknown-reference", "unknown-source", "unknown-target", "unknown-version", "unknown-workload-kind", "unreadable",
-	"unreadable-file", "unsupported", "unusual-method", "yaml-syntax",
+	"unreadable-file", "unsupported", "unusual-method", "widened", "yaml-syntax",
 }

@@ -3,9 +3,11 @@ package all
 
 import (
 	"firebreak/internal/target"
+	"firebreak/internal/target/awssg"
 	"firebreak/internal/target/ebpf"
 	"firebreak/internal/target/istio"
 	"firebreak/internal/target/lattice"
+	"firebreak/internal/target/nacl"
 	"firebreak/internal/target/networkpolicy"
 	"firebreak/internal/target/nftables"
 )
@@ -14,6 +16,8 @@ import (
 // meets them on its way, from the network inwards.
 func Targets() []target.Target {
 	return []target.Target{
+		nacl.Target{},
+		awssg.Target{},
 		lattice.Target{},
 		networkpolicy.Target{},
 		istio.Target{},

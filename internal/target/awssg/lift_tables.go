@@ -27,7 +27,7 @@ type membership struct {
 }
 
 func (l *lifter) layer() *layer.Layer {
-	out := &layer.Layer{Target: "awssg", Modelled: true, Names: true}
+	out := &layer.Layer{Target: "awssg", Modelled: true, Names: true, Timeless: true, Nameless: true}
 	t := &tabler{lifter: l, members: map[string]*membership{}}
 	var taken []bool
 	t.all, taken = l.standings()
@@ -109,7 +109,12 @@ func (t *tabler) point(out *layer.Layer, vpc string) {
 	p.Governs = t.named(governed)
 	for d := range both {
 		table := layer.Table{Name: "security groups of " + p.Name, Direction: flow.Direction(d), Governs: p.Governs, Default: layer.Deny}
-		table.Tiers = [][]layer.Rule{t.rules(vpc, flow.Direction(d), governed)}
+		if far := t.unrouted(vpc); len(far) > 0 {
+			table.Tiers = append(table.Tiers, []layer.Rule{{
+				Ref: flow.Rule{Rule: "no packets are exchanged with its VPC"}, Effect: layer.Abstain, Subject: layer.Everything(), Peer: t.named(far), Traffic: netset.All(),
+			}})
+		}
+		table.Tiers = append(table.Tiers, t.rules(vpc, flow.Direction(d), governed))
 		out.Tables = append(out.Tables, table)
 	}
 	for _, k := range t.keys() {
@@ -118,6 +123,34 @@ func (t *tabler) point(out *layer.Layer, vpc string) {
 		}
 	}
 	out.Points = append(out.Points, p)
+}
+
+// unrouted lists the workloads in VPCs of which it is known that they exchange no
+// packets with this one: there are no conversations to judge.
+func (t *tabler) unrouted(vpc string) []int {
+	near := map[string]bool{}
+	known := map[string]bool{}
+	for _, n := range t.src.Inventory.Networks {
+		if n.Within != "" {
+			continue
+		}
+		known[n.Name] = true
+		for _, p := range n.Peers {
+			near[n.Name] = near[n.Name] || p == vpc
+			near[p] = near[p] || n.Name == vpc
+		}
+	}
+	if !known[vpc] {
+		return nil
+	}
+	var out []int
+	for i := range t.src.Inventory.Workloads {
+		other := t.src.Inventory.Workloads[i].Labels["net/vpc"]
+		if other != vpc && known[other] && !near[other] && !t.peered[[2]string{vpc, other}] {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // rules lists what the groups of a VPC's workloads allow in a direction.

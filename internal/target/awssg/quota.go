@@ -8,6 +8,9 @@ const (
 	maxGroups  = 5    // on an interface
 	maxProduct = 1000 // of those two, which is not raised
 	maxInVPC   = 2500 // groups in a region
+	// listWeight is for how many rules the list of Lattice's addresses counts
+	// (docs.aws.amazon.com/vpc/latest/userguide/working-with-aws-managed-prefix-lists.html).
+	listWeight = 10
 )
 
 // Quotas returns the limits that Render counts against.

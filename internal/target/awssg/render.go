@@ -26,7 +26,8 @@ type renderer struct {
 //
 // A peer in the same VPC is named by its group; every other is named by its
 // addresses, which is right over a peering, a gateway, and from account to
-// account alike. A peer whose addresses are not known can be named in a VPC
+// account alike. Between VPCs that exchange no packets nothing is opened, but
+// where the estate has the target lattice, to and from Lattice's addresses. A peer whose addresses are not known can be named in a VPC
 // that exchanges packets with its own, by a look-up of its group.
 func (Target) Render(w *plan.Wanted) ([]target.File, diag.List) {
 	r := &renderer{w: w, said: map[string]bool{}, rules: map[int][]flow.Rule{}}
@@ -71,6 +72,7 @@ type network struct {
 	groups []*group
 	// lookups are the groups of other VPCs that rules name, by local name.
 	lookups map[string]*cell
+	relays  [2]bool // Lattice's addresses of IPv4 and IPv6 are named
 }
 
 // group is one security group, or several that share the rules of one.
@@ -80,12 +82,13 @@ type group struct {
 	parts int
 }
 
-// rule is one rule resource. Exactly one of peer and cidr is set.
+// rule is one rule resource. Exactly one of peer, cidr and list is set.
 type rule struct {
 	name string // of the resource, less the group's
 	what piece
 	peer *cell
 	cidr string
+	list bool // Lattice's addresses
 	v6   bool
 	by   []flow.Rule
 	part int // which of the group's parts holds it
@@ -120,7 +123,7 @@ func (r *renderer) render(vpc string) *network {
 		n += g.parts
 	}
 	if n > maxInVPC {
-		r.diags.Errorf(diag.Pos{}, "quota", "VPC %s needs %d security groups; a region holds %d", vpc, n, maxInVPC).
+		r.diags.Errorf(diag.Pos{}, "over-quota", "VPC %s needs %d security groups; a region holds %d", vpc, n, maxInVPC).
 			WithHelp("put more workloads under the same rules, or have the quota raised and divide the estate")
 	}
 	return v

@@ -27,7 +27,7 @@ func (v *network) files() []target.File {
 	for _, g := range v.groups {
 		out = append(out, target.File{Path: dir + "/group_" + g.name + ".tf", Data: v.file(g)})
 	}
-	if len(v.lookups) > 0 {
+	if len(v.lookups) > 0 || v.relays[0] || v.relays[1] {
 		out = append(out, target.File{Path: dir + "/lookups.tf", Data: v.lookupFile()})
 	}
 	return out
@@ -129,6 +129,8 @@ func (v *network) rule(b *hclwrite.Body, g *group, d flow.Direction, x *rule) {
 	switch {
 	case x.peer != nil && x.peer.vpc != v.vpc:
 		s.SetAttributeTraversal("referenced_security_group_id", append(hcl.Traversal{hcl.TraverseRoot{Name: "data"}}, steps("aws_security_group", identifier(x.peer.vpc+"_"+x.peer.name))...))
+	case x.list:
+		s.SetAttributeTraversal("prefix_list_id", append(hcl.Traversal{hcl.TraverseRoot{Name: "data"}}, steps("aws_ec2_managed_prefix_list", listName(x.v6))...))
 	case x.peer != nil:
 		s.SetAttributeTraversal("referenced_security_group_id", idOf("aws_security_group", local(x.peer, 0)))
 	default:
@@ -284,6 +286,12 @@ func (v *network) lookupFile() []byte {
 		s := f.Body().AppendNewBlock("data", []string{"aws_security_group", name}).Body()
 		s.SetAttributeValue("name", cty.StringVal((&network{r: v.r, vpc: peer.vpc}).groupName(peer, 0)))
 		s.SetAttributeValue("vpc_id", cty.StringVal(peer.vpc))
+	}
+	for i, named := range v.relays {
+		if named {
+			s := f.Body().AppendNewBlock("data", []string{"aws_ec2_managed_prefix_list", listName(i == 1)}).Body()
+			s.SetAttributeValue("name", cty.StringVal("com.amazonaws."+v.region()+map[bool]string{true: ".ipv6"}[i == 1]+".vpc-lattice"))
+		}
 	}
 	return f.Bytes()
 }

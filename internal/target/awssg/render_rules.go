@@ -76,6 +76,7 @@ func (p piece) name() string {
 // rulesFor lists the rules about one piece.
 func (v *network) rulesFor(c *cell, d flow.Direction, what piece, traffic []netset.Traffic, loose bool) []rule {
 	wishes := v.r.wishes(what, traffic)
+	relayed := v.unrouted(wishes)
 	v.r.follow(c, d, what, wishes)
 	if !slices.Contains(wishes, unwanted) {
 		return v.everywhere(c, d, what, wishes)
@@ -103,6 +104,9 @@ func (v *network) rulesFor(c *cell, d flow.Direction, what piece, traffic []nets
 		held = append(held, p)
 		out = append(out, v.byAddress(c, d, what, p, v.r.because(c, d, what, elements, wishes))...)
 	}).run()
+	if relayed != nil {
+		out = append(out, v.byRelay(c, d, what, relayed, held)...)
+	}
 	for _, n := range named {
 		if peer := &v.r.cells[n]; !open || !v.r.within(peer, held) {
 			out = append(out, byGroup(what, peer, v.r.because(c, d, what, []int{n}, nil))...)
@@ -126,43 +130,22 @@ func (r *renderer) wishes(what piece, traffic []netset.Traffic) []wish {
 	return out
 }
 
-// follow is about what is wanted of names, which groups do not know. What a rule
-// lets go to a name is let go to every address outside of the estate, but for
-// those that a rule forbids; what only a default leaves open is not worth that.
-// Who comes in from a name cannot be told by its address, and is not let in.
+// follow is about what is wanted of names, which groups do not know: it stays
+// shut, unless everything is open. A name is nobody who comes in.
 func (r *renderer) follow(c *cell, d flow.Direction, what piece, wishes []wish) {
-	var names []string
 	everything := !slices.Contains(wishes, unwanted) // holds what names lead to
 	for i, x := range r.peers {
 		n := len(r.cells) + i
 		if !r.w.Engine.ByName(x) {
 			continue
 		}
-		if wishes[n] == wanted && !everything && r.ruled(c, d, what, n) {
-			names = append(names, r.w.Engine.Name(x))
+		if wishes[n] == wanted && !everything && d == flow.Egress && r.ruled(c, d, what, n) {
+			r.warn("not-expressible", fmt.Sprintf("awssg: egress of %s: security groups cannot follow the names of %s; %s stays shut", c.subject.Name, r.w.Engine.Name(x), what.set()),
+				"give the External its CIDRs, or let a target that follows names enforce it and give this one wider words")
 		}
-		if !everything {
+		if d == flow.Ingress || !everything {
 			wishes[n] = indifferent // no prefix leads to it by itself
 		}
-	}
-	if names == nil {
-		return
-	}
-	if d == flow.Ingress {
-		r.warn("names-not-followed", fmt.Sprintf("ingress of %s: security groups cannot tell who comes from %s; they are not let in", c.subject.Name, strings.Join(names, ", ")),
-			"give the External its CIDRs")
-		return
-	}
-	wider := false
-	for i, x := range r.peers {
-		n := len(r.cells) + i
-		if !r.w.Engine.ByName(x) && !r.w.Engine.Unknown(x) && wishes[n] == unwanted && !r.ruled(c, d, what, n) {
-			wishes[n], wider = wanted, true
-		}
-	}
-	if wider {
-		r.warn("names-not-followed", fmt.Sprintf("egress of %s: security groups cannot follow the names of %s; %s is open to every address outside the estate",
-			c.subject.Name, strings.Join(names, ", "), what.set()), "let a target that follows names narrow it, or give the External its CIDRs")
 	}
 }
 
@@ -213,7 +196,7 @@ func (r *renderer) loosen(c *cell, d flow.Direction, what piece, wishes []wish) 
 		}
 	}
 	if names != nil {
-		r.warn("widened", fmt.Sprintf("%s of %s: to leave %s out of what is open to the whole estate (%s) takes more rules than %d groups of %d hold; it is not left out",
+		r.warn("widened", fmt.Sprintf("awssg: %s of %s: to leave %s out of what is open to the whole estate (%s) takes more rules than %d groups of %d hold; it is not left out",
 			direction(d), c.subject.Name, strings.Join(slices.Compact(names), ", "), what.set(), maxGroups, maxRules),
 			"promote the zone to enforce, so that only what is permitted need be listed")
 	}
@@ -236,7 +219,7 @@ func (r *renderer) widened(c *cell, d flow.Direction, g *plan.Grant, t netset.Tr
 		}
 		peers = append(peers, r.w.Engine.Name(x))
 	}
-	r.warn("widened", fmt.Sprintf("%s of %s, %s: security groups cannot say %s; they let %s pass too",
+	r.warn("widened", fmt.Sprintf("awssg: %s of %s, %s: security groups cannot say %s; they let %s pass too",
 		direction(d), c.subject.Name, strings.Join(peers, ", "), g.Open, t.Subtract(g.Open)),
 		"protocols beside TCP, UDP and ICMP have no ports here and cannot be listed: name the ports that are meant, or let another target deny the rest")
 }
@@ -271,20 +254,19 @@ func (v *network) everywhere(c *cell, d flow.Direction, what piece, wishes []wis
 // lookUp names a group of another VPC, since its members' addresses are not all
 // known.
 func (v *network) lookUp(c *cell, d flow.Direction, what piece, peer *cell) []rule {
-	if !v.exchanges(peer.vpc) {
+	if peer.vpc == "" || !v.exchanges(peer.vpc) {
 		var names []string
 		for _, i := range peer.workloads {
 			if w := &v.r.w.Policy.Inventory.Workloads[i]; len(w.Addresses) == 0 {
 				names = append(names, w.Name)
 			}
 		}
-		v.r.diags.Errorf(v.r.w.Policy.Inventory.Workloads[peer.workloads[0]].Source, "no-addresses",
-			"%s of %s: the address of %s is not known, and a group can be named only in its own VPC or in one that exchanges packets with it", direction(d), c.name, strings.Join(names, ", ")).
-			WithHelp("give the workload its addresses, or the label net/vpc")
+		v.r.warn("not-expressible", fmt.Sprintf("awssg: %s of %s: the address of %s is not known, and a group can be named only in its own VPC or in one that exchanges packets with it; it stays shut",
+			direction(d), c.name, strings.Join(names, ", ")), "give the workload its addresses, or the label net/vpc")
 		return nil
 	}
 	v.lookups[identifier(peer.vpc+"_"+peer.name)] = peer
-	v.r.warn("named-across-networks", fmt.Sprintf("%s of %s: %s in %s is named by its group, since its addresses are not known; that holds over a peering within a region and not over a gateway",
+	v.r.warn("not-expressible", fmt.Sprintf("awssg: %s of %s: %s in %s is named by its group, since its addresses are not known; that holds over a peering within a region and not over a gateway",
 		direction(d), c.name, peer.name, peer.vpc), "give the workloads their addresses")
 	return byGroup(what, peer, v.r.because(c, d, what, []int{slices.IndexFunc(v.r.cells, func(x cell) bool { return x.vpc == peer.vpc && x.name == peer.name })}, nil))
 }

@@ -12,11 +12,15 @@ import (
 // group counts in both.
 func size(rules []rule) (v4, v6 int) {
 	for _, x := range rules {
+		n := 1
+		if x.list {
+			n = listWeight
+		}
 		if x.peer != nil || !x.v6 {
-			v4++
+			v4 += n
 		}
 		if x.peer != nil || x.v6 {
-			v6++
+			v6 += n
 		}
 	}
 	return v4, v6
@@ -105,7 +109,7 @@ func (r *renderer) overrun(g *group, d flow.Direction, n int) {
 			}
 		}
 	}
-	r.diags.Errorf(diag.Pos{File: most.File, Line: most.Line}, "quota",
+	r.diags.Errorf(diag.Pos{File: most.File, Line: most.Line}, "over-quota",
 		"%s of %s in %s needs %d security group rules of one IP family; %d groups of %d hold %d; %d are for rule %s",
 		direction(d), g.name, g.vpc, n, maxGroups, maxRules, maxGroups*maxRules, counts[most], most).
 		WithHelp("name fewer, wider CIDRs or ports, or services instead of addresses")

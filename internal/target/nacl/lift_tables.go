@@ -13,7 +13,7 @@ import (
 )
 
 func (l *lifter) layer() *layer.Layer {
-	out := &layer.Layer{Target: "nacl", Modelled: true, Unknown: l.unknown}
+	out := &layer.Layer{Target: "nacl", Modelled: true, Timeless: true, Nameless: true, Unknown: l.unknown}
 	for _, k := range sortedKeys(l.acls) {
 		if l.acls[k].ours {
 			out.Ours++
@@ -136,7 +136,12 @@ func (l *lifter) tables(out *layer.Layer, s *liftedSubnet, a *liftedACL, why str
 	} {
 		t := layer.Table{Name: x.name, Direction: x.dir, Governs: here, Default: layer.Deny}
 		everything := layer.Rule{Subject: layer.Everything(), Peer: here, Traffic: netset.All(), Effect: layer.Abstain, Ref: flow.Rule{Rule: "within " + s.name}}
-		t.Tiers = append(t.Tiers, []layer.Rule{everything})
+		first := []layer.Rule{everything}
+		if far := l.unrouted(s.vpc); len(far) > 0 {
+			everything.Peer, everything.Ref = layer.Named(far...), flow.Rule{Rule: "no packets are exchanged with its VPC"}
+			first = append(first, everything)
+		}
+		t.Tiers = append(t.Tiers, first)
 		if why != "" {
 			t.Tiers = append(t.Tiers, []layer.Rule{{Subject: layer.Everything(), Peer: layer.Everything(), Traffic: netset.All(), Effect: layer.Allow, Unknown: why, Ref: flow.Rule{Rule: "network ACL of " + s.name}}})
 		}
@@ -149,6 +154,27 @@ func (l *lifter) tables(out *layer.Layer, s *liftedSubnet, a *liftedACL, why str
 		}
 		out.Tables = append(out.Tables, t)
 	}
+}
+
+// unrouted names the workloads in VPCs of which it is known that they exchange no
+// packets with this one: there are no conversations to judge.
+func (l *lifter) unrouted(vpc string) []string {
+	near, known := map[string]bool{vpc: true}, map[string]bool{}
+	for _, n := range l.src.Inventory.Networks {
+		known[n.Name] = known[n.Name] || n.Within == ""
+		for _, p := range n.Peers {
+			near[n.Name] = near[n.Name] || p == vpc
+			near[p] = near[p] || n.Name == vpc
+		}
+	}
+	var out []string
+	for i := range l.src.Inventory.Workloads {
+		w := &l.src.Inventory.Workloads[i]
+		if other := w.Labels["net/vpc"]; known[vpc] && known[other] && !near[other] {
+			out = append(out, w.Name)
+		}
+	}
+	return out
 }
 
 func keep(in []liftedEntry, egress bool) []liftedEntry {

@@ -32,6 +32,7 @@ type region struct {
 	prefix  netip.Prefix
 	members []verify.Peer // who may have an address in it
 	subnet  string        // empty for other ranges
+	open    bool          // nothing is denied of it
 }
 
 // pair is what passes from one peer to another, and what guardrails deny.
@@ -102,7 +103,7 @@ func (r *renderer) subnets() []*subnet {
 				}
 			}
 			if len(s.cidrs) == 0 {
-				r.diags.Warnf(w.Source, "no-addresses", "the range of subnet %s is not known; it has no network ACL", name).
+				r.diags.Warnf(w.Source, "not-expressible", "nacl: the range of subnet %s is not known; it has no network ACL", name).
 					WithHelp("let the inventory come from Terraform or from AWS, which say the ranges of subnets")
 			}
 			byName[name] = s
@@ -141,8 +142,13 @@ func (r *renderer) divide(subnets []*subnet) {
 		}
 	}
 	for _, f := range p.Inventory.Frontends {
-		for _, a := range f.Addresses {
-			add(netip.PrefixFrom(a, a.BitLen()), "")
+		for _, a := range f.Addresses { // who is behind it, packets do not say
+			add(netip.PrefixFrom(a, a.BitLen()), "").open = true
+		}
+	}
+	if slices.Contains(r.w.Targets, "lattice") {
+		for _, x := range relays {
+			add(x, "").open = true
 		}
 	}
 	slices.SortFunc(r.regions, func(a, b region) int {
@@ -277,9 +283,16 @@ func replies(t netset.Traffic) netset.Traffic {
 	return out
 }
 
+// relays are Lattice's own addresses: who is behind them is for Lattice to decide
+// (docs.aws.amazon.com/vpc-lattice/latest/ug/how-it-works.html).
+var relays = []netip.Prefix{netip.MustParsePrefix("169.254.171.0/24"), netip.MustParsePrefix("fd00:ec2:80::/64")}
+
 // denied is what a subnet's ACL can deny in a direction of what goes between it
 // and a region: packets that belong to nothing permitted.
 func (r *renderer) denied(here []verify.Peer, x *region, d flow.Direction) netset.Traffic {
+	if x.open {
+		return netset.None()
+	}
 	out, forbiddenOut := r.between(here, x.members)
 	in, forbiddenIn := r.between(x.members, here)
 	if d == flow.Ingress {
@@ -315,7 +328,7 @@ func (r *renderer) acl(s *subnet) *acl {
 		some = some || slices.ContainsFunc(entries, func(e entry) bool { return !e.allow })
 		a.entries = append(a.entries, entries...)
 		if n := len(entries) + lastOnes; n > maxEntries {
-			r.diags.Errorf(r.guardrail(), "quota", "the network ACL of subnet %s needs %d entries for %s with the two last ones; %d are allowed", s.name, n, direction(d), maxEntries).
+			r.diags.Errorf(r.guardrail(), "over-quota", "the network ACL of subnet %s needs %d entries for %s with the two last ones; %d are allowed", s.name, n, direction(d), maxEntries).
 				WithHelp("have the quota raised, put subnets side by side that are treated alike, or leave nacl out of the targets")
 		}
 	}
