@@ -19,7 +19,7 @@ const maxReachLines = 2_000_000
 // NewReach returns the verb that lists who can reach whom.
 func NewReach() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "reach DIR",
+		Use:   "reach [DIR] [--live PATH]",
 		Short: "List who can reach whom, over which ports, and by which rules",
 		Long: `List who can reach whom under the policy in DIR, over which ports, and by which
 rules. Text, dot and markdown call what is outside the estate by its name; json
@@ -28,10 +28,21 @@ and csv give it as the largest runs of addresses that are alike.
 --from and --to take an ENDPOINT: workload:NAME, service:NAME, zone:NAME,
 external:NAME, ip:ADDRESS, world, or a bare NAME if only one thing has it.
 
+With --live PATH it lists what is permitted by everything that lies in a live
+folder, whoever wrote it: Kubernetes manifests, Terraform, a cloud's answers,
+dumps of nftables and of the kernel's maps. DIR may then be left out; workloads
+are those that the folder shows, and --inventory adds more. What could not be
+understood counts as open, and is listed as not known.
+
 Traffic that passes at some times only is listed with those times; --at asks
 about one instant.`,
-		Example: "  firebreak reach . --to zone:data\n  firebreak reach . --format dot | dot -Tsvg > reach.svg",
-		Args:    oneDir,
+		Example: "  firebreak reach . --to zone:data\n  firebreak reach . --format dot | dot -Tsvg > reach.svg\n  firebreak reach --live ./cluster --format csv",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if live, _ := cmd.Flags().GetString("live"); live != "" && len(args) == 0 {
+				return nil
+			}
+			return oneDir(cmd, args)
+		},
 	}
 	format := formatFlag(cmd, "text", "json", "csv", "dot", "markdown")
 	sources := inventoryFlag(cmd)
@@ -40,14 +51,11 @@ about one instant.`,
 	to := fs.String("to", "", "only what can reach this")
 	at := fs.String("at", "", "only what passes at this `TIME`, like 2027-01-31T23:00:00Z")
 	inForce := fs.Bool("in-force", false, "judge by what is enforced now, not by the whole policy")
-	live := fs.String("live", "", "not supported yet")
+	live := fs.String("live", "", "list what lies in this live `FOLDER` permits")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		how, err := format()
 		if err != nil {
 			return err
-		}
-		if *live != "" {
-			return misusef("--live is not supported yet")
 		}
 		q := reachQuestion{from: *from, to: *to, inForce: *inForce, now: time.Now().UTC().Truncate(time.Second)}
 		if *at != "" {
@@ -55,6 +63,13 @@ about one instant.`,
 				return misusef("--at %q is no time: write it like 2027-01-31T23:00:00Z", *at)
 			}
 			q.now = q.at
+		}
+		if *live != "" {
+			dir := ""
+			if len(args) > 0 {
+				dir = args[0]
+			}
+			return runLive(cmd, liveQuestion{dir, *live, *sources, q}, how)
 		}
 		p := newProgress(cmd.ErrOrStderr())
 		defer p.done()
