@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -54,6 +55,21 @@ func BenchmarkDiff(b *testing.B) {
 		d := verify.Diff(x, y)
 		if c := ask.Compare(&d, x, y); len(c.Lines) == 0 {
 			b.Fatal("nothing has changed")
+		}
+	}
+}
+
+// BenchmarkReachLive answers for a cluster of 1,000 workloads and 300
+// NetworkPolicies from its manifests: the whole of what the program does.
+func BenchmarkReachLive(b *testing.B) {
+	dir := filepath.Join(b.TempDir(), "k")
+	if code := Main(b.Context(), []string{"gen", dir, "--format", "kube", "--workloads", "1000"}, io.Discard, io.Discard); code != 0 {
+		b.Fatal(code)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if code := Main(b.Context(), []string{"reach", "--live", dir, "--format", "csv"}, io.Discard, io.Discard); code != 0 {
+			b.Fatal(code)
 		}
 	}
 }

@@ -106,13 +106,6 @@ the exit code 1.`,
 	return cmd
 }
 
-// printFindings tells people what was found on the way.
-func printFindings(stderr io.Writer, diags diag.List) {
-	for _, d := range diags {
-		fmt.Fprintln(stderr, d)
-	}
-}
-
 // proveQuestion is what is asked.
 type proveQuestion struct {
 	out, live string // folders; empty: not asked

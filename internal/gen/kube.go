@@ -19,6 +19,7 @@ type KubeOptions struct {
 // some twenty workloads each, and three NetworkPolicies for ten workloads.
 const (
 	perNamespace     = 25
+	perNode          = 30
 	rulesPerWorkload = 0.3
 	maxKube          = 200_000 // workloads; rules likewise
 )
@@ -41,7 +42,7 @@ func (o KubeOptions) Complete() (KubeOptions, error) {
 	return o, nil
 }
 
-// Kube writes a cluster's manifests as any tool reads them: namespaces with
+// Kube writes a cluster's manifests as any tool reads them: nodes, namespaces with
 // labels, Deployments, Services and NetworkPolicies of the kinds that people
 // write. create is called with each file's name after the one before it was
 // closed. The same options give the same bytes.
@@ -52,6 +53,10 @@ func Kube(o KubeOptions, create func(name string) (io.WriteCloser, error)) error
 	}
 	c := newCluster(o)
 	w := &writer{create: create}
+	w.begin("nodes.yaml", "the nodes, and the addresses that they give to pods")
+	for i := range o.Workloads/perNode + 1 {
+		w.printf("---\napiVersion: v1\nkind: Node\nmetadata:\n  name: node-%d\nspec:\n  podCIDR: 10.%d.%d.0/24\n  podCIDRs: [10.%d.%d.0/24]\n", i, 128+i/256, i%256, 128+i/256, i%256)
+	}
 	w.begin("namespaces.yaml", "the namespaces")
 	for i := range c.spaces {
 		c.spaces[i].manifest(w)

@@ -1,13 +1,17 @@
 package load
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
+
+	"go.yaml.in/yaml/v3"
 
 	"firebreak/internal/artifact"
 	"firebreak/internal/diag"
@@ -15,6 +19,7 @@ import (
 	"firebreak/internal/inventory/kube"
 	"firebreak/internal/layer"
 	"firebreak/internal/live"
+	"firebreak/internal/manifest"
 	"firebreak/internal/target"
 )
 
@@ -33,7 +38,7 @@ type Asked struct {
 	// Sources ("file:F", "kube:DIR").
 	Inventory *inventory.Snapshot
 	Sources   []string
-	Networks  []netip.Prefix // the estate's own
+	Networks  []netip.Prefix // the estate's own; nil: those that the cluster's nodes give to pods
 	Estate    string         // its name, which marks what is ours; may be empty
 }
 
@@ -55,6 +60,9 @@ func OfFolder(path string, a Asked) (*Live, diag.List) {
 	var diags diag.List
 	if l.Inventory == nil {
 		l.Inventory, diags = l.inventory(a.Sources)
+	}
+	if len(a.Networks) == 0 {
+		a.Networks = podNetworks(l.Folder)
 	}
 	l.Layers = make([]*layer.Layer, len(a.Targets))
 	lists := make([]diag.List, len(a.Targets))
@@ -130,6 +138,62 @@ func (l *Live) inventory(sources []string) (*inventory.Snapshot, diag.List) {
 	}
 	out, more := inventory.Join(parts...)
 	return out, append(diags, more...)
+}
+
+// podNetworks are the addresses that a cluster's nodes give to pods, if the
+// nodes are there. Whoever reads the manifests says what is wrong with them.
+// https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/
+func podNetworks(f *live.Folder) []netip.Prefix {
+	type node struct {
+		Kind string `yaml:"kind"`
+		Spec struct {
+			PodCIDR  string   `yaml:"podCIDR"`
+			PodCIDRs []string `yaml:"podCIDRs"`
+		} `yaml:"spec"`
+	}
+	var out []netip.Prefix
+	take := func(n *yaml.Node, kind string) {
+		var x node
+		if n.Decode(&x) != nil || cmp.Or(x.Kind, kind) != "Node" {
+			return
+		}
+		for _, text := range append(x.Spec.PodCIDRs, x.Spec.PodCIDR) {
+			if p, err := netip.ParsePrefix(text); err == nil {
+				out = append(out, p.Masked())
+			}
+		}
+	}
+	docs, _ := f.Manifests()
+	for _, d := range docs {
+		switch kind := kindOf(d.Root); kind {
+		case "Node":
+			take(d.Root, "")
+		case "List", "NodeList":
+			var list struct {
+				Items []yaml.Node `yaml:"items"`
+			}
+			if d.Root.Decode(&list) != nil {
+				continue
+			}
+			for i := range list.Items {
+				take(manifest.Resolve(&list.Items[i]), strings.TrimSuffix(kind, "List"))
+			}
+		}
+	}
+	slices.SortFunc(out, func(p, q netip.Prefix) int {
+		return cmp.Or(p.Addr().Compare(q.Addr()), cmp.Compare(p.Bits(), q.Bits()))
+	})
+	return slices.Compact(out)
+}
+
+// kindOf is the kind of an object; empty if it has none.
+func kindOf(n *yaml.Node) string {
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == "kind" {
+			return n.Content[i+1].Value
+		}
+	}
+	return ""
 }
 
 // Rendered is a target's folder of rendered files.
