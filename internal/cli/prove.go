@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -119,6 +121,7 @@ type proveQuestion struct {
 type proof struct {
 	dir      string
 	toCome   bool
+	now      time.Time
 	results  []prove.Result
 	together []prove.Result // at most one for each scope
 	diags    diag.List
@@ -139,7 +142,7 @@ func (r *proof) verdict() error {
 
 // prove answers a question.
 func (l *loaded) prove(q proveQuestion, phases *progress) (*proof, error) {
-	r := &proof{dir: l.dir, toCome: q.toCome}
+	r := &proof{dir: l.dir, toCome: q.toCome, now: q.now}
 	if q.out != "" {
 		if err := r.rendered(l, q, phases); err != nil {
 			return nil, err
@@ -188,6 +191,7 @@ func (r *proof) rendered(l *loaded, q proveQuestion, phases *progress) error {
 	for _, t := range targets {
 		phases.phase("reading " + t.Name())
 		got, diags := load.OfRendered(filepath.Join(q.out, t.Name()), l.asked(t))
+		diags = slices.DeleteFunc(diags, func(d diag.Diagnostic) bool { return d.Severity == diag.Info }) // about how others write
 		r.diags = append(r.diags, diags...)
 		if got == nil {
 			return misusef("%s: %s", filepath.ToSlash(filepath.Join(q.out, t.Name())), diags[len(diags)-1].Message)
@@ -289,9 +293,27 @@ func (r *proof) compare(l *loaded, q proveQuestion, layers []*layer.Layer, empty
 	if err != nil {
 		return misusef("the policy cannot be proven: %v", err)
 	}
+	for i := range report.Results {
+		l.placedWitness(report.Results[i].Witness)
+	}
 	r.results = append(append(r.results, report.Results...), empty...)
 	if report.Together != nil {
+		l.placedWitness(report.Together.Witness)
 		r.together = append(r.together, *report.Together)
 	}
 	return nil
+}
+
+// policyPlace is the place in a rule's text.
+var policyPlace = regexp.MustCompile(`\(([^()]+)(:\d+)\)$`)
+
+// placedWitness makes a witness name the policy's files as the working directory sees
+// them.
+func (l *loaded) placedWitness(w *prove.Witness) {
+	if w == nil {
+		return
+	}
+	if m := policyPlace.FindStringSubmatch(w.Intent); m != nil {
+		w.Intent = strings.TrimSuffix(w.Intent, m[0]) + "(" + l.file(m[1]) + m[2] + ")"
+	}
 }

@@ -38,7 +38,7 @@ func proveText(w io.Writer, r *proof) error {
 			modelled = ", modelled"
 		}
 		fmt.Fprintf(&b, "%-4s  %-*s  %-*s  %-*s  %s%s\n", proveWord(x.Result), widths[0], targetOf(x), widths[1], x.Point, widths[2], x.Result, x.Scope, modelled)
-		textResult(&b, x)
+		r.textResult(&b, x)
 	}
 	if len(rows) > 0 {
 		b.WriteByte('\n')
@@ -57,14 +57,14 @@ func targetOf(x prove.Result) string {
 }
 
 // textResult writes what there is to say about a point.
-func textResult(b *strings.Builder, x prove.Result) {
+func (r *proof) textResult(b *strings.Builder, x prove.Result) {
 	if x.Reason != "" {
 		fmt.Fprintf(b, "        %s\n", x.Reason)
 	}
 	textProofLines(b, "over", x.Over, x.MoreOver)
 	textProofLines(b, "under", x.Under, x.MoreUnder)
 	if x.Witness != nil {
-		fmt.Fprintf(b, "        witness  %s\n", sentence(x.Witness))
+		fmt.Fprintf(b, "        witness  %s\n", sentence(x.Witness, r.now))
 	}
 }
 
@@ -89,8 +89,9 @@ func caught(l prove.Line) string {
 	return s
 }
 
-// sentence tells of one conversation.
-func sentence(w *prove.Witness) string {
+// sentence tells of one conversation; at another time than the present it says
+// when.
+func sentence(w *prove.Witness, now time.Time) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s → %s %s", w.From, w.To, w.Port)
 	if w.HTTP != "" {
@@ -102,10 +103,10 @@ func sentence(w *prove.Witness) string {
 	for _, k := range slices.Sorted(maps.Keys(w.Head)) {
 		fmt.Fprintf(&b, " with %s: %s", k, w.Head[k])
 	}
-	if w.MTLS {
-		b.WriteString(" with a proven principal")
+	if !w.MTLS {
+		b.WriteString(" without a proven principal")
 	}
-	if !w.At.IsZero() {
+	if !w.At.IsZero() && !w.At.Equal(now) {
 		fmt.Fprintf(&b, " at %s", w.At.UTC().Format(time.RFC3339))
 	}
 	fmt.Fprintf(&b, ": %s by %s, meant was %s by %s", past(w.Effect), orDefault(w.Rule), w.Meant, orDefault(w.Intent))
@@ -181,7 +182,7 @@ func proveMarkdown(w io.Writer, r *proof) error {
 	for _, x := range append(slices.Clone(r.results), r.together...) {
 		why := x.Reason
 		if x.Witness != nil {
-			why = strings.TrimPrefix(why+"; "+sentence(x.Witness), "; ")
+			why = strings.TrimPrefix(why+"; "+sentence(x.Witness, r.now), "; ")
 		}
 		table.rows = append(table.rows, []string{proveWord(x.Result), cell(targetOf(x)), cell(x.Point), string(x.Result), x.Scope, cell(why)})
 		for _, l := range x.Over {

@@ -44,6 +44,7 @@ type ends struct {
 	workloads map[int]bool
 	prefixes  []netip.Prefix // of addresses
 	external  string         // known by names
+	name      string         // what people call the addresses; empty for the world
 }
 
 // liveQuestion is reach about a live folder.
@@ -160,7 +161,7 @@ func (r *liveReach) address(a netip.Addr) ends {
 		}
 	}
 	if len(out.workloads) == 0 {
-		out.prefixes = []netip.Prefix{netip.PrefixFrom(a, a.BitLen())}
+		out.prefixes, out.name = []netip.Prefix{netip.PrefixFrom(a, a.BitLen())}, a.String()
 	}
 	return out
 }
@@ -188,11 +189,11 @@ func (r *liveReach) declared(flag, text string) (ends, error) {
 	}
 	switch {
 	case end.Kind == lang.ByIP && len(owners) == 0:
-		out.prefixes = []netip.Prefix{netip.PrefixFrom(end.IP, end.IP.BitLen())}
+		out.prefixes, out.name = []netip.Prefix{netip.PrefixFrom(end.IP, end.IP.BitLen())}, end.IP.String()
 	case end.Kind == lang.ByExternal:
 		for i := range r.p.Externals {
 			if x := &r.p.Externals[i]; x.Name == end.Name {
-				out.prefixes, out.external = x.CIDRs, x.Name
+				out.prefixes, out.external, out.name = x.CIDRs, x.Name, x.Name
 			}
 		}
 	}

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
 
+	"firebreak/internal/prove"
 	"firebreak/internal/verify/space"
 )
 
@@ -217,16 +219,32 @@ func (r *liveReach) byNames(end int, outgoing bool) []reached {
 // outsideName is what people call addresses or a name, if it was asked about.
 func (r *liveReach) outsideName(x int, asked *ends) (string, bool) {
 	e := &r.Ends[x]
+	name := cmp.Or(asked.name, outsideText(e))
 	switch {
 	case !asked.some:
-		return e.Name, true
+		return name, true
 	case e.External != "":
-		return e.Name, asked.hasName(e.External)
+		return name, asked.hasName(e.External)
 	}
 	for _, run := range r.runs {
 		if run.end == x && len(asked.within(run.lo, run.hi)) > 0 {
-			return e.Name, true
+			return name, true
 		}
 	}
 	return "", false
+}
+
+// outsideText is what people call an end outside the inventory: the world is
+// what no longer prefix than a family's whole is about.
+func outsideText(e *prove.End) string {
+	v4, v6 := slices.Contains(e.Prefixes, "0.0.0.0/0"), slices.Contains(e.Prefixes, "::/0")
+	switch {
+	case v4 && v6:
+		return "world"
+	case v4:
+		return "world (IPv4)"
+	case v6:
+		return "world (IPv6)"
+	}
+	return e.Name
 }

@@ -205,6 +205,14 @@ func (l *liveLines) destinations(end int) []destination {
 	return list
 }
 
+// endText is what people call an end.
+func (r *liveReach) endText(x int) string {
+	if e := &r.Ends[x]; e.Workloads == nil {
+		return outsideText(e)
+	}
+	return r.Ends[x].Name
+}
+
 // unknown is the traffic of which nobody can say whether it may pass, end by
 // end.
 func (r *liveReach) unknown() []unknownPair {
@@ -226,7 +234,7 @@ func (r *liveReach) unknown() []unknownPair {
 			doubt = doubt.At(r.at)
 		}
 		if !doubt.IsEmpty() {
-			out = append(out, unknownPair{r.Ends[e.From].Name, r.Ends[e.To].Name, doubt.String(), e.Reason})
+			out = append(out, unknownPair{r.endText(e.From), r.endText(e.To), doubt.String(), e.Reason})
 		}
 	}
 	return out

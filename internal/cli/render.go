@@ -195,7 +195,9 @@ func (l *loaded) render(q renderQuestion, phases *progress) (*rendering, error) 
 		files, diags := t.Render(w)
 		for i := range diags {
 			diags[i].Rename(l.file)
-			diags[i].Message = t.Name() + ": " + diags[i].Message
+			if named := t.Name() + ": "; !strings.HasPrefix(diags[i].Message, named) {
+				diags[i].Message = named + diags[i].Message
+			}
 		}
 		r.diags = append(r.diags, diags...)
 		f, err := r.folder(l, t.Name(), files)
