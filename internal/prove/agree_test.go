@@ -14,6 +14,7 @@ import (
 	"firebreak/internal/layer"
 	"firebreak/internal/netset"
 	"firebreak/internal/policy"
+	"firebreak/internal/verify/space"
 )
 
 var noon = time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC)
@@ -226,6 +227,11 @@ func agree(t *testing.T, e *estate, x *table, from, to layer.Party, i, j int32, 
 		at := e.u.space.Locate(in)
 		for _, port := range []uint16{80, 82, 443} {
 			want := x.Table.Decide(layer.Conversation{From: from, To: to, Protocol: netset.TCP, Port: port, Holds: e.holds(at)}, e.u.networks)
+			if r, effect := x.decider(int(self), int(other), netset.TCP, port, at); r != want.Rule || x.governs[self] == layer.Yes && effect != want.Upper {
+				if x.governs[self] == layer.Yes {
+					t.Errorf("seed %d, %s: %v decides, want %v", seed, x.Name, r, want.Rule)
+				}
+			}
 			effect := func(passes, abstains bool) layer.Effect {
 				switch {
 				case abstains:
@@ -244,4 +250,15 @@ func agree(t *testing.T, e *estate, x *table, from, to layer.Party, i, j int32, 
 		}
 	}
 	return cases
+}
+
+// holds answers for the reference whether conditions hold.
+func (e *estate) holds(at space.Point) func(*layer.Rule) bool {
+	return func(r *layer.Rule) bool {
+		for p, run := range r.Traffic.Runs() {
+			set, ok := e.u.space.Of(r.Traffic, r.Cond, r.Effect == layer.Deny)
+			return ok && set.Contains(p, run.Lo, at)
+		}
+		return false
+	}
 }

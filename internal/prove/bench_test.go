@@ -133,21 +133,32 @@ func BenchmarkProve(b *testing.B) {
 	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g"} {
 		layers = append(layers, written(w, name, false))
 	}
-	n := 0
-	for _, t := range layers[0].Tables {
-		n += len(t.Tiers[0])
+	for _, x := range []struct {
+		name   string
+		intent prove.Intent
+	}{
+		{"today", prove.Intent{Policy: w.Policy, ToCome: true}},
+		{"could-be", prove.Intent{Policy: w.Policy, ToCome: true, Resolve: resolve}},
+	} {
+		b.Run(x.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := prove.Prove(x.intent, layers, prove.Options{At: noon}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
-	b.Logf("%d identities, %d subjects, %d rules a layer", len(w.Policy.Identities), len(w.Subjects), n)
+}
+
+// BenchmarkReach finds what one layer permits, without an intent.
+func BenchmarkReach(b *testing.B) {
+	w, _ := wanted(b, gen.Options{Workloads: 1_000, Rules: 300, Seed: 1})
+	layers := []*layer.Layer{written(w, "a", true)}
+	b.ReportAllocs()
 	for b.Loop() {
-		r, err := prove.Prove(prove.Intent{Policy: w.Policy, ToCome: true}, layers, prove.Options{At: noon})
-		if err != nil {
+		if _, err := prove.Reach(w.Policy.Inventory, w.Policy, layers, prove.Options{At: noon}); err != nil {
 			b.Fatal(err)
 		}
-		words := map[prove.Word]int{}
-		for _, x := range r.Results {
-			words[x.Result]++
-		}
-		b.Log(words, r.Together.Result, r.Together.Reason, r.Results[0].Reason)
-		_ = resolve
 	}
 }
