@@ -54,6 +54,10 @@ type Layer struct {
 	// was written there.
 	Timeless, Nameless bool
 
+	// Renewed is set where whoever holds the layer works it out anew as time goes by
+	// (an agent, not a file): it is compared as of the present only.
+	Renewed bool
+
 	// Unknown lists what could not be understood. A rule that it concerns says so
 	// itself; these are about what is not even a rule.
 	Unknown []Unknown
