@@ -38,7 +38,7 @@ func lift(s *target.Source) (*layer.Layer, diag.List) {
 	if r.tf == nil {
 		r.tf = &terraform.Set{}
 	}
-	r.layer = &layer.Layer{Target: "lattice", Optional: true, Names: true, Modelled: true}
+	r.layer = &layer.Layer{Target: "lattice", Optional: true, Names: true, Modelled: true, Timeless: true, Nameless: true}
 	if answers.Any() && !(answers.Missing("list-services") && answers.Missing("list-service-networks") && len(answers.Services) == 0 && len(answers.ServiceNetworks) == 0) {
 		r.answersAll()
 	} else {
