@@ -28,8 +28,8 @@ type estate struct {
 	intent prove.Intent
 }
 
-// templates are the policies that init writes, as they are in force and as they
-// are to come, and with every zone promoted.
+// templates are the policies that init writes and the examples, as they are in
+// force and as they are to come.
 func templates(t *testing.T) []estate {
 	t.Helper()
 	var out []estate
@@ -49,6 +49,10 @@ func templates(t *testing.T) []estate {
 			}
 		}
 		out = append(out, of(t, tmpl.Name+" in force", dir, false), of(t, tmpl.Name+" to come", dir, true))
+	}
+	for _, name := range []string{"online-boutique", "three-tier"} {
+		dir := "../../../examples/" + name
+		out = append(out, of(t, name+" in force", dir, false), of(t, name+" to come", dir, true))
 	}
 	return out
 }
