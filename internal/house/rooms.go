@@ -56,6 +56,9 @@ var mayImport = []struct {
 	{"internal/datapath/layout", nil},
 	{"internal/lang/...", []string{"internal/lang/..."}},
 	{"internal/inventory", nil},
+	// What Terraform describes is told as AWS would answer, so that both become
+	// one inventory.
+	{"internal/inventory/terraform", []string{"internal/inventory", "internal/inventory/aws", "internal/live/..."}},
 	{"internal/inventory/*", []string{"internal/inventory", "internal/live/...", "internal/manifest"}},
 	{"internal/manifest", nil},
 	{"internal/live/...", []string{"internal/live/...", "internal/manifest"}},

@@ -101,10 +101,42 @@ type Network struct {
 	Source diag.Pos
 }
 
+// Machine is a cloud's computer, or an interface that is attached to none, by
+// what tells it from others: who else describes it need not know its name in the
+// cloud. The workload of that name, if there is one, is the machine itself.
+type Machine struct {
+	Name   string         // "i-0a1b2c3d", "eni-0a1b2c3d"
+	Host   string         // its private DNS name; empty if unknown
+	Own    []netip.Addr   // the primary addresses of its interfaces
+	Lent   []netip.Prefix // further addresses, which containers on it may have for their own
+	Labels map[string]string
+	Role   string // of the machine; empty if none or unknown
+	Source diag.Pos
+}
+
+// Node is a computer of a Kubernetes cluster, as the cluster describes it.
+type Node struct {
+	Name     string
+	Instance string // the machine that it is; empty if unknown
+	Source   diag.Pos
+}
+
+// Identity says which role of the cloud the pods of a service account have.
+// Cluster is empty where the source does not know it, or knows one only.
+type Identity struct {
+	Cluster, Namespace, ServiceAccount, Role string
+
+	Source diag.Pos
+}
+
 // Snapshot is an immutable inventory. Workloads, Frontends and Networks are
 // sorted by name. The zero value is an empty inventory.
 type Snapshot struct {
 	Workloads []Workload
 	Frontends []Frontend
 	Networks  []Network
+	// What Join needs to know of things that several sources describe.
+	Machines   []Machine
+	Nodes      []Node
+	Identities []Identity
 }

@@ -12,7 +12,9 @@ import (
 // Join makes one snapshot of several. A workload that two parts name is one
 // workload: labels, addresses and ports are united. Parts that contradict each
 // other are an error, since nobody can say which of them is right; so is a
-// name that one part holds twice. Nil parts are allowed; the parts are not
+// name that one part holds twice. A machine of a cloud that another part
+// describes under a name of its own, by its address or its host, is that
+// workload; one that is a node of a cluster has no address that a pod has. Nil parts are allowed; the parts are not
 // changed, but must not be changed later either: the snapshot may share their
 // labels and lists. The snapshot is never nil.
 func Join(parts ...*Snapshot) (*Snapshot, diag.List) {
@@ -30,7 +32,9 @@ func Join(parts ...*Snapshot) (*Snapshot, diag.List) {
 			frontends[f.Name] = f
 		}
 	}
-	return &Snapshot{Workloads: joinWorkloads(parts, &diags), Frontends: sorted(frontends), Networks: joinNetworks(parts, &diags)}, diags
+	out := &Snapshot{Workloads: joinWorkloads(parts, &diags), Frontends: sorted(frontends), Networks: joinNetworks(parts, &diags)}
+	out.settle(parts, &diags)
+	return out, diags
 }
 
 // joinNetworks unites what the parts say of each network. Those that put it in

@@ -47,7 +47,8 @@ var diagnosticCases = []diagnosticCase{
 	{"an empty version", "apiVersion:\n" + zoneHead + "spec: {select: a=b}", "1:1 bad-value"},
 	{"a version that is a list", "apiVersion: [v1]\n" + zoneHead + "spec: {select: a=b}", "1:13 bad-value"},
 
-	{"later sources", "kind: Estate\nmetadata: {name: e}\nspec: {inventory: [{terraform: ./p.json, cluster: shop}]}", "3:21 unsupported, 3:42 unsupported"},
+	{"a cluster of a file", "kind: Estate\nmetadata: {name: e}\nspec: {inventory: [{file: ./p.yaml, cluster: shop}]}", "3:46 bad-inventory"},
+	{"two sources in one", "kind: Estate\nmetadata: {name: e}\nspec: {inventory: [{terraform: ./p.json, aws: shop}]}", "3:20 bad-inventory"},
 
 	{"missing spec", zoneHead, "1:1 missing-field"},
 	{"missing name", "kind: Zone\nmetadata: {owner: x}\nspec: {select: a=b}", "2:11 missing-field"},

@@ -13,7 +13,7 @@ import (
 // readers take.
 var (
 	kindsRead  = []string{"Estate", "Zone", "Service", "External", "Policy", "Guardrail", "Exception", "Case"}
-	kindsOther = []string{"Workload", "Frontend"}
+	kindsOther = []string{"Workload", "Frontend", "Network"}
 )
 
 // document reads one document, if it is ours.

@@ -37,20 +37,27 @@ func (r *reader) source(n *yaml.Node, e *Estate) {
 	take := func(kind string) field {
 		return may(kind, func(v *yaml.Node) {
 			if s, ok := r.text(v, kind); ok {
-				found = append(found, Source{kind, s, r.pos(n)})
+				found = append(found, Source{Kind: kind, Path: s, Pos: r.pos(n)})
 			}
 		})
 	}
 	before := len(r.list)
-	fields := append(r.later("terraform", "aws", "cluster"), take("file"), take("kube"))
-	if !r.object(n, "an inventory entry", fields...) || len(r.list) > before {
+	cluster := ""
+	var clusterAt *yaml.Node
+	of := may("cluster", func(v *yaml.Node) { cluster, clusterAt = r.name(v, "a cluster"), v })
+	if !r.object(n, "an inventory entry", take("file"), take("kube"), take("terraform"), take("aws"), of) || len(r.list) > before {
 		return
 	}
 	if len(found) != 1 {
 		r.errorf(n, "bad-inventory", "an inventory entry names exactly one source, not %d", len(found)).
-			WithHelp("write {file: PATH} or {kube: FOLDER}, each as an entry of its own")
+			WithHelp("write {file: PATH}, {kube: FOLDER}, {terraform: PATH} or {aws: FOLDER}, each as an entry of its own")
 		return
 	}
+	if clusterAt != nil && found[0].Kind == "file" {
+		r.errorf(clusterAt, "bad-inventory", "an inventory file is of no cluster").WithHelp("write the label k8s/cluster on its workloads")
+		return
+	}
+	found[0].Cluster = cluster
 	e.Inventory = append(e.Inventory, found[0])
 }
 

@@ -100,19 +100,6 @@ func refuse(name string, say func(key *yaml.Node)) field {
 	return field{name: name, read: say, atKey: true}
 }
 
-// later is a field of the language that this version does not act on. Taking
-// it in silence would promise what is not kept.
-func (r *reader) later(names ...string) []field {
-	var out []field
-	for _, name := range names {
-		out = append(out, refuse(name, func(n *yaml.Node) {
-			r.errorf(n, "unsupported", "%s is not supported yet by this version", name).
-				WithHelp("remove it; what it asks for would not be enforced")
-		}))
-	}
-	return out
-}
-
 // object reads a mapping. what names it in messages, as in "a rule".
 func (r *reader) object(n *yaml.Node, what string, fields ...field) bool {
 	n = r.enter(n)

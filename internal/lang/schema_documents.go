@@ -59,6 +59,10 @@ var documents = map[string]*form{
 		can("principal", text("Its cryptographic or cloud name: SPIFFE ID, role, service account.")),
 		can("host", text("Where it runs."))), false),
 	"Frontend": document("Frontend", "A virtual address in front of workloads, in an inventory file.", frontendForm(), false),
+	"Network": document("Network", "A part of the estate's addresses, such as a VPC or a subnet, in an inventory file.", object("",
+		can("cidrs", list("Its addresses.", matching("A CIDR.", cidrPattern))),
+		can("within", text("Of a subnet, the network that it is a part of.")),
+		can("peers", list("The networks that it exchanges packets with directly.", text("")))), false),
 }
 
 // document is what all kinds have around their spec. The spec of an inventory
@@ -67,9 +71,9 @@ func document(kind, about string, spec *form, policy bool) *form {
 	metadata := object("What names the document.",
 		must("name", text("Unique in its namespace.")),
 		can("namespace", text("")))
-	if kind == "Workload" {
+	if kind == "Workload" || kind == "Network" {
 		metadata.fields = append(metadata.fields,
-			can("labels", &form{about: "What policy selects by.", shape: aDictionary, item: text("")}))
+			can("labels", &form{about: "What policy selects by, and what is known of a network.", shape: aDictionary, item: text("")}))
 	}
 	if policy {
 		metadata = policyMetadata()
@@ -93,7 +97,10 @@ func policyMetadata() *form {
 func estateForm() *form {
 	source := object("One source; a path is relative to the directory.",
 		can("kube", text("A folder of Kubernetes manifests.")),
-		can("file", text("A file of Workload and Frontend documents."))).oneOf("kube", "file")
+		can("file", text("A file of Workload, Frontend and Network documents.")),
+		can("terraform", text("A plan or a state as terraform show -json prints it, or a folder of Terraform's files.")),
+		can("aws", text("A folder of answers of the AWS command line.")),
+		can("cluster", matching("The Kubernetes cluster that the manifests are of, or whose identities count.", namePattern))).oneOf("kube", "file", "terraform", "aws")
 	mapping := object("How a raw label becomes one that policy speaks of.",
 		must("from", text("The raw label; a prefix tag: or label: says where it comes from.")),
 		must("to", text("The label that policy speaks of.")),

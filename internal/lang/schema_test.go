@@ -230,7 +230,7 @@ func TestSchemaHasTheReadersFields(t *testing.T) {
 
 // knownOnly are fields that the reader knows only to refuse them with a better
 // word than "unknown".
-var knownOnly = []string{"terraform", "aws", "cluster", "workload", "ip", "template"}
+var knownOnly = []string{"workload", "ip", "template"}
 
 const unknownField = "zzzzzzzzzzzzzzzzzzzz"
 

@@ -130,7 +130,9 @@ func looksOurs(apiVersion string) bool {
 }
 
 // isInventory reports whether a kind is of the inventory file format.
-func isInventory(kind string) bool { return kind == "Workload" || kind == "Frontend" }
+func isInventory(kind string) bool {
+	return kind == "Workload" || kind == "Frontend" || kind == "Network"
+}
 
 // marks counts the characters of which at least one stands before each node,
 // so that the number of nodes is bounded before any is made.

@@ -110,9 +110,10 @@ type Estate struct {
 // Source is one source of inventory. Kind is "file" or "kube"; Path is as
 // written, relative to the policy directory.
 type Source struct {
-	Kind string
-	Path string
-	Pos  diag.Pos
+	Kind    string // file, kube, terraform or aws
+	Path    string
+	Cluster string // the Kubernetes cluster that it describes, or whose identities count; may be empty
+	Pos     diag.Pos
 }
 
 // LabelMapping makes a label that policy speaks of out of a raw one: the value

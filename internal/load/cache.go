@@ -36,8 +36,8 @@ func (c *Cache) Dir(dir string, sources []string, extra ...inventory.Workload) (
 }
 
 type partKey struct {
-	kind, path, shown string
-	pos               diag.Pos
+	kind, path, shown, cluster string
+	pos                        diag.Pos
 }
 
 type keptPart struct {
@@ -48,7 +48,7 @@ type keptPart struct {
 // part reads the source unless its bytes are those of the last time. What
 // changes while it is read is not kept.
 func (c *Cache) part(s source) *part {
-	key := partKey{s.kind, s.at.path, s.shown, s.pos}
+	key := partKey{s.kind, s.at.path, s.shown, s.cluster, s.pos}
 	before, err := s.digest()
 	if kept := c.parts[key]; kept != nil && err == nil && kept.digest == before {
 		c.used[key] = kept
@@ -65,13 +65,13 @@ func (c *Cache) part(s source) *part {
 func (s source) digest() (sum [sha256.Size]byte, err error) {
 	var fsys fs.FS
 	root := "."
-	switch s.kind {
-	case "file":
+	switch {
+	case s.isFile():
 		if err := s.at.unreadableFile(); err != nil {
 			return sum, err
 		}
 		fsys, root = s.at.file()
-	case "kube":
+	case slices.Contains(sourceKinds(), s.kind):
 		if d := s.at.unreadableDir(""); d != nil {
 			return sum, fs.ErrInvalid
 		}

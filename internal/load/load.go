@@ -15,8 +15,10 @@ import (
 
 	"firebreak/internal/diag"
 	"firebreak/internal/inventory"
+	"firebreak/internal/inventory/aws"
 	"firebreak/internal/inventory/file"
 	"firebreak/internal/inventory/kube"
+	"firebreak/internal/inventory/terraform"
 	"firebreak/internal/lang"
 	"firebreak/internal/policy"
 )
@@ -36,8 +38,8 @@ type Loaded struct {
 	Dirs  []string
 }
 
-// Dir reads the policy directory. Sources are inventories as "file:F" or
-// "kube:DIR", relative to the working directory; if there are none, those of
+// Dir reads the policy directory. Sources are inventories as "file:F",
+// "kube:DIR", "terraform:PATH" or "aws:DIR", relative to the working directory; if there are none, those of
 // the Estate, relative to dir. Extra workloads join the inventory. Everything
 // that is wrong is reported at once, as far as one fault does not hide another,
 // with places as the working directory sees them. Places in the tree and the
@@ -153,9 +155,10 @@ func (x *loader) join(l *Loaded, sources []source, extra []inventory.Workload) d
 	made := &joined{labels: relabelings(l.Tree.Estate), extra: extra}
 	parts := x.parts(sources)
 	for i, s := range sources {
-		if s.kind == "file" {
+		switch {
+		case s.isFile():
 			l.Files = append(l.Files, s.at.path)
-		} else if s.kind == "kube" {
+		case slices.Contains(sourceKinds(), s.kind):
 			l.Dirs = append(l.Dirs, s.at.path)
 		}
 		diags = append(diags, parts[i].diags...)
@@ -210,6 +213,20 @@ type source struct {
 	at    location
 	shown string // the path, relative to the policy directory if it can be
 	pos   diag.Pos
+	// cluster is the Kubernetes cluster that the source is of; may be empty.
+	cluster string
+}
+
+// sourceKinds are the kinds that there are.
+func sourceKinds() []string { return []string{"file", "kube", "terraform", "aws"} }
+
+// isFile reports whether the source is one file; Terraform's may be a folder.
+func (s source) isFile() bool {
+	if s.kind == "terraform" {
+		info, err := s.at.stat()
+		return err != nil || !info.IsDir()
+	}
+	return s.kind == "file"
 }
 
 // part is what one source says. It is not changed once it is made.
@@ -220,11 +237,12 @@ type part struct {
 
 // rename makes every place in a source one that can be opened.
 func (s source) rename(p *part) {
+	one := s.isFile()
 	there := func(p *diag.Pos) {
 		if *p == s.pos {
 			return // where the source is named, not in it
 		}
-		if s.kind == "file" {
+		if one {
 			p.File = s.shown
 		} else {
 			p.File = filepath.Join(s.shown, p.File)
@@ -242,6 +260,18 @@ func (s source) rename(p *part) {
 	for i := range p.snapshot.Frontends {
 		there(&p.snapshot.Frontends[i].Source)
 	}
+	for i := range p.snapshot.Networks {
+		there(&p.snapshot.Networks[i].Source)
+	}
+	for i := range p.snapshot.Machines {
+		there(&p.snapshot.Machines[i].Source)
+	}
+	for i := range p.snapshot.Nodes {
+		there(&p.snapshot.Nodes[i].Source)
+	}
+	for i := range p.snapshot.Identities {
+		there(&p.snapshot.Identities[i].Source)
+	}
 }
 
 func (x *loader) sources(estate *lang.Estate, dir string, given []string, diags *diag.List) []source {
@@ -249,14 +279,14 @@ func (x *loader) sources(estate *lang.Estate, dir string, given []string, diags 
 	for _, s := range given {
 		kind, path, ok := strings.Cut(s, ":")
 		if !ok || path == "" {
-			diags.Errorf(diag.Pos{}, "bad-source", "%q is no inventory source", s).WithHelp("write file:FILE or kube:FOLDER")
+			diags.Errorf(diag.Pos{}, "bad-source", "%q is no inventory source", s).WithHelp("write file:FILE, kube:FOLDER, terraform:PATH or aws:FOLDER")
 			continue
 		}
 		shown, err := filepath.Rel(dir, path)
 		if err != nil || x.fsys != nil {
 			shown = path
 		}
-		out = append(out, source{kind, location{path: path}, shown, diag.Pos{}})
+		out = append(out, source{kind: kind, at: location{path: path}, shown: shown})
 	}
 	if len(given) > 0 || estate == nil {
 		return out
@@ -266,7 +296,7 @@ func (x *loader) sources(estate *lang.Estate, dir string, given []string, diags 
 		if !filepath.IsAbs(s.Path) {
 			at.path = filepath.Join(dir, s.Path)
 		}
-		out = append(out, source{s.Kind, at, s.Path, s.Pos})
+		out = append(out, source{s.Kind, at, s.Path, s.Pos, s.Cluster})
 	}
 	return out
 }
@@ -300,17 +330,29 @@ func (s source) open() *part {
 			d.Pos = s.pos
 			return &part{empty, diag.List{*d}}
 		}
-		snapshot, diags := kube.Read(s.at.dir())
+		snapshot, diags := kube.ReadCluster(s.at.dir(), s.cluster)
+		return &part{snapshot, diags}
+	case "aws":
+		if d := s.at.unreadableDir("folder of answers"); d != nil {
+			d.Pos = s.pos
+			return &part{empty, diag.List{*d}}
+		}
+		snapshot, diags := aws.Read(s.at.dir(), s.cluster)
+		return &part{snapshot, diags}
+	case "terraform":
+		if _, err := s.at.stat(); err != nil {
+			return unreadable(s, cause(err))
+		}
+		fsys, name := s.at.dir(), "."
+		if s.isFile() {
+			fsys, name = s.at.file()
+		}
+		snapshot, diags := terraform.Read(fsys, name, s.cluster)
 		return &part{snapshot, diags}
 	}
 	var diags diag.List
-	if slices.Contains([]string{"terraform", "aws", "cluster"}, s.kind) {
-		diags.Errorf(s.pos, "unknown-source", "inventory sources of kind %q are not supported yet by this version", s.kind).
-			WithHelp("describe the workloads in a file, and give it as file:FILE")
-		return &part{empty, diags}
-	}
-	d := diags.Errorf(s.pos, "unknown-source", "there is no inventory source of kind %q", s.kind).WithHelp("write file:FILE or kube:FOLDER")
-	if near := diag.Meant(s.kind, []string{"file", "kube"}); near != "" {
+	d := diags.Errorf(s.pos, "unknown-source", "there is no inventory source of kind %q", s.kind).WithHelp("write file:FILE, kube:FOLDER, terraform:PATH or aws:FOLDER")
+	if near := diag.Meant(s.kind, sourceKinds()); near != "" {
 		d.WithHelp("did you mean %s:%s?", near, s.at.path)
 	}
 	return &part{empty, diags}

@@ -1,5 +1,5 @@
 // Package file reads an inventory in Firebreak's own format: a stream of YAML
-// documents of kind Workload and Frontend. The format is closed; what it does
+// documents of kind Workload, Frontend and Network. The format is closed; what it does
 // not know it refuses, with the place.
 package file
 
@@ -16,7 +16,7 @@ import (
 // APIVersion is what a document's apiVersion says, where it has one.
 const APIVersion = "firebreak.dev/v1alpha1"
 
-var kinds = []string{"Workload", "Frontend"}
+var kinds = []string{"Workload", "Frontend", "Network"}
 
 // Read reads the named file. The snapshot holds what could be read and is
 // never nil; use it only if the list has no errors. Every document is
@@ -54,6 +54,10 @@ func readDocument(d manifest.Document, part *inventory.Snapshot, diags *diag.Lis
 		if f, ok := frontend(o, meta, spec, diags); ok {
 			part.Frontends = append(part.Frontends, f)
 		}
+	case "Network":
+		if n, ok := network(o, meta, spec, diags); ok {
+			part.Networks = append(part.Networks, n)
+		}
 	default:
 		unknownKind(diags, place, kind)
 		return
@@ -68,7 +72,7 @@ func unknownKind(diags *diag.List, place diag.Pos, kind string) {
 	if c := diag.Nearest(kind, kinds); c != "" {
 		d.WithHelp("did you mean %s?", c)
 	} else {
-		d.WithHelp("it has Workload and Frontend")
+		d.WithHelp("it has Workload, Frontend and Network")
 	}
 }
 

@@ -164,3 +164,18 @@ metadata: {name: c, labels: {v: 2}}
 		t.Errorf("workloads %+v", snap.Workloads)
 	}
 }
+
+func TestNetworks(t *testing.T) {
+	snap, diags := read(t, "kind: Network\nmetadata: {name: subnet-a, labels: {cloud/provider: aws}}\nspec: {cidrs: [10.0.2.0/24, \"fd00::/64\"], within: vpc-a}\n---\nkind: Network\nmetadata: {name: vpc-a}\nspec: {peers: [z, b]}\n")
+	if len(diags) > 0 || len(snap.Networks) != 2 || snap.Networks[0].Within != "vpc-a" || len(snap.Networks[0].CIDRs) != 2 || fmt.Sprint(snap.Networks[1].Peers) != "[b z]" {
+		t.Errorf("%+v %v", snap.Networks, diags)
+	}
+	_, diags = read(t, "kind: Network\nmetadata: {name: a}\nspec: {cidrs: [10.0.2.1/24, x], within: b, peers: [a], zone: c}\n")
+	var codes []string
+	for _, d := range diags {
+		codes = append(codes, fmt.Sprintf("%d:%d %s", d.Pos.Line, d.Pos.Col, d.Code))
+	}
+	if got, want := strings.Join(codes, ", "), "1:1 bad-value, 1:1 bad-value, 3:16 bad-cidr, 3:29 bad-cidr, 3:56 unknown-field"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

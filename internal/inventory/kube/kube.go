@@ -10,6 +10,8 @@
 //	k8s/namespace        the namespace
 //	k8s/serviceaccount   the service account
 //	k8s/namespace.KEY    the label KEY of the namespace, each "/" as "."
+//	k8s/cluster          the cluster, if the source names one
+//	aws/role             the role that the service account is annotated with
 //	k8s/hostnetwork      "true" where pods use the network of their node
 //
 // Its principal is Kubernetes' own name of the service account,
@@ -36,8 +38,12 @@ import (
 // of their paths; folders whose name begins with a dot are left out. The
 // snapshot holds what could be read and is never nil; use it only if the list
 // has no errors.
-func Read(fsys fs.FS) (*inventory.Snapshot, diag.List) {
-	c := &collector{namespaces: map[string]map[string]string{}, byKey: map[string]*object{}}
+func Read(fsys fs.FS) (*inventory.Snapshot, diag.List) { return ReadCluster(fsys, "") }
+
+// ReadCluster is Read for manifests of a cluster that has a name, which becomes
+// the label k8s/cluster of its workloads. An empty name is none.
+func ReadCluster(fsys fs.FS, cluster string) (*inventory.Snapshot, diag.List) {
+	c := &collector{cluster: cluster, namespaces: map[string]map[string]string{}, byKey: map[string]*object{}, nodes: map[string]*object{}}
 	err := fs.WalkDir(fsys, ".", func(name string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -84,6 +90,9 @@ type collector struct {
 	namespaces map[string]map[string]string // labels by namespace
 	objects    []*object                    // in the order read
 	byKey      map[string]*object
+	cluster    string
+	nodes      map[string]*object // by name
+	accounts   []object
 	services   []object
 }
 
@@ -151,7 +160,7 @@ func listOf(kind string) (string, bool) {
 // known are the kinds that are read. Their order says nothing.
 var known = [...]string{
 	"Pod", "Deployment", "ReplicaSet", "ReplicationController", "StatefulSet", "DaemonSet",
-	"Job", "CronJob", "Namespace", "Service", "ServiceAccount",
+	"Job", "CronJob", "Namespace", "Service", "ServiceAccount", "Node",
 }
 
 func (c *collector) object(d manifest.Document, kind string) {
@@ -171,7 +180,10 @@ func (c *collector) object(d manifest.Document, kind string) {
 	switch kind {
 	case "Namespace":
 		c.namespaces[o.Metadata.Name] = o.Metadata.Labels
-	case "ServiceAccount": // says only that it exists; pods name it
+	case "ServiceAccount":
+		c.accounts = append(c.accounts, o)
+	case "Node":
+		c.nodes[o.Metadata.Name] = &o
 	case "Service":
 		c.services = append(c.services, o)
 	default:

@@ -64,6 +64,10 @@ type fields struct {
 		PodIPs []struct {
 			IP string `yaml:"ip"`
 		} `yaml:"podIPs"`
+		Addresses []struct { // of a node
+			Type    string `yaml:"type"`
+			Address string `yaml:"address"`
+		} `yaml:"addresses"`
 		LoadBalancer struct {
 			Ingress []struct {
 				IP string `yaml:"ip"`
@@ -73,11 +77,12 @@ type fields struct {
 }
 
 type metadata struct {
-	Name            string  `yaml:"name"`
-	GenerateName    string  `yaml:"generateName"`
-	Namespace       string  `yaml:"namespace"`
-	Labels          labels  `yaml:"labels"`
-	OwnerReferences []owner `yaml:"ownerReferences"`
+	Name            string    `yaml:"name"`
+	GenerateName    string    `yaml:"generateName"`
+	Namespace       string    `yaml:"namespace"`
+	Labels          labels    `yaml:"labels"`
+	Annotations     yaml.Node `yaml:"annotations"`
+	OwnerReferences []owner   `yaml:"ownerReferences"`
 }
 
 type owner struct {
@@ -108,6 +113,7 @@ type spec struct {
 	LoadBalancerIP string        `yaml:"loadBalancerIP"`
 	ExternalPolicy string        `yaml:"externalTrafficPolicy"`
 	Type           string        `yaml:"type"`
+	ProviderID     string        `yaml:"providerID"` // of a node: "aws:///eu-west-1a/i-0a1b2c3d"
 }
 
 type podSpec struct {

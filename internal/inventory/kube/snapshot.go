@@ -29,7 +29,7 @@ func (c *collector) snapshot() *inventory.Snapshot {
 	for _, o := range c.objects {
 		if o.kind == "Pod" {
 			top := c.owner(o).key()
-			byKey[top].Addresses = append(byKey[top].Addresses, c.addresses(o)...)
+			byKey[top].Addresses = append(byKey[top].Addresses, c.addressesOf(o)...)
 			nodes[top] = append(nodes[top], o.Spec.NodeName)
 		}
 	}
@@ -39,7 +39,7 @@ func (c *collector) snapshot() *inventory.Snapshot {
 			byKey[k].Host = one[0] // pods on several nodes have no one host
 		}
 	}
-	part := &inventory.Snapshot{}
+	part := &inventory.Snapshot{Nodes: c.nodesOf(), Identities: c.identities()}
 	for _, k := range order {
 		part.Workloads = append(part.Workloads, *byKey[k])
 	}
@@ -101,6 +101,9 @@ func (c *collector) own(o *object) inventory.Workload {
 	maps.Copy(w.Labels, tags)
 	w.Labels["k8s/namespace"] = o.namespace()
 	w.Labels["k8s/serviceaccount"] = pod.account()
+	if c.cluster != "" {
+		w.Labels["k8s/cluster"] = c.cluster
+	}
 	if pod.HostNetwork {
 		w.Labels["k8s/hostnetwork"] = "true"
 	}

@@ -87,25 +87,30 @@ type dump struct {
 func readDumps(fsys fs.FS, names []string, diags *diag.List) []*dump {
 	var out []*dump
 	for _, name := range names {
-		state := strings.HasSuffix(name, ".tfstate.json")
-		if !state && !strings.HasSuffix(name, ".tfplan.json") {
-			continue
+		if strings.HasSuffix(name, ".tfstate.json") || strings.HasSuffix(name, ".tfplan.json") {
+			if d := readDump(fsys, name, diags); d != nil {
+				out = append(out, d)
+			}
 		}
-		n, at, err := jsontree.Read(fsys, name)
-		if err != nil {
-			diags.Errorf(at, "json-syntax", "this is not JSON: %v", err).WithHelp("write it anew with terraform show -json")
-			continue
-		}
-		// A plan has planned_values; what terraform show prints of a state, values; the
-		// file of a state itself, resources.
-		plan := n.Field("planned_values") != nil
-		if !plan && n.Field("values") == nil && n.Field("resources") == nil && n.Field("format_version") == nil {
-			diags.Errorf(n.Pos, "terraform-syntax", "this is neither a plan nor a state that terraform show -json prints")
-			continue
-		}
-		out = append(out, &dump{file: name, state: !plan, node: n})
 	}
 	return out
+}
+
+// readDump tells a plan from a state by what is in it. A plan has
+// planned_values; what terraform show prints of a state, values; the file of a
+// state itself, resources. An empty state has nothing but its format.
+func readDump(fsys fs.FS, name string, diags *diag.List) *dump {
+	n, at, err := jsontree.Read(fsys, name)
+	if err != nil {
+		diags.Errorf(at, "json-syntax", "this is not JSON: %v", err).WithHelp("write it anew with terraform show -json")
+		return nil
+	}
+	plan := n.Field("planned_values") != nil
+	if !plan && n.Field("values") == nil && n.Field("resources") == nil && n.Field("format_version") == nil {
+		diags.Errorf(n.Pos, "terraform-syntax", "this is neither a plan nor a state that terraform show -json prints")
+		return nil
+	}
+	return &dump{file: name, state: !plan, node: n}
 }
 
 // unite leaves one of each address, and reports those that are there twice.
@@ -123,4 +128,19 @@ func unite(all []Resource, what string, diags *diag.List) []Resource {
 		out = append(out, r)
 	}
 	return out
+}
+
+// ReadFile is Read of one plan or state, whatever its name.
+func ReadFile(fsys fs.FS, name string) (*Set, diag.List) {
+	var diags diag.List
+	d := readDump(fsys, name, &diags)
+	if d == nil {
+		return NewSet(nil), diags
+	}
+	all := unite(d.resources(""), "plan", &diags)
+	ids := idsOf(all)
+	for i := range all {
+		all[i].Body = ids.refer(all[i].Body, all[i].Address, true)
+	}
+	return NewSet(all), diags
 }
