@@ -46,7 +46,9 @@ func wantedText(t testing.TB, policy, inventory string) *plan.Wanted {
 	return wantedDir(t, fstest.MapFS{"policy.yaml": {Data: []byte(policy)}, "inventory.yaml": {Data: []byte(inventory)}})
 }
 
-func example(t testing.TB, name string) *plan.Wanted { return wantedDir(t, os.DirFS("../../../examples/"+name)) }
+func example(t testing.TB, name string) *plan.Wanted {
+	return wantedDir(t, os.DirFS("../../../examples/"+name))
+}
 
 // source is a folder that holds the files.
 func source(w *plan.Wanted, files map[string][]byte, alone bool) *target.Source {

@@ -7,8 +7,11 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
@@ -22,7 +25,7 @@ type lifter struct {
 	src    *target.Source
 	out    *layer.Layer
 	diags  diag.List
-	sets   map[string]*set // by their bytes
+	sets   map[*parsed]*set
 	areas  map[*any]*knownArea
 	peers  inventoryIndex
 	onHost map[string][]int
@@ -34,7 +37,7 @@ type lifter struct {
 const suffix = ".nft.json"
 
 func lift(s *target.Source) (*layer.Layer, diag.List) {
-	l := &lifter{src: s, out: &layer.Layer{Target: "nftables", Names: true}, sets: map[string]*set{}, areas: map[*any]*knownArea{},
+	l := &lifter{src: s, out: &layer.Layer{Target: "nftables", Names: true, Timeless: true, Nameless: true}, sets: map[*parsed]*set{}, areas: map[*any]*knownArea{},
 		onHost: map[string][]int{}, tables: map[string]*layer.Table{}, said: map[string]*answers{}}
 	files, diags := s.Folder.Names(suffix)
 	l.diags = diags
@@ -48,8 +51,8 @@ func lift(s *target.Source) (*layer.Layer, diag.List) {
 			l.onHost[w.Host] = append(l.onHost[w.Host], i)
 		}
 	}
-	for _, file := range files {
-		l.file(file)
+	for i, c := range l.readAll(files) {
+		l.file(files[i], c)
 	}
 	for _, key := range l.order {
 		t := l.tables[key]
@@ -71,14 +74,39 @@ func hostOf(file string) string {
 	return name
 }
 
-func (l *lifter) file(file string) {
+// content is what a file holds.
+type content struct {
+	commands        []located
+	missing, broken error
+}
+
+// readAll takes the files apart, on all processors.
+func (l *lifter) readAll(files []string) []content {
+	out := make([]content, len(files))
+	p := &parser{known: map[string]*parsed{}}
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(files); i = int(next.Add(1)) - 1 {
+				data, err := fs.ReadFile(l.src.Folder.FS(), files[i])
+				if out[i].missing = err; err == nil {
+					out[i].commands, out[i].broken = p.file(data)
+				}
+			}
+		})
+	}
+	all.Wait()
+	return out
+}
+
+func (l *lifter) file(file string, read content) {
 	host := hostOf(file)
-	data, err := fs.ReadFile(l.src.Folder.FS(), file)
-	if err != nil {
-		l.diags.Errorf(diag.Pos{File: file}, "unreadable-file", "%v", err)
+	if read.missing != nil {
+		l.diags.Errorf(diag.Pos{File: file}, "unreadable-file", "%v", read.missing)
 		return
 	}
-	r, err := l.read(file, data)
+	r, err := l.assemble(file, read.commands), read.broken
 	var here []string
 	for _, w := range l.onHost[host] {
 		here = append(here, l.src.Inventory.Workloads[w].Name)

@@ -1,6 +1,8 @@
 package nftables
 
 import (
+	"cmp"
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -21,7 +23,11 @@ type inventoryIndex struct {
 	addrs  [2][]netip.Addr // sorted, each once
 	owners [2][][]int
 	bare   []int // workloads without addresses
+	places [][]place
 }
+
+// place is an address in the index.
+type place struct{ f, k int }
 
 func indexOf(inv *inventory.Snapshot) inventoryIndex {
 	x := inventoryIndex{inv: inv}
@@ -37,9 +43,13 @@ func indexOf(inv *inventory.Snapshot) inventoryIndex {
 	for a := range owners {
 		x.addrs[familyOf(a)] = append(x.addrs[familyOf(a)], a)
 	}
+	x.places = make([][]place, len(inv.Workloads))
 	for f := range x.addrs {
 		slices.SortFunc(x.addrs[f], netip.Addr.Compare)
 		for _, a := range x.addrs[f] {
+			for _, w := range owners[a] {
+				x.places[w] = append(x.places[w], place{f, len(x.owners[f])})
+			}
 			x.owners[f] = append(x.owners[f], owners[a])
 		}
 	}
@@ -129,7 +139,16 @@ type resolver struct {
 	lists [2][][]entry
 	open  bool
 	out   [][]layer.Rule
-	known map[string][]piece
+	known map[string]*told
+	ids   map[string]*told
+	at    [2][][]*told // by family, list and set of entries; see signatures
+}
+
+// told are pieces that are kept once.
+type told struct {
+	id     int
+	text   string
+	pieces []piece
 }
 
 // said is what some peers are told: by each pair of addresses, in pieces.
@@ -140,7 +159,7 @@ type said struct {
 }
 
 func (r *resolver) tiers() [][]layer.Rule {
-	r.known = map[string][]piece{}
+	r.known, r.ids = map[string]*told{}, map[string]*told{}
 	classes := map[string]*said{}
 	r.touchedWorkloads(classes)
 	r.touchedAddresses(classes)
@@ -157,7 +176,7 @@ func (r *resolver) tiers() [][]layer.Rule {
 	for f := range r.lists {
 		for i := range r.lists[f] {
 			p := r.pieces(f, i, nil)
-			rest[describe(p)] = p
+			rest[p.text] = p.pieces
 		}
 	}
 	r.open = plainest && len(rest) <= 1 && r.passes(rest)
@@ -201,7 +220,7 @@ func (r *resolver) byFamily(tier int) {
 				for i := range r.lists[f] {
 					if has[f] {
 						p := r.pieces(f, i, nil)
-						g.pieces[describe(p)] = p
+						g.pieces[p.text] = p.pieces
 					}
 				}
 			}
@@ -217,7 +236,7 @@ func (r *resolver) byFamily(tier int) {
 		p := map[string][]piece{}
 		for i := range r.lists[f] {
 			one := r.pieces(f, i, nil)
-			p[describe(one)] = one
+			p[one.text] = one.pieces
 		}
 		if len(p) > 0 {
 			r.write(tier, layer.Match{{Address: true, Prefixes: []netip.Prefix{all}}}, p)
@@ -227,8 +246,8 @@ func (r *resolver) byFamily(tier int) {
 
 // pieces evaluates a list for peers that are in those of its entries' areas that
 // are not whole.
-func (r *resolver) pieces(f, i int, in []int) []piece {
-	key := fmt.Sprint(f, i, in)
+func (r *resolver) pieces(f, i int, in []int) *told {
+	key := r.keyFor(f, i, in)
 	if p, known := r.known[key]; known {
 		return p
 	}
@@ -252,8 +271,22 @@ func (r *resolver) pieces(f, i int, in []int) []piece {
 		}
 		out = append(out, piece{t, e.allow, e.unknown, e.rule})
 	}
-	r.known[key] = out
-	return out
+	text := describe(out)
+	t := r.ids[text]
+	if t == nil {
+		t = &told{len(r.ids), text, out}
+		r.ids[text] = t
+	}
+	r.known[key] = t
+	return t
+}
+
+func (r *resolver) keyFor(f, i int, in []int) string {
+	key := binary.AppendUvarint([]byte{byte(f)}, uint64(i))
+	for _, n := range in {
+		key = binary.AppendUvarint(key, uint64(n))
+	}
+	return string(key)
 }
 
 func refOf(s *statements) flow.Rule {
@@ -273,55 +306,86 @@ func describe(p []piece) string {
 
 // touchedWorkloads finds the workloads that some area speaks of.
 func (r *resolver) touchedWorkloads(classes map[string]*said) {
-	type place struct{ f, addr int }
-	in := map[place][][]int{} // by list of that family: entries
-	touched := map[int]bool{}
 	x := &r.l.peers
+	touched := make([]bool, len(x.inv.Workloads))
+	var at [2][][]int32 // by family, list and address: which entries hold it
 	for f := range r.lists {
 		for i := range r.lists[f] {
-			for n := range r.lists[f][i] {
-				a := r.lists[f][i][n].peer
-				if a == wholeArea[f] {
-					continue
+			at[f] = append(at[f], r.signatures(f, i, touched))
+		}
+	}
+	byIDs := map[string]*said{}
+	var ids []byte
+	for w, is := range touched {
+		if !is {
+			continue
+		}
+		ids = ids[:0]
+		var of []*told
+		for _, a := range x.places[w] {
+			for i := range r.lists[a.f] {
+				t := r.at[a.f][i][at[a.f][i][a.k]]
+				if !slices.Contains(of, t) {
+					of = append(of, t)
 				}
-				for _, s := range a.spans {
-					lo, hi := x.within(f, s)
-					for k := lo; k < hi; k++ {
-						at := in[place{f, k}]
-						if at == nil {
-							at = make([][]int, len(r.lists[f]))
-							in[place{f, k}] = at
-						}
-						at[i] = append(at[i], n)
-						for _, w := range x.owners[f][k] {
-							touched[w] = true
-						}
-					}
+			}
+		}
+		if len(of) == 0 {
+			continue
+		}
+		slices.SortFunc(of, func(a, b *told) int { return cmp.Compare(a.id, b.id) })
+		for _, t := range of {
+			ids = binary.AppendUvarint(ids, uint64(t.id))
+		}
+		c := byIDs[string(ids)]
+		if c == nil {
+			s := map[string][]piece{}
+			for _, t := range of {
+				s[t.text] = t.pieces
+			}
+			c = classOf(classes, s)
+			byIDs[string(ids)] = c
+		}
+		c.workloads = append(c.workloads, w)
+	}
+}
+
+// signatures says of every address of a workload which entries of a list hold
+// it: the number of a set of entries, whose pieces are in r.at. The sets are
+// found step by step: by the set before, and the entry that is added.
+func (r *resolver) signatures(f, i int, touched []bool) []int32 {
+	x := &r.l.peers
+	sig := make([]int32, len(x.addrs[f]))
+	sets := [][]int{nil}
+	step := map[[2]int32]int32{}
+	for n := range r.lists[f][i] {
+		a := r.lists[f][i][n].peer
+		if a == wholeArea[f] {
+			continue
+		}
+		for _, s := range a.spans {
+			lo, hi := x.within(f, s)
+			for k := lo; k < hi; k++ {
+				key := [2]int32{sig[k], int32(n)}
+				next, known := step[key]
+				if !known {
+					next = int32(len(sets))
+					sets = append(sets, append(slices.Clone(sets[sig[k]]), n))
+					step[key] = next
+				}
+				sig[k] = next
+				for _, w := range x.owners[f][k] {
+					touched[w] = true
 				}
 			}
 		}
 	}
-	for w := range touched {
-		s := map[string][]piece{}
-		for _, a := range x.inv.Workloads[w].Addresses {
-			a = plain(a)
-			f := familyOf(a)
-			k, _ := slices.BinarySearchFunc(x.addrs[f], a, netip.Addr.Compare)
-			at := in[place{f, k}]
-			for i := range r.lists[f] {
-				var entries []int
-				if at != nil {
-					entries = at[i]
-				}
-				p := r.pieces(f, i, entries)
-				s[describe(p)] = p
-			}
-		}
-		if len(s) > 0 {
-			c := classOf(classes, s)
-			c.workloads = append(c.workloads, w)
-		}
+	pieces := make([]*told, len(sets))
+	for n, in := range sets {
+		pieces[n] = r.pieces(f, i, in)
 	}
+	r.at[f] = append(r.at[f], pieces)
+	return sig
 }
 
 func classOf(classes map[string]*said, pieces map[string][]piece) *said {
@@ -354,9 +418,9 @@ func (r *resolver) touchedAddresses(classes map[string]*said) {
 					}
 				}
 				p := r.pieces(f, i, in)
-				pieces[describe(p)] = p
+				pieces[p.text] = p.pieces
 				if r.inNetworks(s) {
-					anywhere[describe(p)] = p
+					anywhere[p.text] = p.pieces
 				}
 			}
 			c := classOf(classes, pieces)
@@ -367,7 +431,7 @@ func (r *resolver) touchedAddresses(classes map[string]*said) {
 		for f := range r.lists {
 			for i := range r.lists[f] {
 				p := r.pieces(f, i, nil)
-				anywhere[describe(p)] = p
+				anywhere[p.text] = p.pieces
 			}
 		}
 		c := classOf(classes, anywhere)

@@ -33,12 +33,12 @@ func (x *walker) narrow(conds []cond, body any) []cond {
 // group is some elements of a set that can be told at once: values for each
 // part of the key, any of them. Verdict is that of a map.
 type group struct {
-	parts   [][]any
-	kind    string
-	body    any
-	doubt   string
-	area    *area // of a key that is an address
-	rest     bool  // what no other element speaks of
+	parts [][]any
+	kind  string
+	body  any
+	doubt string
+	area  *area // of a key that is an address
+	rest  bool  // what no other element speaks of
 }
 
 // values are the groups of what a match compares with.
@@ -91,7 +91,7 @@ func (s *set) grouped(left any, name string) []group {
 		if len(values) != n && !g.rest {
 			g.doubt = "an element of " + name + " does not fit its key"
 		}
-		shared := text(g.kind) + text(g.body) + g.doubt
+		shared := g.kind + targetText(g.body) + g.doubt
 		if n > 1 {
 			shared += text(values[1:])
 		}
@@ -124,6 +124,19 @@ func rank(last bool) int {
 func text(v any) string {
 	b, _ := json.Marshal(v)
 	return string(b)
+}
+
+// targetText tells the bodies of verdicts apart.
+func targetText(body any) string {
+	if body == nil {
+		return ""
+	}
+	if o, is := body.(map[string]any); is && len(o) == 1 {
+		if name, is := o["target"].(string); is {
+			return " " + name
+		}
+	}
+	return text(body)
 }
 
 // bare is an element without what nft says of it beside its value.

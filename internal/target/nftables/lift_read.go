@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"firebreak/internal/flow"
 )
@@ -68,33 +69,121 @@ func (r *ruleset) table(family, name string) *table {
 	return r.tables[i]
 }
 
-// read takes a file apart, command by command. Sets with the same bytes become
-// one set, over all files.
-func (l *lifter) read(file string, data []byte) (*ruleset, error) {
-	r := &ruleset{}
+// parsed is one command, taken apart. Commands with the same bytes are one.
+type parsed struct {
+	verb, kind string
+	object     map[string]any
+	err        error
+}
+
+// located is a command and its line.
+type located struct {
+	*parsed
+	line int
+}
+
+// parser takes files apart; several goroutines may use it.
+type parser struct {
+	mu    sync.Mutex
+	known map[string]*parsed
+}
+
+// file takes one apart, command by command, as far as it can be read.
+func (p *parser) file(data []byte) (out []located, err error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	if err := open(d, '{', "nftables", '['); err != nil {
-		return r, err
+		return nil, err
 	}
 	line, at := 1, int64(0)
 	for d.More() {
 		var raw json.RawMessage
 		if err := d.Decode(&raw); err != nil {
-			return r, err
+			return out, err
 		}
 		start := d.InputOffset() - int64(len(raw))
 		line += bytes.Count(data[at:start], []byte("\n"))
 		at = start
-		if err := l.command(r, file, line, raw); err != nil {
-			r.doubts = append(r.doubts, doubt{line, err.Error()})
-		}
+		out = append(out, located{p.command(raw), line})
 	}
 	for _, want := range []json.Delim{']', '}'} {
 		if t, err := d.Token(); err != nil || t != want {
-			return r, errors.Join(fmt.Errorf("want %s at the end", want), err)
+			return out, errors.Join(fmt.Errorf("want %s at the end", want), err)
 		}
 	}
-	return r, nil
+	return out, nil
+}
+
+func (p *parser) command(raw json.RawMessage) *parsed {
+	p.mu.Lock()
+	c := p.known[string(raw)]
+	p.mu.Unlock()
+	if c != nil {
+		return c
+	}
+	c = takeApart(raw)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if was := p.known[string(raw)]; was != nil {
+		return was
+	}
+	p.known[string(raw)] = c
+	return c
+}
+
+// takeApart finds the verb, the kind and the object of a command. A bare object,
+// as `list ruleset` has them, is added.
+func takeApart(raw json.RawMessage) *parsed {
+	c := &parsed{verb: "add"}
+	var o map[string]any
+	if err := decode(raw, &o); err != nil || len(o) != 1 {
+		c.err = fmt.Errorf("a command that is not one object: %.60s", raw)
+		return c
+	}
+	for word, body := range o {
+		inner, is := body.(map[string]any)
+		if verbs[word] {
+			c.verb = word
+			if !is || len(inner) != 1 {
+				c.err = fmt.Errorf("the command %q is not about one object", word)
+				return c
+			}
+			for word, body = range inner {
+				inner, _ = body.(map[string]any)
+			}
+		}
+		c.kind, c.object = word, inner
+	}
+	return c
+}
+
+var verbs = map[string]bool{"add": true, "create": true, "delete": true, "flush": true, "insert": true, "replace": true, "rename": true, "reset": true, "list": true, "destroy": true}
+
+// assemble applies the commands of a file.
+func (l *lifter) assemble(file string, commands []located) *ruleset {
+	r := &ruleset{}
+	for _, c := range commands {
+		err := c.err
+		if err == nil {
+			err = l.apply(r, file, c)
+		}
+		if err != nil {
+			r.doubts = append(r.doubts, doubt{c.line, err.Error()})
+		}
+	}
+	return r
+}
+
+func (l *lifter) apply(r *ruleset, file string, c located) error {
+	switch c.verb {
+	case "add", "create":
+		if c.kind == "metainfo" {
+			return nil
+		}
+		return l.object(r, file, c)
+	case "delete", "flush":
+		return r.remove(c)
+	}
+	return fmt.Errorf("the command %q is not followed", c.verb)
 }
 
 func open(d *json.Decoder, want ...any) error {
@@ -113,44 +202,15 @@ func open(d *json.Decoder, want ...any) error {
 	return nil
 }
 
-// command applies one command. A bare object, as `list ruleset` has them, adds.
-func (l *lifter) command(r *ruleset, file string, line int, raw json.RawMessage) error {
-	var c map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &c); err != nil || len(c) != 1 {
-		return fmt.Errorf("a command that is not one object: %.60s", raw)
-	}
-	for verb, body := range c {
-		switch verb {
-		case "metainfo":
-			return nil
-		case "add", "create":
-			return l.command(r, file, line, body)
-		case "delete", "flush":
-			return r.remove(verb, body)
-		case "insert", "replace", "rename", "reset", "list", "destroy":
-			return fmt.Errorf("the command %q is not followed", verb)
-		default:
-			return l.object(r, file, line, verb, body)
-		}
-	}
-	return nil
-}
-
 // remove follows deleting or flushing a whole table, or everything.
-func (r *ruleset) remove(verb string, body json.RawMessage) error {
-	var c map[string]*struct{ Family, Name string }
-	if err := json.Unmarshal(body, &c); err != nil {
-		return fmt.Errorf("%s: %w", verb, err)
-	}
-	for kind, what := range c {
-		switch {
-		case kind == "ruleset" && verb == "flush":
-			r.tables = nil
-		case kind == "table" && verb == "delete" && what != nil:
-			r.tables = slices.DeleteFunc(r.tables, func(t *table) bool { return t.family == what.Family && t.name == what.Name })
-		default:
-			return fmt.Errorf("the command %q of a %s is not followed", verb, kind)
-		}
+func (r *ruleset) remove(c located) error {
+	switch {
+	case c.kind == "ruleset" && c.verb == "flush":
+		r.tables = nil
+	case c.kind == "table" && c.verb == "delete":
+		r.tables = slices.DeleteFunc(r.tables, func(t *table) bool { return t.family == c.object["family"] && t.name == c.object["name"] })
+	default:
+		return fmt.Errorf("the command %q of a %s is not followed", c.verb, c.kind)
 	}
 	return nil
 }
@@ -160,13 +220,10 @@ func (r *ruleset) remove(verb string, body json.RawMessage) error {
 // offloaded).
 var idle = []string{"counter", "quota", "limit", "ct helper", "ct timeout", "ct expectation", "secmark", "synproxy", "flowtable", "tunnel"}
 
-func (l *lifter) object(r *ruleset, file string, line int, kind string, body json.RawMessage) error {
+func (l *lifter) object(r *ruleset, file string, c located) error {
+	kind, o, line := c.kind, c.object, c.line
 	if slices.Contains(idle, kind) {
 		return nil
-	}
-	var o map[string]any
-	if err := decode(body, &o); err != nil {
-		return fmt.Errorf("%s: %w", kind, err)
 	}
 	family, _ := o["family"].(string)
 	name, _ := o["name"].(string)
@@ -184,7 +241,7 @@ func (l *lifter) object(r *ruleset, file string, line int, kind string, body jso
 	case "rule":
 		return t.addRule(o, file, line)
 	case "set", "map":
-		return l.addSet(t, o, name, body)
+		return l.addSet(t, c.parsed, name)
 	case "element":
 		return t.addElements(o, name)
 	}
@@ -272,8 +329,9 @@ func (t *table) addRule(o map[string]any, file string, line int) error {
 	return nil
 }
 
-func (l *lifter) addSet(t *table, o map[string]any, name string, body json.RawMessage) error {
-	if s := l.sets[string(body)]; s != nil {
+func (l *lifter) addSet(t *table, c *parsed, name string) error {
+	o := c.object
+	if s := l.sets[c]; s != nil {
 		t.sets[name] = s
 		return nil
 	}
@@ -296,7 +354,7 @@ func (l *lifter) addSet(t *table, o map[string]any, name string, body json.RawMe
 		s.doubt = fmt.Sprintf("set %s: %v", name, err)
 	}
 	t.sets[name] = s
-	l.sets[string(body)] = s
+	l.sets[c] = s
 	return nil
 }
 

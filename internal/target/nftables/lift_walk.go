@@ -19,8 +19,8 @@ type walker struct {
 	family    int
 	direction flow.Direction
 	hook      string
-	reply     bool     // instead of first packets, replies
-	neighbors *area    // the host's own addresses, which it reaches through lo
+	reply     bool  // instead of first packets, replies
+	neighbors *area // the host's own addresses, which it reaches through lo
 	out       []entry
 	rewrites  []*statements // rules that rewrite addresses or leave connections untracked
 	steps     int

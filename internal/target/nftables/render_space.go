@@ -63,7 +63,7 @@ func flatten(w *plan.Wanted, all []prefixed) []stretch {
 	var at netip.Addr // the first address that is not yet told
 	upTo := func(hi netip.Addr) {
 		if len(open) > 0 && at.IsValid() && at.Compare(hi) <= 0 {
-			out = append(out, told(w, at, hi, open[len(open)-1].peers))
+			out = append(out, toldOf(w, at, hi, open[len(open)-1].peers))
 		}
 		at = hi.Next()
 	}
@@ -86,7 +86,7 @@ func flatten(w *plan.Wanted, all []prefixed) []stretch {
 	return out
 }
 
-func told(w *plan.Wanted, lo, hi netip.Addr, peers []verify.Peer) stretch {
+func toldOf(w *plan.Wanted, lo, hi netip.Addr, peers []verify.Peer) stretch {
 	s := stretch{lo: lo, hi: hi, peers: peers}
 	if peers == nil {
 		x, builtin := w.Engine.OfAddress(lo)
