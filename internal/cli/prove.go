@@ -12,10 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"firebreak/internal/diag"
-	"firebreak/internal/inventory"
 	"firebreak/internal/layer"
 	"firebreak/internal/load"
-	"firebreak/internal/policy"
 	"firebreak/internal/prove"
 	"firebreak/internal/target"
 	"firebreak/internal/target/all"
@@ -166,17 +164,6 @@ func (l *loaded) asked(targets ...target.Target) load.Asked {
 		}
 	}
 	return a
-}
-
-// intent is what was meant.
-func (l *loaded) intent(toCome bool) prove.Intent {
-	return prove.Intent{Policy: l.p, ToCome: toCome, Resolve: func(inv *inventory.Snapshot) (*policy.Policy, error) {
-		p, diags := policy.Resolve(l.tree, inv)
-		if p == nil || diags.HasErrors() {
-			return nil, fmt.Errorf("the policy has errors with this inventory: %v", diags)
-		}
-		return p, nil
-	}}
 }
 
 // rendered proves what lies in OUT.
