@@ -1,7 +1,6 @@
 package awssg_test
 
 import (
-	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"firebreak/internal/policy"
 	"firebreak/internal/scaffold"
 	"firebreak/internal/target"
-	"firebreak/internal/target/awssg"
 	"firebreak/internal/verify"
 )
 
@@ -73,19 +71,4 @@ func folder(files []target.File) fstest.MapFS {
 
 func (e *estate) source(files fstest.MapFS, alone bool) *target.Source {
 	return &target.Source{Folder: live.Open(files), Inventory: e.policy.Inventory, Networks: e.policy.Networks, Estate: e.policy.Estate, Alone: alone}
-}
-
-func TestShow(t *testing.T) {
-	for _, toCome := range []bool{false, true} {
-		files, diags := awssg.Target{}.Render(template(t, "three-tier-aws").wanted(toCome))
-		for _, d := range diags {
-			t.Log(d)
-		}
-		for _, f := range files {
-			t.Log(f.Path, strings.Count(string(f.Data), "resource "))
-			if toCome || strings.Contains(f.Path, "members") || strings.Contains(f.Path, "storefront") {
-				t.Log(string(f.Data))
-			}
-		}
-	}
 }
