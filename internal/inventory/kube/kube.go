@@ -43,7 +43,7 @@ func Read(fsys fs.FS) (*inventory.Snapshot, diag.List) { return ReadCluster(fsys
 // ReadCluster is Read for manifests of a cluster that has a name, which becomes
 // the label k8s/cluster of its workloads. An empty name is none.
 func ReadCluster(fsys fs.FS, cluster string) (*inventory.Snapshot, diag.List) {
-	c := &collector{cluster: cluster, namespaces: map[string]map[string]string{}, byKey: map[string]*object{}, nodes: map[string]*object{}}
+	c := newCollector(cluster)
 	err := fs.WalkDir(fsys, ".", func(name string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -69,11 +69,15 @@ func ReadCluster(fsys fs.FS, cluster string) (*inventory.Snapshot, diag.List) {
 
 // Of is Read for documents that were read already; their nodes are not changed.
 func Of(docs []manifest.Document) (*inventory.Snapshot, diag.List) {
-	c := &collector{namespaces: map[string]map[string]string{}, byKey: map[string]*object{}}
+	c := newCollector("")
 	for _, d := range docs {
 		c.document(d)
 	}
 	return c.done()
+}
+
+func newCollector(cluster string) *collector {
+	return &collector{cluster: cluster, namespaces: map[string]map[string]string{}, byKey: map[string]*object{}, nodes: map[string]*object{}}
 }
 
 func (c *collector) done() (*inventory.Snapshot, diag.List) {
