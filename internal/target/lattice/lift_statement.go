@@ -215,6 +215,8 @@ func (w *way) reach(v terraform.Value) (path string, means layer.Tri) {
 			return text[len(w.service.arn)+1:], layer.Yes
 		case strings.HasSuffix(text, "*") && wild(text, w.service.arn+"/"):
 			return "*", layer.Yes
+		case apart(text, w.service.arn+"/"):
+			return "", layer.No
 		case text == w.service.arn || strings.ContainsAny(text, "*?"):
 			return "", layer.Maybe
 		}
@@ -232,4 +234,18 @@ func (w *way) reach(v terraform.Value) (path string, means layer.Tri) {
 		return "", layer.No
 	}
 	return rest[1:], layer.Yes
+}
+
+// apart reports whether nothing that begins with a text matches a pattern: they
+// differ before the first wildcard.
+func apart(pattern, text string) bool {
+	for i := 0; i < len(pattern) && i < len(text); i++ {
+		if pattern[i] == '*' || pattern[i] == '?' {
+			return false
+		}
+		if pattern[i] != text[i] {
+			return true
+		}
+	}
+	return false
 }
