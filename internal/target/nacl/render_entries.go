@@ -39,8 +39,8 @@ func (r *renderer) entries(s *subnet, here []verify.Peer, d flow.Direction) []en
 	for i := range r.regions {
 		x := &r.regions[i]
 		t, asked := denies[i]
-		if !asked {
-			continue
+		if parent, inside := r.parent(i, denies); !asked || inside && parent.Equal(t) {
+			continue // the entries about what it lies in say the same
 		}
 		out = append(out, r.about(x, t, d, r.around(i, denies))...)
 		if len(t.Ranges(netset.ICMP)) > 0 {
@@ -70,7 +70,18 @@ func tooBig(d flow.Direction, all netip.Prefix) entry {
 	return e
 }
 
-// around is what the regions around one deny of what it does not.
+// parent is what is denied of the narrowest region that a region lies in.
+func (r *renderer) parent(i int, denies map[int]netset.Traffic) (t netset.Traffic, inside bool) {
+	for n := i + 1; n < len(r.regions); n++ { // the narrowest stand first
+		x, p := &r.regions[n], r.regions[i].prefix
+		if d, asked := denies[n]; asked && x.prefix.Bits() < p.Bits() && x.prefix.Contains(p.Addr()) {
+			return d, true
+		}
+	}
+	return t, false
+}
+
+// around reports whether regions around one deny what it does not.
 func (r *renderer) around(i int, denies map[int]netset.Traffic) bool {
 	for n := range r.regions {
 		x := &r.regions[n]
