@@ -14,7 +14,7 @@ func (t *table) decider(self, other int, proto netset.Protocol, port uint16, at 
 		return nil, layer.Abstain
 	}
 	tier := -1
-	for _, item := range t.lists.items(t.rows[t.group[self]][other]) {
+	for _, item := range t.lists.items(t.rows[t.group[self]][t.u.peerClass[other]]) {
 		r := &t.rules[item/2]
 		if found != nil && r.tier > tier {
 			break

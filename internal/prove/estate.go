@@ -22,7 +22,6 @@ type estate struct {
 	at       time.Time
 
 	proven, unproven space.Set // everything between peers that have, and have not, proven who they are
-	reps             *classes
 }
 
 const defaultHorizon = 366 * 24 * time.Hour
@@ -80,10 +79,10 @@ func build(inv *inventory.Snapshot, p *policy.Policy, intent bool, layers []*lay
 	for _, l := range layers {
 		e.layers = append(e.layers, compile(l, u, m))
 	}
-	u.divide(m.bitmaps())
-	e.reps = newClasses(u)
+	u.divide(m.bitmaps(false), m.bitmaps(true))
+	ends, peers := newClasses(u.class, len(u.ends)), newClasses(u.coarse, u.peers)
 	for _, l := range e.layers {
-		l.lay(e.reps, m, e.contents)
+		l.lay(ends, peers, m, e.contents)
 	}
 	return e, u.space.Err()
 }

@@ -13,6 +13,7 @@ import (
 // compiled is a layer by ends.
 type compiled struct {
 	*layer.Layer
+	u      *universe
 	tables []*table
 	points [][]int32 // by end: the points that govern it, or perhaps do
 	relay  []bool    // by end: its addresses are the layer's relays
@@ -23,7 +24,7 @@ type compiled struct {
 // half is what a layer lets pass at one end of conversations: the initiator's
 // for egress, the responder's for ingress.
 type half struct {
-	rows [][]int32 // by end, by the other end: an index into contents; nil for an end that is not governed
+	rows [][]int32 // by end, by the class of the peer: an index into contents; nil for an end that is not governed
 }
 
 // contents are the bounds that there are, each once.
@@ -81,7 +82,7 @@ var nobody = bounds{lower: everything, upper: everything, lowerAbstains: everyth
 
 // compile evaluates the matches of a layer.
 func compile(l *layer.Layer, u *universe, m *matcher) *compiled {
-	out := &compiled{Layer: l}
+	out := &compiled{Layer: l, u: u}
 	for i := range l.Tables {
 		t := newTable(&l.Tables[i], u, m)
 		out.tables = append(out.tables, t)
@@ -105,12 +106,12 @@ func byNames(m layer.Match) bool {
 }
 
 // lay finds what the layer says for every pair of ends.
-func (l *compiled) lay(c *classes, m *matcher, all *contents) {
-	n := len(c.u.ends)
+func (l *compiled) lay(c, peers *classes, m *matcher, all *contents) {
+	n := c.n
 	l.points, l.relay = make([][]int32, n), make([]bool, n)
 	for i := range l.Points {
 		for _, x := range c.of(m.of(l.Points[i].Governs).may) {
-			if c.u.ends[x].managed() {
+			if l.u.ends[x].managed() {
 				l.points[x] = append(l.points[x], int32(i))
 			}
 		}
@@ -121,17 +122,17 @@ func (l *compiled) lay(c *classes, m *matcher, all *contents) {
 		}
 	}
 	for _, t := range l.tables {
-		t.lay(c, m.of(t.Governs))
+		t.lay(c, peers, m.of(t.Governs))
 	}
 	why := l.unknowns(c, m)
 	for d := range l.halves {
-		l.layHalf(c.u, flow.Direction(d), why, all)
+		l.layHalf(l.u, flow.Direction(d), why, all)
 	}
 }
 
 // unknowns says for every end why nothing is known of what the layer does there.
 func (l *compiled) unknowns(c *classes, m *matcher) []string {
-	why := make([]string, len(c.u.ends))
+	why := make([]string, c.n)
 	for x, points := range l.points {
 		for _, p := range points {
 			if w := l.Points[p].Unknown; w != "" && why[x] == "" {
@@ -173,7 +174,7 @@ func (l *compiled) layHalf(u *universe, d flow.Direction, why []string, all *con
 	if len(tables) == 0 {
 		return
 	}
-	open := make([]int32, len(u.ends)) // all openContent
+	open := make([]int32, u.peers) // all openContent
 	known := map[string][]int32{}
 	combos := newCombos(all)
 	var key []byte
@@ -193,7 +194,7 @@ func (l *compiled) layHalf(u *universe, d flow.Direction, why []string, all *con
 		}
 		switch {
 		case why[x] != "":
-			h.rows[x] = constant(known, "?"+why[x], len(u.ends), all.of(bounds{upper: everything, why: why[x]}))
+			h.rows[x] = constant(known, "?"+why[x], u.peers, all.of(bounds{upper: everything, why: why[x]}))
 		case l.missing(x):
 			h.rows[x] = open
 		case len(mine) > 0:

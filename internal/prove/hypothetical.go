@@ -105,21 +105,11 @@ func labelText(labels map[string]string) string {
 // involving compares the pairs of which an end is one of some workloads.
 func (c *comparison) involving(some func(w int32) bool) {
 	u := c.e.u
-	var mine []int
 	is := make([]bool, len(u.ends))
 	for x := range u.ends {
-		if slices.ContainsFunc(u.ends[x].workloads, some) {
-			mine = append(mine, x)
-			is[x] = true
-		}
+		is[x] = slices.ContainsFunc(u.ends[x].workloads, some)
 	}
-	for i := range u.ends {
-		if is[i] {
-			c.pairs.row(i, nil, c.note)
-		} else {
-			c.pairs.row(i, mine, c.note)
-		}
-	}
+	c.pairs.each(is, c.differs, c.note)
 }
 
 // with adds workloads to today's inventory, as far as the policy resolves with

@@ -14,7 +14,10 @@ import (
 
 // members are the elements that a Match surely matches, and those that it
 // perhaps does: yes is in may, and the same if nothing is unknown.
-type members struct{ yes, may *roaring.Bitmap }
+type members struct {
+	yes, may *roaring.Bitmap
+	peer     bool // some rule's peer is so matched
+}
 
 // matcher evaluates Matches for all elements at once, each once.
 type matcher struct {
@@ -99,10 +102,20 @@ func (m *matcher) of(x layer.Match) *members {
 	return out
 }
 
-// bitmaps lists everything that tells elements apart.
-func (m *matcher) bitmaps() []*roaring.Bitmap {
+// asPeer is of, for the other ends of conversations.
+func (m *matcher) asPeer(x layer.Match) *members {
+	out := m.of(x)
+	out.peer = true
+	return out
+}
+
+// bitmaps lists everything that tells elements apart, or peers only.
+func (m *matcher) bitmaps(peers bool) []*roaring.Bitmap {
 	var out []*roaring.Bitmap
 	for _, x := range m.order {
+		if peers && !x.peer {
+			continue
+		}
 		out = append(out, x.yes)
 		if x.may != x.yes {
 			out = append(out, x.may)
@@ -121,7 +134,7 @@ func (m *matcher) match(x layer.Match) *members {
 	if yes.Equals(may) {
 		may = yes
 	}
-	return &members{yes, may}
+	return &members{yes: yes, may: may}
 }
 
 // term evaluates one term; the bitmaps are the caller's.

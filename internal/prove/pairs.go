@@ -1,6 +1,8 @@
 package prove
 
 import (
+	"encoding/binary"
+
 	"firebreak/internal/flow"
 	"firebreak/internal/verify"
 	"firebreak/internal/verify/space"
@@ -45,6 +47,7 @@ type pairs struct {
 	list    []signature
 	flags   [][]int32 // by layer, by end: the flags as an initiator; see flagsTo
 	flagsTo [][]int32
+	groups  [][]int    // of ends; nil before they are asked for
 	speaks  []families // by end
 }
 
@@ -95,36 +98,102 @@ func (p *pairs) kind(i, j int) int32 {
 	return n
 }
 
-// each visits all pairs that somebody decides about, with their signatures. Of
-// two addresses nobody does; a single workload's conversation with itself, and
-// one between IPv4 and IPv6, are no question.
-func (p *pairs) each(visit func(i, j int, sig int32)) {
-	for i := range p.e.u.ends {
-		p.row(i, nil, visit)
+// group puts ends together whose pairs all have the same signatures: those that
+// are one peer to others, and have the same rows.
+func (p *pairs) group() {
+	e := p.e
+	rows := rowNumbers{at: map[*int32]int32{}, known: map[string]int32{}}
+	at := map[string]int{}
+	var key []byte
+	for x := range e.u.ends {
+		key = binary.AppendVarint(key[:0], int64(e.u.ends[x].peer))
+		key = binary.AppendVarint(key, int64(e.u.peerClass[x]))
+		for n, l := range e.layers {
+			key = binary.AppendVarint(key, int64(rows.of(l.halves[0].rows[x])))
+			key = binary.AppendVarint(key, int64(rows.of(l.halves[1].rows[x])))
+			key = binary.AppendVarint(key, int64(p.flags[n][x]))
+		}
+		i, known := at[string(key)]
+		if !known {
+			i = len(p.groups)
+			at[string(key)] = i
+			p.groups = append(p.groups, nil)
+		}
+		p.groups[i] = append(p.groups[i], x)
 	}
 }
 
-// row visits the pairs of one initiator; with only, those with the responders in
-// it.
-func (p *pairs) row(i int, only []int, visit func(i, j int, sig int32)) {
+// rowNumbers tells rows apart by what is in them.
+type rowNumbers struct {
+	at    map[*int32]int32
+	known map[string]int32
+	key   []byte
+}
+
+func (r *rowNumbers) of(row []int32) int32 {
+	if len(row) == 0 {
+		return -1
+	}
+	if n, known := r.at[&row[0]]; known {
+		return n
+	}
+	r.key = r.key[:0]
+	for _, x := range row {
+		r.key = binary.LittleEndian.AppendUint32(r.key, uint32(x))
+	}
+	n, known := r.known[string(r.key)]
+	if !known {
+		n = int32(len(r.known))
+		r.known[string(r.key)] = n
+	}
+	r.at[&row[0]] = n
+	return n
+}
+
+// each visits all pairs that somebody decides about, of whose signatures
+// something is to be said. Of two addresses nobody decides, names are no
+// initiators, and a single workload's conversation with itself is no question.
+// With some, only pairs with one of these ends are visited.
+func (p *pairs) each(some []bool, say func(sig int32) bool, visit func(i, j int, sig int32)) {
+	if p.groups == nil {
+		p.group()
+	}
+	has := make([]bool, len(p.groups))
+	for g, members := range p.groups {
+		for _, x := range members {
+			has[g] = has[g] || some == nil || some[x]
+		}
+	}
+	for a, from := range p.groups {
+		for b, to := range p.groups {
+			if has[a] || has[b] {
+				p.block(from, to, a == b, say, func(i, j int, sig int32) {
+					if some == nil || some[i] || some[j] {
+						visit(i, j, sig)
+					}
+				})
+			}
+		}
+	}
+}
+
+// block visits the pairs of two groups.
+func (p *pairs) block(from, to []int, same bool, say func(sig int32) bool, visit func(i, j int, sig int32)) {
 	ends := p.e.u.ends
-	if ends[i].name != "" {
-		return // whoever comes from outside comes from an address
-	}
-	one := func(j int) {
-		if !ends[i].managed() && !ends[j].managed() || i == j && ends[i].single() || p.speaks[i]&p.speaks[j] == 0 {
-			return
-		}
-		visit(i, j, p.of(i, j))
-	}
-	if only != nil {
-		for _, j := range only {
-			one(j)
-		}
+	x, y := &ends[from[0]], &ends[to[0]]
+	if x.name != "" || !x.managed() && !y.managed() || same && len(from) == 1 && x.single() {
 		return
 	}
-	for j := range ends {
-		one(j)
+	sig := p.of(from[0], to[0])
+	if !say(sig) {
+		return
+	}
+	for _, i := range from {
+		for _, j := range to {
+			if i != j || !ends[i].single() {
+				visit(i, j, sig)
+			}
+		}
 	}
 }
 
@@ -163,7 +232,7 @@ func (l *compiled) contentAt(d flow.Direction, self, other int) int32 {
 	if row == nil {
 		return -1
 	}
-	return row[other]
+	return row[l.u.peerClass[other]]
 }
 
 // bounds returns contents by their number.

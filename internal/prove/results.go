@@ -86,6 +86,9 @@ func newComparison(in Intent, layers []*layer.Layer, o Options) (*comparison, er
 	return c, nil
 }
 
+// differs reports whether there is something to note about a signature.
+func (c *comparison) differs(sig int32) bool { return !c.of(sig).clean }
+
 // note takes in what differs for one pair.
 func (c *comparison) note(i, j int, sig int32) {
 	d := c.of(sig)
@@ -134,7 +137,7 @@ func prove(in Intent, layers []*layer.Layer, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.pairs.each(c.note)
+	c.pairs.each(nil, c.differs, c.note)
 	out := &Report{}
 	names := newNamer(c.e.u, c.p)
 	for n, l := range c.e.layers {

@@ -20,7 +20,7 @@ type table struct {
 
 	governs []layer.Tri // by end
 	group   []int32     // by end: those of which the same rules speak; -1 if not governed
-	rows    [][]int32   // by group, by the other end: the list
+	rows    [][]int32   // by group, by the class of the peer: the list
 	lists   lists
 	said    map[saidKey]bounds
 }
@@ -88,23 +88,24 @@ func newTable(t *layer.Table, u *universe, m *matcher) *table {
 	for tier, rules := range t.Tiers {
 		for i := range rules {
 			r := &rules[i]
-			out.rules = append(out.rules, rule{r, tier, m.of(r.Subject), m.of(r.Peer)})
+			out.rules = append(out.rules, rule{r, tier, m.of(r.Subject), m.asPeer(r.Peer)})
 		}
 	}
 	return out
 }
 
-// classes turns elements into ends.
+// classes turns elements into ends, or into other classes.
 type classes struct {
-	u     *universe
-	reps  *roaring.Bitmap // the first element of each end
+	n     int
+	class []int32         // by element; -1 for none
+	reps  *roaring.Bitmap // the first element of each class
 	known map[*roaring.Bitmap][]int32
 }
 
-func newClasses(u *universe) *classes {
-	c := &classes{u: u, reps: roaring.New(), known: map[*roaring.Bitmap][]int32{}}
-	seen := make([]bool, len(u.ends))
-	for e, x := range u.class {
+func newClasses(class []int32, n int) *classes {
+	c := &classes{n: n, class: class, reps: roaring.New(), known: map[*roaring.Bitmap][]int32{}}
+	seen := make([]bool, n)
+	for e, x := range class {
 		if x >= 0 && !seen[x] {
 			seen[x] = true
 			c.reps.Add(uint32(e))
@@ -120,7 +121,7 @@ func (c *classes) of(b *roaring.Bitmap) []int32 {
 	}
 	out := []int32{}
 	for it := roaring.And(b, c.reps).Iterator(); it.HasNext(); {
-		out = append(out, c.u.class[it.Next()])
+		out = append(out, c.class[it.Next()])
 	}
 	c.known[b] = out
 	return out
@@ -128,7 +129,7 @@ func (c *classes) of(b *roaring.Bitmap) []int32 {
 
 // tri says for every end what a match says of it.
 func (c *classes) tri(m *members) []layer.Tri {
-	out := make([]layer.Tri, len(c.u.ends))
+	out := make([]layer.Tri, c.n)
 	for _, x := range c.of(m.may) {
 		out[x] = layer.Maybe
 	}
@@ -139,7 +140,7 @@ func (c *classes) tri(m *members) []layer.Tri {
 }
 
 // lay finds the rows.
-func (t *table) lay(c *classes, governs *members) {
+func (t *table) lay(c, peers *classes, governs *members) {
 	t.governs = c.tri(governs)
 	n := len(t.u.ends)
 	speaks := make([][]int32, n) // by end: the items of which it is the subject
@@ -178,15 +179,15 @@ func (t *table) lay(c *classes, governs *members) {
 		if !known {
 			g = int32(len(t.rows))
 			at[string(key)] = g
-			t.rows = append(t.rows, t.row(c, speaks[x]))
+			t.rows = append(t.rows, t.row(peers, speaks[x]))
 		}
 		t.group[x] = g
 	}
 }
 
-// row finds the list of every other end for the items of one.
+// row finds the list of every class of peers for the items of one.
 func (t *table) row(c *classes, items []int32) []int32 {
-	row := make([]int32, len(t.u.ends))
+	row := make([]int32, c.n)
 	for _, item := range items {
 		r := &t.rules[item/2]
 		unsure := item|1 == item || r.Unknown != ""

@@ -25,8 +25,7 @@ type finding struct {
 
 func newTally(e *estate) *tally { return &tally{e: e, kinds: map[string]int{}} }
 
-// note takes in that a pair has a piece. Pairs of one initiator must come one
-// after the other.
+// note takes in that a pair has a piece.
 func (t *tally) note(i, j int, p *piece) {
 	t.key = append(t.key[:0], byte(p.kind))
 	t.key = append(append(t.key, p.caught...), 0)
@@ -60,6 +59,9 @@ func (t *tally) lines(n *namer, max int, kinds ...kind) (out []Line, more int) {
 	for _, f := range t.found {
 		if !slices.Contains(kinds, f.kind) {
 			continue
+		}
+		for _, row := range f.rows {
+			slices.Sort(row)
 		}
 		for _, r := range rectangles(t.e.u, f.rows) {
 			out = append(out, Line{

@@ -26,6 +26,11 @@ type universe struct {
 
 	class []int32 // by element: the end; -1 for what is built in
 	ends  []end
+
+	// What is alike as a peer of others, though it may be governed otherwise.
+	coarse    []int32 // by element
+	peers     int
+	peerClass []int32 // by end
 }
 
 // end is a class of elements.
@@ -61,17 +66,33 @@ func (u *universe) peerOf(e int) verify.Peer {
 	return u.engine.World() // a name that the intent does not know leads somewhere
 }
 
-// divide puts elements together that have the same peer and that the same
-// bitmaps hold.
-func (u *universe) divide(bitmaps []*roaring.Bitmap) {
-	n, w := u.elements(), len(u.inv.Workloads)
-	u.class = make([]int32, n)
+// divide makes the ends: elements that have the same peer and that the same
+// bitmaps hold. As peers of others, those are alike that the same of peers hold.
+func (u *universe) divide(bitmaps, peers []*roaring.Bitmap) {
+	class, n := u.partition(bitmaps)
+	u.class = class
+	u.gather(n)
+	coarse, n := u.partition(peers)
+	u.coarse, u.peers = coarse, n
+	u.peerClass = make([]int32, len(u.ends))
+	for e, x := range u.class {
+		if x >= 0 {
+			u.peerClass[x] = coarse[e]
+		}
+	}
+}
+
+// partition puts elements into classes, numbered by their first elements; -1 is
+// for what is built in.
+func (u *universe) partition(bitmaps []*roaring.Bitmap) (class []int32, n int) {
+	w := len(u.inv.Workloads)
+	class = make([]int32, u.elements())
 	first := map[[2]int32]int32{}
 	var size []int32
-	for e := range n {
+	for e := range class {
 		x := u.peerOf(e)
 		if u.engine != nil && x == verify.None {
-			u.class[e] = -1
+			class[e] = -1
 			continue
 		}
 		key := [2]int32{int32(x), 0}
@@ -87,14 +108,28 @@ func (u *universe) divide(bitmaps []*roaring.Bitmap) {
 			first[key] = c
 			size = append(size, 0)
 		}
-		u.class[e] = c
+		class[e] = c
 		size[c]++
 	}
-	r := refinement{class: u.class, size: size}
+	r := refinement{class: class, size: size}
 	for _, b := range bitmaps {
 		r.by(b)
 	}
-	u.gather(len(r.size))
+	number := make([]int32, len(r.size))
+	for i := range number {
+		number[i] = -1
+	}
+	for e, c := range class {
+		if c < 0 {
+			continue
+		}
+		if number[c] < 0 {
+			number[c] = int32(n)
+			n++
+		}
+		class[e] = number[c]
+	}
+	return class, n
 }
 
 // refinement divides classes by what holds some of their elements.
@@ -148,23 +183,19 @@ func (r *refinement) by(b *roaring.Bitmap) {
 	}
 }
 
-// gather makes the ends, numbered by their first element.
-func (u *universe) gather(classes int) {
+// gather makes the ends of classes.
+func (u *universe) gather(n int) {
 	w := len(u.inv.Workloads)
-	number := make([]int32, classes)
-	for i := range number {
-		number[i] = -1
-	}
+	u.ends = make([]end, n)
+	seen := make([]bool, n)
 	for e, c := range u.class {
 		if c < 0 {
 			continue
 		}
-		if number[c] < 0 {
-			number[c] = int32(len(u.ends))
-			u.ends = append(u.ends, end{peer: u.peerOf(e)})
+		x := &u.ends[c]
+		if !seen[c] {
+			seen[c], x.peer = true, u.peerOf(e)
 		}
-		u.class[e] = number[c]
-		x := &u.ends[number[c]]
 		switch {
 		case e < w:
 			x.workloads = append(x.workloads, int32(e))

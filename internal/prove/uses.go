@@ -1,6 +1,9 @@
 package prove
 
 import (
+	"cmp"
+	"slices"
+
 	"firebreak/internal/inventory"
 	"firebreak/internal/layer"
 	"firebreak/internal/policy"
@@ -11,7 +14,7 @@ func drift(in Intent, layers []*layer.Layer, o Options) (*Difference, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.pairs.each(c.note)
+	c.pairs.each(nil, c.differs, c.note)
 	out := &Difference{Beyond: []Line{}, Missing: []Line{}, Unknown: []Line{}}
 	names := newNamer(c.e.u, c.p)
 	for n, l := range c.e.layers {
@@ -42,9 +45,15 @@ func compare(layers []*layer.Layer, in Intent, o Options) (*Equivalence, error) 
 		return nil, err
 	}
 	all := newTally(c.e)
-	c.pairs.each(func(i, j int, sig int32) {
-		for _, p := range c.equivalent(sig) {
-			all.note(i, j, &p)
+	known := map[int32][]piece{}
+	c.pairs.each(nil, func(sig int32) bool {
+		if _, done := known[sig]; !done {
+			known[sig] = c.equivalent(sig)
+		}
+		return len(known[sig]) > 0
+	}, func(i, j int, sig int32) {
+		for k := range known[sig] {
+			all.note(i, j, &known[sig][k])
 		}
 	})
 	names := newNamer(c.e.u, c.p)
@@ -100,7 +109,7 @@ func reach(inv *inventory.Snapshot, p *policy.Policy, layers []*layer.Layer, o O
 		Reached
 	}
 	var done []passed
-	ps.each(func(a, b int, sig int32) {
+	ps.each(nil, func(sig int32) bool {
 		for int(sig) >= len(done) {
 			done = append(done, passed{})
 		}
@@ -113,9 +122,11 @@ func reach(inv *inventory.Snapshot, p *policy.Policy, layers []*layer.Layer, o O
 				d.Reason = j.why(s)
 			}
 		}
-		if !d.Upper.IsEmpty() {
-			out.Edges = append(out.Edges, Reached{From: a, To: b, Lower: d.Lower, Upper: d.Upper, Reason: d.Reason})
-		}
+		return !d.Upper.IsEmpty()
+	}, func(a, b int, sig int32) {
+		d := &done[sig]
+		out.Edges = append(out.Edges, Reached{From: a, To: b, Lower: d.Lower, Upper: d.Upper, Reason: d.Reason})
 	})
+	slices.SortFunc(out.Edges, func(a, b Reached) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
 	return out, e.u.space.Err()
 }
