@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"net/netip"
 	"slices"
@@ -38,7 +39,9 @@ type matcher struct {
 	order    []*members
 	selected map[string]*roaring.Bitmap
 	texts    map[*label.Selector]string
-	lists    map[any]uint64 // long lists, by their first element
+	lists    map[any]uint64               // long lists, by their first element
+	digests  map[[sha256.Size]byte]uint64 // and by what is in them
+	room     []byte
 	key      []byte
 }
 
@@ -51,7 +54,7 @@ type place struct {
 func newMatcher(u *universe) *matcher {
 	m := &matcher{
 		u: u, byKey: map[string]*roaring.Bitmap{}, byLabel: map[[2]string]*roaring.Bitmap{}, byPrincipal: map[string]*roaring.Bitmap{},
-		byName: map[string]uint32{}, nowhere: roaring.New(), known: map[string]*members{}, selected: map[string]*roaring.Bitmap{}, texts: map[*label.Selector]string{}, lists: map[any]uint64{},
+		byName: map[string]uint32{}, nowhere: roaring.New(), known: map[string]*members{}, selected: map[string]*roaring.Bitmap{}, texts: map[*label.Selector]string{}, lists: map[any]uint64{}, digests: map[[sha256.Size]byte]uint64{},
 	}
 	w, r := uint64(len(u.inv.Workloads)), uint64(len(u.regions))
 	m.workloads, m.addresses, m.named, m.everything = roaring.New(), roaring.New(), roaring.New(), roaring.New()
@@ -245,7 +248,7 @@ func (m *matcher) principals(patterns []string) *roaring.Bitmap {
 }
 
 // append appends what tells Matches apart: two with the same bytes match the
-// same. Long lists go by where they are.
+// same. Long lists go by their digests.
 func (m *matcher) append(b []byte, x layer.Match) []byte {
 	b = binary.AppendUvarint(b, uint64(len(x)))
 	for i := range x {
@@ -281,7 +284,15 @@ func appendList[E any](m *matcher, b []byte, list []E, one func([]byte, E) []byt
 	case len(list) > shortList:
 		n, known := m.lists[&list[0]]
 		if !known {
-			n = uint64(len(m.lists))
+			m.room = m.room[:0]
+			for _, x := range list {
+				m.room = one(m.room, x)
+			}
+			digest := sha256.Sum256(m.room)
+			if n, known = m.digests[digest]; !known {
+				n = uint64(len(m.digests))
+				m.digests[digest] = n
+			}
 			m.lists[&list[0]] = n
 		}
 		b = binary.AppendUvarint(append(b, 2), n)
