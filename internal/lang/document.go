@@ -155,6 +155,7 @@ func (r *reader) annotations(n *yaml.Node, m *Meta) {
 			r.warnAt(r.pos(n.Content[i+1]), "no-reason", "findings are accepted without a reason").
 				WithHelp("write %s: \"CODE: REASON\"", AcceptKey)
 		}
+		m.Because = strings.TrimSpace(reason)
 		for _, code := range strings.Split(codes, ",") {
 			m.Accepts = append(m.Accepts, strings.TrimSpace(code))
 		}

@@ -94,6 +94,7 @@ type Meta struct {
 	Name    string
 	Owner   string
 	Accepts []string // codes of findings that the annotation AcceptKey accepts
+	Because string   // the reason that it gives for that; empty if it gives none
 	Pos     diag.Pos
 	NamePos diag.Pos
 }

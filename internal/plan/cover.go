@@ -56,37 +56,13 @@ func (w *Wanted) collect(tree *lang.Dir) {
 			add("zone "+z.Name, z.Select.Selector)
 		}
 	}
-	eachEnd(tree, func(e *lang.Endpoint) {
-		if e.Kind == lang.BySelect {
-			add("select "+e.Selector.String(), e.Selector)
-		}
-	})
+	for _, s := range tree.Selectors() {
+		add("select "+s.Selector.String(), s.Selector)
+	}
 	for k := range keys {
 		w.keys = append(w.keys, k)
 	}
 	slices.Sort(w.keys)
-}
-
-// eachEnd visits the ends of rules, guardrails and exceptions.
-func eachEnd(tree *lang.Dir, visit func(*lang.Endpoint)) {
-	for _, p := range tree.Policies {
-		for _, r := range p.Rules {
-			visit(&r.From)
-			visit(&r.To)
-		}
-	}
-	for _, g := range tree.Guardrails {
-		for i := range g.From {
-			visit(&g.From[i])
-		}
-		for i := range g.To {
-			visit(&g.To[i])
-		}
-	}
-	for _, x := range tree.Exceptions {
-		visit(&x.From)
-		visit(&x.To)
-	}
 }
 
 // Cover describes identities by selectors that match them and nobody else: as

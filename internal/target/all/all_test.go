@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"firebreak/internal/flow"
 	"firebreak/internal/inventory"
 	"firebreak/internal/layer"
 	"firebreak/internal/load"
@@ -74,7 +75,7 @@ func of(t *testing.T, name, dir string, toCome bool) estate {
 		keeps = keeps || x.Capability().Time
 	}
 	w := plan.Make(l.Tree, l.Policy, e, plan.Options{ToCome: toCome, At: noon, Targets: names, KeepsTime: keeps})
-	return estate{targettest.Estate{Name: name, Wanted: w}, prove.Intent{
+	in := prove.Intent{
 		Policy: l.Policy, ToCome: toCome,
 		Resolve: func(s *inventory.Snapshot) (*policy.Policy, error) {
 			p, diags := policy.Resolve(l.Tree, s)
@@ -83,7 +84,12 @@ func of(t *testing.T, name, dir string, toCome bool) estate {
 			}
 			return p, nil
 		},
-	}}
+		Accepted: func(r flow.Rule) string { return l.Tree.Accepted("unenforced", r.Policy) },
+	}
+	for _, s := range l.Tree.Selectors() {
+		in.Selectors = append(in.Selectors, s.Selector)
+	}
+	return estate{targettest.Estate{Name: name, Wanted: w}, in}
 }
 
 func TestWhatTargetsSayOfThemselves(t *testing.T) {
