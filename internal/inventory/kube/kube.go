@@ -67,10 +67,6 @@ func ReadCluster(fsys fs.FS, cluster string) (*inventory.Snapshot, diag.List) {
 	return c.done()
 }
 
-func newCollector(cluster string) *collector {
-	return &collector{cluster: cluster, namespaces: map[string]map[string]string{}, byKey: map[string]*object{}, nodes: map[string]*object{}}
-}
-
 // Of is Read for documents that were read already; their nodes are not changed.
 func Of(docs []manifest.Document) (*inventory.Snapshot, diag.List) {
 	c := newCollector("")
