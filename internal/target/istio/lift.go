@@ -26,8 +26,10 @@ func (Target) Lift(s *target.Source) (*layer.Layer, diag.List) {
 	if len(l.authz)+len(l.peers) > 0 {
 		l.policies()
 		l.points()
+		l.waypoints()
+		l.misread()
 	}
-	return l.out, diags
+	return l.out, append(diags, l.diags...)
 }
 
 // lifter reads one folder.
@@ -38,7 +40,8 @@ type lifter struct {
 	authz  []*authorization
 	peers  []*peerAuth
 	near   map[string][]*peerAuth // by namespace, without the ignored
-	later  []func()               // what waits for the mesh's configuration
+	diags  diag.List
+	later  []func() // what waits for the mesh's configuration
 }
 
 // object is what all Kubernetes objects have.

@@ -36,22 +36,5 @@ func (l *lifter) points() {
 		}
 		l.out.Points = append(l.out.Points, point)
 	}
-	if a := l.speaksOfPaths(); a != nil && !l.mesh.normalizes {
-		l.unknown(a.object, nil, "rules about paths can be gone around by other spellings of a path (%2e, //, %2f): the mesh does not rewrite them (pathNormalization DECODE_AND_MERGE_SLASHES in the ConfigMap istio, "+normalPage+")")
-	}
 	l.out.Proves = len(inside) > 0 && l.provesAll()
-}
-
-// speaksOfPaths finds a policy that does; nil if there is none.
-func (l *lifter) speaksOfPaths() *authorization {
-	for _, a := range l.authz {
-		for _, r := range a.rules {
-			for _, o := range r.to {
-				if len(o["paths"])+len(o["notPaths"]) > 0 {
-					return a
-				}
-			}
-		}
-	}
-	return nil
 }

@@ -108,6 +108,10 @@ func (r *renderer) subject(s *plan.Subject) {
 		return
 	}
 	said := r.say(s)
+	if i := r.ambientOf(in); i >= 0 && said.http {
+		r.warn("run it with a sidecar, or attach policies to a waypoint by hand, and let ztunnel admit only that",
+			"%s is in ambient mode, where ztunnel sees no requests: what only some requests may do is closed for %s", r.workload(i).Name, s.Name)
+	}
 	for _, ns := range slices.Sorted(maps.Keys(in)) {
 		file := ns + "/" + objectName(s.Name) + ".yaml"
 		selectors := r.selectors(s, ns, in[ns])
@@ -123,6 +127,18 @@ func (r *renderer) subject(s *plan.Subject) {
 			}
 		}
 	}
+}
+
+// ambientOf finds a workload that has no sidecar; -1 if all have.
+func (r *renderer) ambientOf(in map[string][]int) int {
+	for _, ns := range slices.Sorted(maps.Keys(in)) {
+		for _, i := range in[ns] {
+			if l := r.workload(i).Labels; l["k8s/namespace.istio.io.dataplane-mode"] == "ambient" && l["istio.io/dataplane-mode"] != "none" || l["istio.io/dataplane-mode"] == "ambient" {
+				return i
+			}
+		}
+	}
+	return -1
 }
 
 // objectName makes an object's name of a subject's.

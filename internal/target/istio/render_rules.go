@@ -14,6 +14,7 @@ import (
 // statements are what a subject's objects say.
 type statements struct {
 	allow, deny []ruleSpec
+	http        bool           // some speak of requests
 	plaintext   netset.Traffic // ports that somebody without a certificate may use
 }
 
@@ -64,6 +65,7 @@ func (r *renderer) allow(s *plan.Subject, out *statements, who among, c plan.Cla
 	if !proven && (who.everybody || len(who.outside) > 0) {
 		out.plaintext = out.plaintext.Union(t)
 	}
+	out.http = out.http || c.Cond != nil && c.Cond.HTTP != nil
 	out.allow = append(out.allow, r.rules(s, from, t, c.Cond, false)...)
 }
 
@@ -86,6 +88,7 @@ func (r *renderer) deny(s *plan.Subject, out *statements, who among, g *plan.Gra
 		r.warn("allow the requests that are meant instead of denying others, or give what is no HTTP a port of its own",
 			"%s denies requests to %s: on %s what is no HTTP is denied, too", c.Rule, s.Name, t)
 	}
+	out.http = out.http || c.Cond != nil && c.Cond.HTTP != nil
 	out.deny = append(out.deny, r.rules(s, from, t, c.Cond, true)...)
 }
 

@@ -1,0 +1,71 @@
+package istio
+
+import (
+	"slices"
+
+	"firebreak/internal/diag"
+	"firebreak/internal/layer"
+)
+
+// misread warns of policies that do something else than they look like.
+func (l *lifter) misread() {
+	ambient := l.any(l.mesh.ambient)
+	for _, a := range l.authz {
+		if a.broken != "" || a.dryRun || len(a.targets) > 0 {
+			continue
+		}
+		at := diag.Pos{File: a.File, Line: a.ref.Line}
+		paths, http, ported := a.speaks()
+		if paths && !l.mesh.normalizes {
+			l.diags.Warnf(at, "istio-misread", "%s speaks of paths, which can be written in other ways (//, %%2e, %%2f) that it does not mean", a.ref.Policy).
+				WithHelp("let the mesh rewrite them: pathNormalization DECODE_AND_MERGE_SLASHES in its configuration (ConfigMap istio); see %s", normalPage)
+		}
+		if http && !ported && a.action == "DENY" {
+			l.diags.Warnf(at, "istio-misread", "%s denies requests and names no ports: on every port it denies what is no HTTP, too", a.ref.Policy).
+				WithHelp("name the ports of the requests; see %s", policyPage)
+		}
+		if http && ambient && l.any(and(a.subject, l.mesh.ambient)) {
+			does := "its ALLOW never matches"
+			if a.action == "DENY" {
+				does = "it denies whatever the requests are"
+			}
+			l.diags.Warnf(at, "istio-misread", "%s speaks of requests, and ztunnel sees none: %s", a.ref.Policy, does).
+				WithHelp("attach the policy to a waypoint by targetRefs, and let ztunnel admit only that waypoint; see %s", ambientPage)
+		}
+	}
+}
+
+// speaks reports whether a policy has rules about paths, about anything of
+// HTTP, and, in all that are about HTTP, ports.
+func (a *authorization) speaks() (paths, http, ported bool) {
+	ported = true
+	for _, r := range a.rules {
+		for _, o := range r.to {
+			paths = paths || len(o["paths"])+len(o["notPaths"]) > 0
+			if len(o["hosts"])+len(o["notHosts"])+len(o["methods"])+len(o["notMethods"])+len(o["paths"])+len(o["notPaths"]) > 0 {
+				http = true
+				ported = ported && len(o["ports"]) > 0
+			}
+		}
+	}
+	return paths, http, ported
+}
+
+// waypoints make unknown what happens to workloads in ambient mode that are led
+// through one: who asks there, and by which policies it decides, is not
+// modelled. Workloads with sidecars ignore policies with targetRefs, and
+// waypoints those without.
+func (l *lifter) waypoints() {
+	if !l.any(l.mesh.ambient) {
+		return
+	}
+	led := and(selected("k8s/namespace.istio.io.use-waypoint,k8s/namespace.istio.io.use-waypoint!=none,istio.io/use-waypoint!=none", "istio.io/use-waypoint,istio.io/use-waypoint!=none"), l.mesh.ambient)
+	if l.any(led) {
+		l.out.Unknown = append(l.out.Unknown, layer.Unknown{Why: "what a waypoint (istio.io/use-waypoint) lets pass is not modelled", Concerns: led})
+	}
+	for _, a := range l.authz {
+		if slices.ContainsFunc(a.targets, func(t targetRef) bool { return t.kind == "Gateway" || t.kind == "Service" || t.kind == "GatewayClass" }) {
+			l.unknown(a.object, and(inNamespace(a.namespace), l.mesh.ambient), "what a waypoint lets pass (targetRefs) is not modelled")
+		}
+	}
+}
