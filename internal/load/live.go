@@ -16,9 +16,12 @@ import (
 	"firebreak/internal/artifact"
 	"firebreak/internal/diag"
 	"firebreak/internal/inventory"
+	"firebreak/internal/inventory/aws"
 	"firebreak/internal/inventory/kube"
+	"firebreak/internal/inventory/terraform"
 	"firebreak/internal/layer"
 	"firebreak/internal/live"
+	tf "firebreak/internal/live/terraform"
 	"firebreak/internal/manifest"
 	"firebreak/internal/target"
 )
@@ -35,7 +38,7 @@ type Live struct {
 type Asked struct {
 	Targets []target.Target
 	// Inventory is the estate's. Nil: what the folder itself shows, joined with
-	// Sources ("file:F", "kube:DIR").
+	// Sources ("file:F", "kube:DIR" …).
 	Inventory *inventory.Snapshot
 	Sources   []string
 	Networks  []netip.Prefix // the estate's own; nil: those that the cluster's nodes give to pods
@@ -125,12 +128,25 @@ func tidied(diags diag.List, dir string) diag.List {
 
 // inventory is what the folder itself shows of workloads, and what sources add.
 func (l *Live) inventory(sources []string) (*inventory.Snapshot, diag.List) {
-	docs, diags := l.Folder.Manifests()
-	cluster, more := kube.Of(docs)
-	own := &part{cluster, append(diags, more...)}
-	source{kind: "kube", shown: l.Path}.rename(own)
-	diags = own.diags
-	parts := []*inventory.Snapshot{own.snapshot}
+	var parts []*inventory.Snapshot
+	var diags diag.List
+	take := func(kind string, snapshot *inventory.Snapshot, list ...diag.List) {
+		p := &part{snapshot, slices.Concat(list...)}
+		source{kind: kind, at: location{path: l.Path}, shown: l.Path}.rename(p)
+		parts, diags = append(parts, p.snapshot), append(diags, p.diags...)
+	}
+	docs, unread := l.Folder.Manifests()
+	cluster, found := kube.Of(docs)
+	take("kube", cluster, unread, found)
+	if names, _ := l.Folder.Names(tf.Suffixes()...); len(names) > 0 {
+		set, unread := l.Folder.Terraform()
+		cloud, found := terraform.From(set, "")
+		take("terraform", cloud, unread, found)
+	}
+	if answers, unread := l.Folder.AWS(); answers.Any() || len(unread) > 0 {
+		cloud, found := aws.From(answers, "")
+		take("aws", cloud, unread, found)
+	}
 	x := new(loader)
 	for _, s := range x.sources(nil, ".", sources, &diags) {
 		p := x.part(s)
