@@ -87,8 +87,7 @@ func (u *unknowns) value(v Value, after, expr *jsontree.Node, name string, at wh
 		return v
 	case after.Kind == jsontree.Bool && after.Bool:
 		x := u.unknown(expr, name, at, depth)
-		x.Pos = r.Pos
-		return x
+		return placed(x, r.Pos)
 	case after.Kind == jsontree.Object && (v.Kind == Object || v.Kind == Null):
 		if v.Kind == Null {
 			v = Value{Kind: Object, Fields: map[string]Value{}, Pos: r.Pos}
@@ -117,7 +116,11 @@ func (u *unknowns) value(v Value, after, expr *jsontree.Node, name string, at wh
 			if i >= len(out.List) {
 				out.List = append(out.List, Value{Pos: r.Pos})
 			}
-			out.List[i] = u.value(out.List[i], a, e, name, at, r, depth+1)
+			element := name
+			if a.Kind == jsontree.Bool {
+				element = strings.TrimSuffix(name, "s")
+			}
+			out.List[i] = u.value(out.List[i], a, e, element, at, r, depth+1)
 		}
 		if len(out.List) > 0 || v.Kind == List {
 			return out
@@ -191,7 +194,7 @@ func takesReference(name, ref string) bool {
 			return true
 		}
 	}
-	return slices.Contains([]string{"id", "arn", "role", "roles", "iam_instance_profile", "security_groups", "subnets", "identifier"}, name) ||
+	return slices.Contains([]string{"id", "arn", "role", "roles", "iam_instance_profile", "security_group", "security_groups", "subnet", "subnets", "identifier"}, name) ||
 		strings.HasSuffix(ref, ".json") || strings.HasSuffix(ref, ".minified_json")
 }
 
