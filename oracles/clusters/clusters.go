@@ -12,6 +12,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"firebreak/internal/flow"
 	"firebreak/internal/inventory"
 	"firebreak/internal/lang"
 	"firebreak/internal/layer"
@@ -190,4 +191,38 @@ func Probes() []Probe {
 		}
 	}
 	return out
+}
+
+// Permits reports what is wanted at both ends that are pods, by those who see
+// neither requests nor certificates nor times.
+func (r *Resolved) Permits(from, to layer.Party, proto netset.Protocol, port uint16) bool {
+	x, y := r.peer(from), r.peer(to)
+	return (!IsPod(from) || r.granted(x, y, flow.Egress, proto, port)) && (!IsPod(to) || r.granted(y, x, flow.Ingress, proto, port))
+}
+
+func (r *Resolved) granted(end, peer verify.Peer, dir flow.Direction, proto netset.Protocol, port uint16) bool {
+	for _, g := range r.Wanted.SubjectOf(r.Engine.Identity(end)).Grants(dir) {
+		if slices.Contains(g.Peers, peer) {
+			return g.Open.Contains(proto, port)
+		}
+	}
+	return false
+}
+
+func (r *Resolved) peer(p layer.Party) verify.Peer {
+	if p.Workload == nil {
+		x, _ := r.Engine.OfAddress(p.Addr)
+		return x
+	}
+	i := slices.IndexFunc(r.Policy.Inventory.Workloads, func(w inventory.Workload) bool { return w.Name == p.Workload.Name })
+	return r.Engine.OfWorkload(i)
+}
+
+// IsPod reports whether a party is a pod.
+func IsPod(p layer.Party) bool {
+	if p.Workload == nil {
+		return false
+	}
+	_, ok := p.Workload.Labels["k8s/namespace"]
+	return ok
 }

@@ -7,14 +7,12 @@ import (
 	"testing/fstest"
 
 	"firebreak/internal/diag"
-	"firebreak/internal/flow"
 	"firebreak/internal/layer"
 	"firebreak/internal/live"
 	"firebreak/internal/netset"
 	"firebreak/internal/plan"
 	"firebreak/internal/target"
 	"firebreak/internal/target/networkpolicy"
-	"firebreak/internal/verify"
 	"firebreak/oracles/clusters"
 )
 
@@ -35,46 +33,6 @@ func rendered(t *testing.T, w *plan.Wanted) (map[string]string, diag.List) {
 		files[f.Path] = string(f.Data)
 	}
 	return files, diags
-}
-
-// permits is what the policy lets pass at both ends that are pods, for who sees
-// no requests and certificates; timed traffic is closed.
-func permits(r *clusters.Resolved, from, to layer.Party, proto netset.Protocol, port uint16) bool {
-	x, y := peerOf(r, from), peerOf(r, to)
-	return (!isPod(from) || granted(r, from, y, flow.Egress, proto, port)) && (!isPod(to) || granted(r, to, x, flow.Ingress, proto, port))
-}
-
-func granted(r *clusters.Resolved, end layer.Party, peer verify.Peer, dir flow.Direction, proto netset.Protocol, port uint16) bool {
-	id := r.Engine.Identity(peerOf(r, end))
-	for _, g := range r.Wanted.SubjectOf(id).Grants(dir) {
-		for _, x := range g.Peers {
-			if x == peer {
-				return g.Open.Contains(proto, port)
-			}
-		}
-	}
-	return false
-}
-
-func peerOf(r *clusters.Resolved, p layer.Party) verify.Peer {
-	if p.Workload == nil {
-		x, _ := r.Engine.OfAddress(p.Addr)
-		return x
-	}
-	for i := range r.Policy.Inventory.Workloads {
-		if r.Policy.Inventory.Workloads[i].Name == p.Workload.Name {
-			return r.Engine.OfWorkload(i)
-		}
-	}
-	return verify.None
-}
-
-func isPod(p layer.Party) bool {
-	if p.Workload == nil {
-		return false
-	}
-	_, ok := p.Workload.Labels["k8s/namespace"]
-	return ok
 }
 
 func text(p layer.Party) string {
@@ -117,12 +75,12 @@ func TestRenderedMeansWhatIsWanted(t *testing.T) {
 		less := false
 		for _, from := range c.Parties() {
 			for _, to := range c.Parties() {
-				if !isPod(from) && !isPod(to) || from.Workload != nil && from.Workload == to.Workload {
+				if !clusters.IsPod(from) && !clusters.IsPod(to) || from.Workload != nil && from.Workload == to.Workload {
 					continue
 				}
 				for _, q := range append(clusters.Probes(), clusters.Probe{Protocol: netset.ICMP}, clusters.Probe{Protocol: netset.Other}) {
 					v := l.Decide(layer.Conversation{From: from, To: to, Protocol: q.Protocol, Port: q.Port}, c.Networks)
-					want := permits(r, from, to, q.Protocol, q.Port)
+					want := r.Permits(from, to, q.Protocol, q.Port)
 					asked++
 					switch {
 					case v.Upper != layer.Deny && !want:
