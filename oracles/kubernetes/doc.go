@@ -1,0 +1,3 @@
+// Package kubernetes asks a real kube-apiserver, with a real etcd behind it,
+// whether it takes what we render.
+package kubernetes
