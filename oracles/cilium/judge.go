@@ -21,6 +21,7 @@ import (
 	"github.com/cilium/cilium/pkg/identity/identitymanager"
 	"github.com/cilium/cilium/pkg/k8s"
 	slim "github.com/cilium/cilium/pkg/k8s/slim/k8s/api/networking/v1"
+	slimmeta "github.com/cilium/cilium/pkg/k8s/slim/k8s/apis/meta/v1"
 	"github.com/cilium/cilium/pkg/labels"
 	"github.com/cilium/cilium/pkg/option"
 	"github.com/cilium/cilium/pkg/policy"
@@ -124,7 +125,26 @@ func read(manifests string) ([]*slim.NetworkPolicy, error) {
 				np.Spec.Egress = nil
 			}
 		}
+		for i := range np.Spec.Ingress {
+			inSomeNamespace(np.Spec.Ingress[i].From)
+		}
+		for i := range np.Spec.Egress {
+			inSomeNamespace(np.Spec.Egress[i].To)
+		}
 		out = append(out, np)
+	}
+}
+
+// inSomeNamespace makes namespaceSelectors demand a namespace. In Cilium v1.20.2
+// one that is met by the absence of a label (NotIn, DoesNotExist) also matches
+// identities of the world, which are in no namespace (processNamespaceSelector
+// adds no such demand unless the selector is empty); the API speaks of
+// namespaces only.
+func inSomeNamespace(peers []slim.NetworkPolicyPeer) {
+	for i := range peers {
+		if s := peers[i].NamespaceSelector; s != nil && len(s.MatchLabels)+len(s.MatchExpressions) > 0 {
+			s.MatchExpressions = append(s.MatchExpressions, slimmeta.LabelSelectorRequirement{Key: "kubernetes.io/metadata.name", Operator: slimmeta.LabelSelectorOpExists})
+		}
 	}
 }
 

@@ -200,6 +200,14 @@ func (r *Resolved) Permits(from, to layer.Party, proto netset.Protocol, port uin
 	return (!IsPod(from) || r.granted(x, y, flow.Egress, proto, port)) && (!IsPod(to) || r.granted(y, x, flow.Ingress, proto, port))
 }
 
+// HostDenies reports whether an end that is a machine beside the cluster does not
+// let a conversation pass, whatever NetworkPolicies say.
+func (r *Resolved) HostDenies(from, to layer.Party, proto netset.Protocol, port uint16) bool {
+	isHost := func(p layer.Party) bool { return p.Workload != nil && !IsPod(p) }
+	x, y := r.peer(from), r.peer(to)
+	return isHost(from) && !r.granted(x, y, flow.Egress, proto, port) || isHost(to) && !r.granted(y, x, flow.Ingress, proto, port)
+}
+
 func (r *Resolved) granted(end, peer verify.Peer, dir flow.Direction, proto netset.Protocol, port uint16) bool {
 	for _, g := range r.Wanted.SubjectOf(r.Engine.Identity(end)).Grants(dir) {
 		if slices.Contains(g.Peers, peer) {

@@ -95,7 +95,7 @@ func TestServerTakesWhatIsRendered(t *testing.T) {
 		}
 	}
 	templates := n
-	n += take(t, s, spaces, "online-boutique", wanted(t, "../../internal/target/networkpolicy/testdata/online-boutique"))
+	n += take(t, s, spaces, "online-boutique", wanted(t, "../../examples/online-boutique", "file:../../internal/target/networkpolicy/testdata/online-boutique.yaml"))
 	shop := n - templates
 	for seed := range uint64(150) {
 		c := clusters.New(seed)

@@ -101,6 +101,12 @@ func (r *renderer) split(s label.Selector) (spaces, pods []label.Requirement, ok
 			pods = append(pods, q)
 		}
 	}
+	needs := func(q label.Requirement) bool { return q.Op == label.In || q.Op == label.Exists }
+	if len(spaces) > 0 && !slices.ContainsFunc(spaces, needs) {
+		// Every namespace has a name. Cilium lets a selector that is met by the
+		// absence of labels also match what is in no namespace at all.
+		spaces = append(spaces, label.Requirement{Key: "kubernetes.io/metadata.name", Op: label.Exists})
+	}
 	return spaces, pods, true
 }
 
