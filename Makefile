@@ -43,10 +43,10 @@ FUZZ := \
 # Tests that may be skipped with CI=true, as package.Test: those that read
 # published manifests from beside the repository, where they are not there.
 ifeq ($(wildcard ../shared/corpora/online-boutique),)
-MAY_SKIP := firebreak/internal/cli.TestOnlineBoutiqueFromManifests
+MAY_SKIP := firebreak/internal/cli.TestOnlineBoutiqueFromManifests,firebreak/internal/target/networkpolicy.TestOnlineBoutiqueShipped
 endif
 
-.PHONY: help build demo test lint generate generate-check bpf-check page-check page-test go-test bench bench-compare bench-growth agree fuzz clean
+.PHONY: help build demo test oracles lint generate generate-check bpf-check page-check page-test go-test bench bench-compare bench-growth agree fuzz clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -111,6 +111,24 @@ web/node_modules/.package-lock.json: web/package-lock.json
 
 go-test:
 	go test $(RACE) $(if $(CI),-count=1) -timeout 9m -json ./... </dev/null | go run ./internal/house/tally $(if $(CI),-no-skips -may-skip '$(MAY_SKIP)')
+
+# Judges that are the platforms' own code, each a module of its own. A judge is
+# asked again only when something in the repository or in its go.sum changed;
+# Go's build cache keeps what was built. Not under the race detector, which
+# would double what takes minutes to build.
+oracles: ## the platforms' own code judges what is rendered and read; the first time takes minutes to build
+	@hack/need go
+	@mkdir -p .cache
+	@go build -o .cache/tally ./internal/house/tally
+	@go build -o .cache/staticcheck honnef.co/go/tools/cmd/staticcheck
+	@tools="$(CURDIR)/.cache"; \
+	for d in oracles/*/; do \
+	  [ -f "$$d/go.mod" ] || continue; \
+	  echo "== $$d"; \
+	  bad=$$(gofmt -l "$$d"); [ -z "$$bad" ] || { echo "not gofmt'ed:"; echo "$$bad"; exit 1; }; \
+	  (cd "$$d" && go vet ./... && "$$tools/staticcheck" ./...); \
+	  (cd "$$d" && go test -timeout 20m -json ./... </dev/null | "$$tools/tally" $(if $(CI),-no-skips)); \
+	done
 
 bench: web/node_modules/.package-lock.json ## every benchmark; root adds those between enforced namespaces
 	@hack/need go page
