@@ -31,7 +31,7 @@ type File struct {
 // Templates lists what there is, the most usual first.
 func Templates() []Template {
 	return []Template{
-		{"three-tier-aws", "web, app and data in one VPC, staging in another account"},
+		{"three-tier-aws", "web, app and data in three VPCs with their Terraform, staging in another account"},
 		{"multi-account-shop", "order, inventory, payment and fraud-detection in four VPCs of three AWS accounts"},
 		{"kubernetes", "a shop in one cluster, read from manifests"},
 		{"empty", "nothing but an example of each kind of document, as comments"},
