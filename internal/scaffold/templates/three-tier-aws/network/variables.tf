@@ -56,14 +56,14 @@ locals {
     data = "10.22.0.0/16"
   }
   subnets = {
-    web-a     = { vpc = "web", cidr = "10.20.1.0/24", zone = "a" }
-    web-b     = { vpc = "web", cidr = "10.20.2.0/24", zone = "b" }
-    app-a     = { vpc = "app", cidr = "10.21.11.0/24", zone = "a" }
-    app-b     = { vpc = "app", cidr = "10.21.12.0/24", zone = "b" }
-    ops-a     = { vpc = "app", cidr = "10.21.31.0/24", zone = "a" }
-    data-a    = { vpc = "data", cidr = "10.22.21.0/24", zone = "a" }
-    data-b    = { vpc = "data", cidr = "10.22.22.0/24", zone = "b" }
-    gateway-a = { vpc = "data", cidr = "10.22.31.0/24", zone = "a" }
-    gateway-b = { vpc = "data", cidr = "10.22.32.0/24", zone = "b" }
+    web-a     = { vpc = "web", cidr = "10.20.0.0/24", zone = "a" }
+    web-b     = { vpc = "web", cidr = "10.20.1.0/24", zone = "b" }
+    app-a     = { vpc = "app", cidr = "10.21.0.0/24", zone = "a" }
+    app-b     = { vpc = "app", cidr = "10.21.1.0/24", zone = "b" }
+    ops-a     = { vpc = "app", cidr = "10.21.2.0/24", zone = "a" }
+    data-a    = { vpc = "data", cidr = "10.22.0.0/24", zone = "a" }
+    data-b    = { vpc = "data", cidr = "10.22.1.0/24", zone = "b" }
+    gateway-a = { vpc = "data", cidr = "10.22.2.0/24", zone = "a" }
+    gateway-b = { vpc = "data", cidr = "10.22.3.0/24", zone = "b" }
   }
 }
