@@ -261,6 +261,19 @@ func TestClassification(t *testing.T) {
 			l.Tables[1].Tiers[0] = append(l.Tables[1].Tiers[0], allow("psp", selected(t, "app=orders"), layer.Match{{Names: []string{"psp"}}}, tcp(443)))
 			return nil
 		}},
+		{name: "time that an agent keeps", more: `reason: r, when: {hours: "08:00-18:00"}`, want: prove.Exact, together: prove.Exact, plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
+			l.Renewed = true // and it is noon
+			return nil
+		}},
+		{name: "time that an agent should keep", more: `reason: r, when: {hours: "18:00-20:00"}`, want: prove.Unenforced, together: prove.Unenforced, text: "a time", plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
+			l.Renewed = true
+			return nil
+		}},
+		{name: "time that another's agent keeps", more: `reason: r, when: {hours: "08:00-18:00"}`, want: prove.Approximate, together: prove.Exact, text: "awssg", plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
+			o := catcher(t)
+			o.Renewed = true
+			return []*layer.Layer{o}
+		}},
 		{name: "not asked", want: prove.Exact, together: prove.Exact, plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
 			for i := range l.Tables {
 				r := allow("route", layer.Everything(), layer.AnyWorkload(), netset.All())

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"firebreak/internal/flow"
 	"firebreak/internal/verify/space"
@@ -67,9 +68,12 @@ func (j *judge) spoken(sig *signature, layer int, lax bool) spoken {
 // peers prove who they are.
 func (j *judge) possible(sig *signature, layer int) space.Set {
 	flags := sig.at[layer][2]
-	switch {
-	case !j.e.layers[layer].Proves:
+	switch l := j.e.layers[layer]; {
+	case !l.Proves:
 		return everything
+	case l.Optional: // who is led through it has proven who it is
+		s := j.spoken(sig, layer, true)
+		return j.e.proven.Union(everything.Subtract(s.speaks))
 	case flags&ownsFrom != 0 && flags&ownsTo != 0:
 		return j.e.proven
 	case flags&(ownsFrom|ownsTo) != 0:
@@ -101,6 +105,11 @@ func (d *differences) none() bool {
 	return d.more.IsEmpty() && d.less.IsEmpty() && d.maybeMore.IsEmpty() && d.maybeLess.IsEmpty()
 }
 
+// at is what differs at one instant.
+func (d differences) at(t time.Time) differences {
+	return differences{d.more.At(t), d.less.At(t), d.maybeMore.At(t), d.maybeLess.At(t)}
+}
+
 // between compares a strict and a lax reading with what was meant. named says
 // whether something goes by the names of Externals.
 func between(strict, lax *spoken, w *intended, sig *signature, named bool) differences {
@@ -124,6 +133,9 @@ func (j *judge) pieces(sig *signature, layer int) []piece {
 	w := j.want(sig.kind)
 	strict, lax := j.spoken(sig, layer, false), j.spoken(sig, layer, true)
 	diff := between(&strict, &lax, w, sig, j.e.layers[layer].named)
+	if j.e.layers[layer].Renewed {
+		diff = diff.at(j.e.at)
+	}
 	if diff.none() {
 		return nil
 	}
@@ -251,6 +263,12 @@ func (j *judge) catch(sig *signature, layer int, set space.Set) (by []string, le
 		if b := set.Intersect(j.blocks(sig, n)); !b.IsEmpty() {
 			by = append(by, l.Target)
 			left = left.Subtract(b)
+		}
+		if l.Renewed && (sig.at[n][0] >= 0 || sig.at[n][1] >= 0) {
+			// At any other time it says something else than it does now.
+			if now := left.Intersect(left.At(j.e.at)); !now.Equal(left) {
+				by, left = append(by, l.Target), now
+			}
 		}
 	}
 	slices.Sort(by)

@@ -13,6 +13,9 @@ func (j *judge) together(sig *signature) (out []piece, ungoverned [2]bool) {
 	strict, lax := j.composed(sig, false), j.composed(sig, true)
 	named := slices.ContainsFunc(j.e.layers, func(l *compiled) bool { return l.named })
 	diff := between(&strict, &lax, w, sig, named)
+	if slices.ContainsFunc(j.e.layers, func(l *compiled) bool { return l.Renewed }) {
+		diff = diff.at(j.e.at)
+	}
 	condition := diff.more.Intersect(space.Plain(w.leaving.Ports().Intersect(w.arriving.Ports())))
 	out = unsaid(sig, &diff, w, j.governing(sig, func(l *compiled) bool { return l.Timeless }), j.governing(sig, func(l *compiled) bool { return l.Nameless }), "stays shut: every layer there")
 	out = slices.DeleteFunc(out, func(p piece) bool { return p.set.IsEmpty() })
