@@ -227,16 +227,9 @@ func (t *tf) entry(a *liftedACL, ref flow.Rule, body terraform.Value, egress boo
 	name := t.text(field("protocol"))
 	from, ported := field("from_port").Int()
 	to, _ := field("to_port").Int()
-	kind, typed := field("icmp_type").Int()
-	if !typed {
-		kind, typed = from, ported // as aws_network_acl_rule takes it too
-	}
-	isICMP := slices.Contains([]string{"icmp", "1", "icmpv6", "ipv6-icmp", "58"}, strings.ToLower(name))
-	if isICMP && !field("icmp_type").Set() && kind == 0 && t.text(field("icmp_code")) == "" {
-		typed = false
-	}
+	kind, _ := field("icmp_type").Int() // 0 where it is not given, as the provider has it
 	var why string
-	e.traffic, why = protocol(name, from, to, ported, kind, typed)
+	e.traffic, why = protocol(name, from, to, ported, kind, true)
 	e.unknown = cmp.Or(e.unknown, why)
 	for _, c := range []string{"cidr_block", "ipv6_cidr_block"} {
 		text := t.text(field(c))
