@@ -183,6 +183,9 @@ func (r *proof) rendered(l *loaded, q proveQuestion, phases *progress) error {
 		if got == nil {
 			return misusef("%s: %s", filepath.ToSlash(filepath.Join(q.out, t.Name())), diags[len(diags)-1].Message)
 		}
+		if got.List.Target != t.Name() {
+			return misusef("%s was rendered for %q, not for %s: render it again", filepath.ToSlash(filepath.Join(q.out, t.Name())), got.List.Target, t.Name())
+		}
 		r.toCome = got.List.ToCome
 		kinds[r.toCome] = true
 		if len(kinds) > 1 {

@@ -21,7 +21,7 @@ import (
 // or container speaks of.
 func TestReachLiveAgreesWithTheReference(t *testing.T) {
 	dir := t.TempDir()
-	files, err := gen.KubeFiles(gen.KubeOptions{Workloads: 70, Rules: 60, Seed: 5})
+	files, err := gen.KubeFiles(gen.KubeOptions{Workloads: 50, Rules: 60, Seed: 5})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -155,5 +155,5 @@ func resultsTo(cmd *cobra.Command, format string, fold bool) io.Writer {
 
 // inventoryFlag adds --inventory.
 func inventoryFlag(cmd *cobra.Command) *[]string {
-	return cmd.Flags().StringArray("inventory", nil, "read workloads from `SOURCE` instead of the Estate's list: file:F or kube:DIR (repeatable)")
+	return cmd.Flags().StringArray("inventory", nil, "read workloads from `SOURCE` instead of the Estate's list: file:F, kube:DIR, terraform:F or aws:DIR (repeatable)")
 }
