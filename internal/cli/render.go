@@ -17,6 +17,7 @@ import (
 	"firebreak/internal/diag"
 	"firebreak/internal/plan"
 	"firebreak/internal/target"
+	"firebreak/internal/target/all"
 	"firebreak/internal/verify"
 )
 
@@ -178,7 +179,7 @@ func (l *loaded) wanted(now time.Time, toCome bool, targets []target.Target) (*p
 			names = append(names, t.Name())
 		}
 	}
-	return plan.Make(l.tree, l.p, e, plan.Options{ToCome: toCome, At: now, Targets: names, KeepsTime: keepsTime(names)}), nil
+	return plan.Make(l.tree, l.p, e, plan.Options{ToCome: toCome, At: now, Targets: names, KeepsTime: all.KeepsTime(names)}), nil
 }
 
 // render renders to every target, and writes if nothing is wrong with any.

@@ -80,12 +80,3 @@ func namedTargets(flag string, names []string) ([]target.Target, error) {
 	}
 	return out, nil
 }
-
-// keepsTime reports whether one of the targets can tell the time, so that others
-// may leave windows and expiries to it.
-func keepsTime(names []string) bool {
-	return slices.ContainsFunc(names, func(name string) bool {
-		t := all.Named(name)
-		return t != nil && t.Capability().Time
-	})
-}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"firebreak/internal/flow"
+	"firebreak/internal/inventory"
 	"firebreak/internal/lang"
 	"firebreak/internal/netset"
 	"firebreak/internal/policy"
@@ -18,15 +19,12 @@ import (
 // Wanted is what an estate's enforcement points are to permit. It is immutable
 // and safe for concurrent use.
 type Wanted struct {
-	Policy  *policy.Policy
-	Engine  *verify.Engine
-	ToCome  bool      // wanted is the policy to come, not the one in force
-	At      time.Time // the present
-	Targets []string  // the estate's
-	// KeepsTime is Options.KeepsTime: what holds at some times only is to be left
-	// to the targets that keep time.
-	KeepsTime bool
-	Subjects  []Subject // every identity is in exactly one; sorted by name
+	Policy   *policy.Policy
+	Engine   *verify.Engine
+	ToCome   bool      // wanted is the policy to come, not the one in force
+	At       time.Time // the present
+	Targets  []string  // the estate's
+	Subjects []Subject // every identity is in exactly one; sorted by name
 
 	selections []selection
 	subjectOf  []int // by identity
@@ -38,10 +36,10 @@ type Options struct {
 	ToCome  bool
 	At      time.Time
 	Targets []string
-	// KeepsTime is set where some target of the estate keeps time, so that others
-	// may leave windows and expiries to it. Without it, what is permitted at some
-	// times only is not open to those who cannot tell the time.
-	KeepsTime bool
+	// KeepsTime says of which workloads some target of the estate keeps time, so
+	// that others may leave windows and expiries to it. Without it (or nil), what is
+	// permitted at some times only is not open to those who cannot tell the time.
+	KeepsTime func(*inventory.Workload) bool
 }
 
 // Subject is a group of workloads that are treated alike at their own end.
@@ -52,6 +50,8 @@ type Subject struct {
 	Identities []int // indices into Policy.Identities, ascending
 	Zone       int   // index into Policy.Zones
 	Services   []int // indices into Policy.Services, ascending
+	// KeepsTime is set where Options.KeepsTime is true of all the workloads.
+	KeepsTime bool
 	// What may come in and go out. No two grants of a direction name the same
 	// peer; what no grant names is closed.
 	Ingress, Egress []Grant
@@ -90,7 +90,7 @@ type Clause struct {
 // Make computes what is wanted. tree is the text that p was resolved from, e
 // the engine of p.
 func Make(tree *lang.Dir, p *policy.Policy, e *verify.Engine, o Options) *Wanted {
-	w := &Wanted{Policy: p, Engine: e, ToCome: o.ToCome, At: o.At, Targets: o.Targets, KeepsTime: o.KeepsTime}
+	w := &Wanted{Policy: p, Engine: e, ToCome: o.ToCome, At: o.At, Targets: o.Targets}
 	w.collect(tree)
 	b := builder{w: w, o: o, sets: map[setKey]int{}}
 	b.subjects()

@@ -187,7 +187,7 @@ func TestClausesSayTheSameWithoutOrder(t *testing.T) {
 
 func TestTimeIsLeftToThoseWhoKeepIt(t *testing.T) {
 	for _, keeps := range []bool{false, true} {
-		w := want(t, shopPolicy, shopInventory, plan.Options{KeepsTime: keeps})
+		w := want(t, shopPolicy, shopInventory, plan.Options{KeepsTime: func(*inventory.Workload) bool { return keeps }})
 		g := grantOf(t, w, subject(t, w, "orders").Egress, "audit")
 		if g == nil || g.Open.Contains(netset.TCP, 9000) != keeps || g.Set.IsEmpty() {
 			t.Errorf("keeps %v: %+v", keeps, g)

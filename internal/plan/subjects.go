@@ -26,6 +26,7 @@ type setKey struct {
 	class int
 	zone  int
 	dir   flow.Direction
+	timed bool // somebody keeps time at this end
 }
 
 // subjects puts identities together whose zone, services and rows are the same.
@@ -42,8 +43,12 @@ func (b *builder) subjects() {
 	for id := range p.Identities {
 		self := e.OfIdentity(id)
 		services := p.ServicesOf[p.Identities[id].Workloads[0]]
-		in, out := b.row(self, flow.Ingress), b.row(self, flow.Egress)
+		timed := b.keepsTime(id)
+		in, out := b.row(self, flow.Ingress, timed), b.row(self, flow.Egress, timed)
 		key = binary.AppendVarint(key[:0], int64(p.Identities[id].Zone))
+		if timed {
+			key = append(key, 0xfe)
+		}
 		for _, s := range services {
 			key = binary.AppendVarint(key, int64(s))
 		}
@@ -59,7 +64,7 @@ func (b *builder) subjects() {
 			i = len(b.w.Subjects)
 			at[string(key)] = i
 			b.w.Subjects = append(b.w.Subjects, Subject{
-				Zone: p.Identities[id].Zone, Services: services, Ingress: b.gather(in), Egress: b.gather(out),
+				Zone: p.Identities[id].Zone, Services: services, KeepsTime: timed, Ingress: b.gather(in), Egress: b.gather(out),
 			})
 		}
 		b.w.Subjects[i].Identities = append(b.w.Subjects[i].Identities, id)
@@ -68,8 +73,17 @@ func (b *builder) subjects() {
 	b.sort()
 }
 
+// keepsTime reports whether somebody keeps time for all workloads of an identity.
+func (b *builder) keepsTime(id int) bool {
+	if b.o.KeepsTime == nil {
+		return false
+	}
+	p := b.w.Policy
+	return !slices.ContainsFunc(p.Identities[id].Workloads, func(i int) bool { return !b.o.KeepsTime(&p.Inventory.Workloads[i]) })
+}
+
 // row lists, by peer, which grant holds between an end and the peer.
-func (b *builder) row(self verify.Peer, dir flow.Direction) []int {
+func (b *builder) row(self verify.Peer, dir flow.Direction, timed bool) []int {
 	e := b.w.Engine
 	zone := e.Zone(self)
 	out := make([]int, len(b.peers))
@@ -78,10 +92,10 @@ func (b *builder) row(self verify.Peer, dir flow.Direction) []int {
 		if dir == flow.Ingress {
 			from, to = x, self
 		}
-		key := setKey{e.Class(from, to), zone, dir}
+		key := setKey{e.Class(from, to), zone, dir, timed}
 		n, known := b.sets[key]
 		if !known {
-			n = b.grant(from, to, dir)
+			n = b.grant(from, to, key)
 			b.sets[key] = n
 		}
 		out[i] = n
@@ -90,15 +104,15 @@ func (b *builder) row(self verify.Peer, dir flow.Direction) []int {
 }
 
 // grant finds what passes at one end, and returns the index of its content.
-func (b *builder) grant(from, to verify.Peer, dir flow.Direction) int {
+func (b *builder) grant(from, to verify.Peer, key setKey) int {
 	at := b.w.Engine.Leaving
-	if dir == flow.Ingress {
+	if key.dir == flow.Ingress {
 		at = b.w.Engine.Arriving
 	}
 	set, _ := at(from, to, !b.w.ToCome)
 	g := Grant{Set: set, Open: set.Ports(), Exact: true}
 	if !set.Equal(space.Plain(set.Whole())) {
-		b.clauses(&g, from, to)
+		b.clauses(&g, from, to, key.timed)
 	}
 	for i := range b.grants {
 		if same(&b.grants[i], &g) {
@@ -116,7 +130,7 @@ func same(a, b *Grant) bool {
 }
 
 // clauses says a set with conditions in clauses.
-func (b *builder) clauses(g *Grant, from, to verify.Peer) {
+func (b *builder) clauses(g *Grant, from, to verify.Peer, timed bool) {
 	e := b.w.Engine
 	whole := g.Set.Whole()
 	rest := g.Set.Ports().Subtract(whole)
@@ -148,15 +162,16 @@ func (b *builder) clauses(g *Grant, from, to verify.Peer) {
 		allows = allows.Union(space.Plain(left.Ports()))
 	}
 	g.Exact = allows.Subtract(denies).Equal(conditional)
-	g.Open = b.open(g.Clauses)
+	g.Open = open(g.Clauses, timed)
 }
 
-// open is what the allows permit to those who see only ports.
-func (b *builder) open(clauses []Clause) netset.Traffic {
+// open is what the allows permit to those who see only ports. What holds at some
+// times only is open where somebody else keeps time.
+func open(clauses []Clause, kept bool) netset.Traffic {
 	out := netset.None()
 	for _, c := range clauses {
 		timed := c.Cond != nil && (c.Cond.When != nil || !c.Cond.Expires.IsZero())
-		if !c.Deny && (!timed || b.o.KeepsTime) {
+		if !c.Deny && (!timed || kept) {
 			out = out.Union(c.Traffic)
 		}
 	}

@@ -42,7 +42,7 @@ func wanted(t testing.TB, o gen.Options) (*plan.Wanted, func(*inventory.Snapshot
 	if err != nil {
 		t.Fatal(err)
 	}
-	return plan.Make(tree, p, e, plan.Options{At: noon, ToCome: true, KeepsTime: true}), func(s *inventory.Snapshot) (*policy.Policy, error) {
+	return plan.Make(tree, p, e, plan.Options{At: noon, ToCome: true, KeepsTime: func(*inventory.Workload) bool { return true }}), func(s *inventory.Snapshot) (*policy.Policy, error) {
 		p, _ := policy.Resolve(tree, s)
 		return p, nil
 	}

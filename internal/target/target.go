@@ -37,6 +37,14 @@ type Target interface {
 	Lift(s *Source) (*layer.Layer, diag.List)
 }
 
+// TimeKeeper is an extra power of targets whose points work out anew what holds
+// as time goes by.
+type TimeKeeper interface {
+	// KeepsTime reports whether the target would govern a workload of an inventory,
+	// so that the times of rules about it are kept.
+	KeepsTime(w *inventory.Workload) bool
+}
+
 // File is a rendered file.
 type File struct {
 	Path string // with forward slashes

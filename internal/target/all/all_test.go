@@ -68,13 +68,11 @@ func of(t *testing.T, name, dir string, toCome bool) estate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keeps := false
 	var names []string
 	for _, x := range all.Targets() {
 		names = append(names, x.Name())
-		keeps = keeps || x.Capability().Time
 	}
-	w := plan.Make(l.Tree, l.Policy, e, plan.Options{ToCome: toCome, At: noon, Targets: names, KeepsTime: keeps})
+	w := plan.Make(l.Tree, l.Policy, e, plan.Options{ToCome: toCome, At: noon, Targets: names, KeepsTime: all.KeepsTime(names)})
 	in := prove.Intent{
 		Policy: l.Policy, ToCome: toCome,
 		Resolve: func(s *inventory.Snapshot) (*policy.Policy, error) {

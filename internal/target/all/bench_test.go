@@ -49,7 +49,7 @@ func BenchmarkRenderLiftProve(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		w := plan.Make(l.Tree, l.Policy, e, plan.Options{ToCome: true, At: noon, Targets: names, KeepsTime: true})
+		w := plan.Make(l.Tree, l.Policy, e, plan.Options{ToCome: true, At: noon, Targets: names, KeepsTime: func(*inventory.Workload) bool { return true }})
 		planned += since(&at)
 		layers := make([]*layer.Layer, len(targets))
 		var wait sync.WaitGroup

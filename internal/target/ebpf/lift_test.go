@@ -35,7 +35,7 @@ func wanted(t testing.TB, tree *lang.Dir, inv *inventory.Snapshot, at time.Time,
 	if err != nil {
 		t.Fatal(err)
 	}
-	return plan.Make(tree, p, e, plan.Options{At: at, ToCome: toCome, KeepsTime: true})
+	return plan.Make(tree, p, e, plan.Options{At: at, ToCome: toCome, KeepsTime: func(*inventory.Workload) bool { return true }})
 }
 
 func filesOf(t testing.TB, w *plan.Wanted) map[string][]byte {

@@ -48,7 +48,7 @@ func (r *renderer) say(s *plan.Subject) *statements {
 func (r *renderer) allow(s *plan.Subject, out *statements, who among, c plan.Clause) {
 	t := c.Traffic.Intersect(tcp)
 	timed := c.Cond != nil && (c.Cond.When != nil || !c.Cond.Expires.IsZero())
-	if t.IsEmpty() || timed && !r.w.KeepsTime {
+	if t.IsEmpty() || timed && !s.KeepsTime {
 		return
 	}
 	from := slices.Concat(who.mesh, who.outside)
@@ -78,7 +78,7 @@ func (r *renderer) deny(s *plan.Subject, out *statements, who among, g *plan.Gra
 	if who.everybody {
 		from = nil
 	}
-	if t.IsEmpty() || timed && r.w.KeepsTime || len(from) == 0 && !who.everybody {
+	if t.IsEmpty() || timed && s.KeepsTime || len(from) == 0 && !who.everybody {
 		return
 	}
 	opens := func(x plan.Clause) bool {

@@ -57,7 +57,7 @@ func template(t testing.TB, name string) *estate {
 }
 
 func (e *estate) wanted(toCome bool) *plan.Wanted {
-	return plan.Make(e.loaded.Tree, e.policy, e.engine, plan.Options{ToCome: toCome, At: noon, Targets: []string{"nacl"}, KeepsTime: true})
+	return plan.Make(e.loaded.Tree, e.policy, e.engine, plan.Options{ToCome: toCome, At: noon, Targets: []string{"nacl"}, KeepsTime: func(*inventory.Workload) bool { return true }})
 }
 
 // folder puts files where Lift finds them.
