@@ -2,6 +2,7 @@ package terraform
 
 import (
 	"fmt"
+	"io/fs"
 	"path"
 	"regexp"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"firebreak/internal/gen"
 	"firebreak/internal/load"
 	"firebreak/internal/plan"
 	"firebreak/internal/scaffold"
@@ -23,7 +25,7 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 var targets = []string{"nacl", "awssg", "lattice"}
 
 // wanted is what a policy directory wants of targets.
-func wanted(t *testing.T, files fstest.MapFS) *plan.Wanted {
+func wanted(t *testing.T, files fs.FS) *plan.Wanted {
 	t.Helper()
 	l, diags := load.FS(files, ".", nil)
 	if l.Policy == nil {
@@ -116,4 +118,27 @@ func answered(files map[string][]byte) map[string][]byte {
 		out["terraform.tfvars"] = []byte(values.String())
 	}
 	return out
+}
+
+// TestTerraformAcceptsRandomEstates does the same for estates that nobody wrote.
+func TestTerraformAcceptsRandomEstates(t *testing.T) {
+	points, resources := 0, 0
+	for seed := range uint64(2) {
+		fsys, err := gen.Estate(gen.Options{Workloads: 60, Identities: 20, Rules: 20, Seed: seed + 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := wanted(t, fsys)
+		for _, of := range targets {
+			out, diags := all.Named(of).Render(w)
+			if diags.HasErrors() {
+				t.Logf("seed %d, %s: nothing is rendered: %v", seed, of, diags[0])
+			}
+			for _, files := range byPoint(out) {
+				points++
+				resources += judge(t, laid(t, answered(files)))
+			}
+		}
+	}
+	t.Logf("%d points, %d resources", points, resources)
 }
