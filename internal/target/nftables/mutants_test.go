@@ -1,0 +1,261 @@
+package nftables
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"strings"
+	"testing"
+
+	"firebreak/internal/layer"
+	"firebreak/internal/plan"
+)
+
+// mutations change the text of a rendered file, without any knowledge of what
+// it means beside nft's own words.
+var mutations = []struct {
+	name string
+	find *regexp.Regexp
+	put  string
+}{
+	{"a verdict is turned", regexp.MustCompile(`\{"drop":null\}`), `{"accept":null}`},
+	{"a policy is turned", regexp.MustCompile(`"policy":"accept"`), `"policy":"drop"`},
+	{"a port is widened", regexp.MustCompile(`\["tcp",(\d+)\]`), `["tcp",{"range":[0,65535]}]`},
+	{"a range is widened", regexp.MustCompile(`\{"range":\[(\d+),(\d+)\]\}`), `{"range":[1,65000]}`},
+	{"a protocol is changed", regexp.MustCompile(`\["udp",`), `["tcp",`},
+	{"another port", regexp.MustCompile(`\["tcp",80\]`), `["tcp",9]`},
+	{"an address is another", regexp.MustCompile(`"10\.91\.1\.11"`), `"10.91.1.12"`},
+	{"a prefix is wider", regexp.MustCompile(`"len":(\d)\d\}`), `"len":$1}`},
+	{"a goto leads elsewhere", regexp.MustCompile(`"target":"in_([a-z-]+)"`), `"target":"out_$1"`},
+	{"ends are swapped", regexp.MustCompile(`"field":"saddr"`), `"field":"daddr"`},
+	{"ends are swapped back", regexp.MustCompile(`"field":"daddr"`), `"field":"saddr"`},
+	{"a condition is lost", regexp.MustCompile(`\{"match":\{[^@\n]*?"right":"@ports[^"]*"\}\},`), ``},
+	{"a not is lost", regexp.MustCompile(`"op":"!="`), `"op":"=="`},
+	{"a not is put", regexp.MustCompile(`"op":"=="`), `"op":"!="`},
+	{"established is new", regexp.MustCompile(`\["established","related"\]`), `["established","related","new"]`},
+	{"established is lost", regexp.MustCompile(`\["established","related"\]`), `["related"]`},
+	{"a hook is another", regexp.MustCompile(`"hook":"input"`), `"hook":"forward"`},
+	{"a hook is another way", regexp.MustCompile(`"hook":"output"`), `"hook":"forward"`},
+	{"a rule goes", regexp.MustCompile(`(?m)^\{"add":\{"rule".*\n`), ``},
+	{"an element goes", regexp.MustCompile(`\["10\.91[^\]]*?\{"target":"[^"]*"\}\}\],`), ``},
+	{"an element accepts", regexp.MustCompile(`\{"goto":\{"target":"(in|out)_[^"]*_\d+"\}\}`), `{"accept":null}`},
+	{"icmp is esp", regexp.MustCompile(`"icmp","ipv6-icmp"`), `"esp","ah"`},
+	{"rules stand in front", regexp.MustCompile(`\{"add":\{"rule":\{"chain":"(in|out)_([a-z_-]+)","expr"`), `{"add":{"rule":{"chain":"$1_$2","expr":[{"accept":null}],"family":"inet","table":"firebreak"}}},` + "\n" + `{"add":{"rule":{"chain":"$1_$2","expr"`},
+}
+
+// mutate changes the n-th place that a mutation fits; nil if there is none.
+func mutate(data []byte, m int, n int) []byte {
+	at := mutations[m].find.FindAllSubmatchIndex(data, -1)
+	if n >= len(at) {
+		return nil
+	}
+	var out []byte
+	out = append(out, data[:at[n][0]]...)
+	out = mutations[m].find.Expand(out, []byte(mutations[m].put), data, at[n])
+	return append(out, data[at[n][1]:]...)
+}
+
+// Every mutant that lets something pass that was not meant to is seen in what is
+// lifted of it: the kernel says what passes, by packets.
+func TestMutantsAreCaught(t *testing.T) {
+	f := newField(t, "fbnftm", ground())
+	f.quiet()
+	r := rand.New(rand.NewPCG(4, 4))
+	total, loaded, beyond, caught, agreed := 0, 0, 0, 0, 0
+	kinds := map[string]int{}
+	for seed := uint64(100); total < 215; seed++ {
+		w := wantedText(t, randomPolicy(seed), inventoryText())
+		files := rendered(t, w)
+		qs := questions(w, f)
+		for range 16 {
+			name := []string{"a", "b"}[r.IntN(2)] + "/firebreak.nft.json"
+			m := r.IntN(len(mutations))
+			data := mutate(files[name], m, r.IntN(4))
+			if data == nil || bytes.Equal(data, files[name]) {
+				continue
+			}
+			total++
+			changed := map[string][]byte{}
+			for k, v := range files {
+				changed[k] = v
+			}
+			changed[name] = data
+			if !loadBoth(f, changed) {
+				continue // the kernel refuses it
+			}
+			loaded++
+			f.send(probesOf(qs))
+			l, _ := Target{}.Lift(source(w, changed, true))
+			if over := beyondMeant(w, qs); len(over) > 0 {
+				beyond++
+				kinds[mutations[m].name]++
+				if seen(l, w, over) {
+					caught++
+				} else {
+					t.Errorf("seed %d, %s: %s: %s passes, and the layer does not say so", seed, name, mutations[m].name, over[0].describe())
+				}
+			}
+			for _, q := range qs {
+				lower, upper := says(l, w.Policy.Networks, q.a, q.b, q.port)
+				doubted := doubts(l, w, q)
+				if !doubted && (lower != layer.Deny && !f.passes(&q.probe) || upper == layer.Deny && q.passed) {
+					t.Errorf("seed %d, %s: %s: %s: packet %v, lifted %s to %s", seed, name, mutations[m].name, q.describe(), q.passed, lower, upper)
+					break
+				}
+				agreed++
+			}
+		}
+		if t.Failed() {
+			break
+		}
+	}
+	t.Logf("%d mutants, %d loaded, %d permit more, %d of them caught; %d conversations agreed; %v", total, loaded, beyond, caught, agreed, kinds)
+	if total < 200 || beyond < 40 {
+		t.Errorf("%d mutants, %d permit more: the test shows little", total, beyond)
+	}
+}
+
+func (q *question) describe() string {
+	return fmt.Sprintf("%s → %s %s %d", q.from, q.to, q.port.protocol, q.port.number)
+}
+
+func loadBoth(f *field, files map[string][]byte) bool {
+	for _, host := range []string{"a", "b"} {
+		if err := f.load(host, files[host+"/firebreak.nft.json"]); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// beyondMeant are the conversations that passed and were not meant to.
+func beyondMeant(w *plan.Wanted, qs []*question) []*question {
+	var out []*question
+	for _, q := range qs {
+		if q.passed && !intended(w, q) {
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+func doubts(l *layer.Layer, w *plan.Wanted, q *question) bool {
+	for _, u := range l.Unknown {
+		if u.Concerns.Matches(q.a, w.Policy.Networks) != layer.No || u.Concerns.Matches(q.b, w.Policy.Networks) != layer.No {
+			return true
+		}
+	}
+	return false
+}
+
+// seen reports whether a layer permits, or may permit, all of that.
+func seen(l *layer.Layer, w *plan.Wanted, over []*question) bool {
+	for _, q := range over {
+		if _, upper := says(l, w.Policy.Networks, q.a, q.b, q.port); upper == layer.Deny && !doubts(l, w, q) {
+			return false
+		}
+	}
+	return true
+}
+
+// Tables of others, by hand: several base chains, jumps and returns, sets and
+// maps, as other tools write them.
+func TestPacketsJudgeForeignRules(t *testing.T) {
+	f := newField(t, "fbnftf", ground())
+	f.quiet()
+	w := wantedText(t, strings.ReplaceAll(randomPolicy(1), "enforce", "observe"), inventoryText())
+	agreed, unsure := 0, 0
+	for n, rules := range foreign {
+		live := map[string][]byte{}
+		for _, host := range []string{"a", "b"} {
+			if err := f.load(host, nil); err != nil {
+				t.Fatal(err)
+			}
+			if host == "a" {
+				if _, err := f.nft(host, []byte(rules), "-f", "-"); err != nil {
+					t.Fatalf("rules %d: %v", n, err)
+				}
+			}
+			out, err := f.nft(host, nil, "-j", "list", "ruleset")
+			if err != nil {
+				t.Fatal(err)
+			}
+			live[host+".nft.json"] = out
+		}
+		l := liftOf(t, w, live, false)
+		qs := questions(w, f)
+		f.send(probesOf(qs))
+		for _, q := range qs {
+			lower, upper := says(l, w.Policy.Networks, q.a, q.b, q.port)
+			switch {
+			case doubts(l, w, q) || lower != upper:
+				unsure++
+			case lower == layer.Deny && q.passed, lower != layer.Deny && !f.passes(&q.probe):
+				t.Errorf("rules %d: %s: packet %v, lifted %s to %s", n, q.describe(), q.passed, lower, upper)
+			default:
+				agreed++
+			}
+		}
+		if l.Ours != 0 || l.Foreign == 0 {
+			t.Errorf("rules %d: %d ours, %d foreign", n, l.Ours, l.Foreign)
+		}
+	}
+	t.Logf("%d conversations agreed, %d unsure", agreed, unsure)
+	if unsure > agreed/3 {
+		t.Error("too much is unsure")
+	}
+}
+
+var foreign = []string{
+	// a plain stateful firewall
+	`table inet filter {
+ chain input { type filter hook input priority 0; policy drop;
+  ct state established,related accept
+  iif lo accept
+  meta l4proto { icmp, ipv6-icmp } accept
+  tcp dport { 80, 400-500 } accept
+ }
+}`,
+	// two base chains on one hook: an accept of the first does not help
+	`table inet one { chain in { type filter hook input priority -10; policy accept; tcp dport 80 accept; udp dport 53 accept; }; }
+table ip two { chain in { type filter hook input priority 10; policy accept; ct state { established, related } accept; ip saddr 10.91.2.11 drop; tcp dport 80 ip daddr 10.91.1.12 drop; }; }`,
+	// jumps, returns and a verdict map, IPv4 only
+	`table ip fw {
+ map services { type inet_service : verdict; flags interval; elements = { 80 : jump web, 443 : drop, 5000-6000 : goto db } }
+ set friends { type ipv4_addr; flags interval; elements = { 10.91.2.0/28, 203.0.113.0-203.0.113.100 } }
+ chain web { ip saddr != @friends return; ip saddr 10.91.2.12 return; accept; }
+ chain db { ip saddr 10.91.2.12 accept; counter drop; }
+ chain input { type filter hook input priority 0; policy drop;
+  ct state vmap { established : accept, related : accept, invalid : drop }
+  tcp dport vmap @services
+  tcp dport 80 ip saddr 203.0.113.211 accept
+  icmp type echo-request accept
+  udp dport != 53 accept
+ }
+}`,
+	// what goes out, by concatenation
+	`table inet out {
+ set allowed { type ipv4_addr . inet_proto . inet_service; flags interval; elements = { 10.91.2.11 . tcp . 80, 10.91.2.0/24 . udp . 50-60, 203.0.113.11 . tcp . 443 } }
+ chain output { type filter hook output priority 0; policy accept;
+  ct state established,related accept
+  oifname "lo" accept
+  icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept
+  ip daddr . meta l4proto . th dport @allowed accept
+  meta nfproto ipv6 tcp dport >= 400 accept
+  ip daddr 10.91.2.12 meta l4proto icmp accept
+  counter drop
+ }
+}`,
+	// as Docker writes them: tables of NAT and forwarding beside
+	`table ip nat {
+ chain DOCKER { iifname "docker0" return; }
+ chain POSTROUTING { type nat hook postrouting priority srcnat; policy accept; ip saddr 172.17.0.0/16 oifname != "docker0" masquerade; }
+ chain PREROUTING { type nat hook prerouting priority dstnat; policy accept; fib daddr type local jump DOCKER; }
+}
+table ip filter {
+ chain DOCKER-USER { counter return; }
+ chain FORWARD { type filter hook forward priority filter; policy drop; jump DOCKER-USER; }
+ chain INPUT { type filter hook input priority filter; policy accept; ip saddr 203.0.113.0/24 tcp dport 5432 drop; }
+}`,
+}
