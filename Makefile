@@ -37,6 +37,7 @@ FUZZ := \
   internal/live/terraform:FuzzRead \
   internal/netset:FuzzTraffic \
   internal/policy:FuzzResolve \
+  internal/target/nftables:FuzzLift \
   internal/verify/space:FuzzPaths \
   internal/wire:FuzzDecode
 

@@ -243,7 +243,9 @@ type pairQuestion struct {
 }
 
 func (q *pairQuestion) says(l *layer.Layer, w *plan.Wanted) (lower, upper layer.Effect) {
-	holds := func(r *layer.Rule) bool { return r.Cond == nil || r.Cond.Expires.IsZero() || corpus.Noon.Before(r.Cond.Expires) }
+	holds := func(r *layer.Rule) bool {
+		return r.Cond == nil || r.Cond.Expires.IsZero() || corpus.Noon.Before(r.Cond.Expires)
+	}
 	v := l.Decide(layer.Conversation{From: q.a, To: q.b, Protocol: q.f.Protocol, Port: q.f.Port, Holds: holds}, w.Policy.Networks)
 	return v.Lower, v.Upper
 }

@@ -19,14 +19,14 @@ import (
 
 // fleet is the tables of all hosts at once, from which each host's are cut.
 type fleet struct {
-	w        *plan.Wanted
-	n        *Numbers
-	tables   *layout.Tables
+	w      *plan.Wanted
+	n      *Numbers
+	tables *layout.Tables
 
-	prefixes []json.RawMessage            // what is no workload's address
-	byPeer   map[uint32][]line            // addresses of workloads
-	at       map[netip.Addr]int           // workloads' addresses, in tables
-	keep     []line // addresses that would be those of an External without an entry
+	prefixes []json.RawMessage  // what is no workload's address
+	byPeer   map[uint32][]line  // addresses of workloads
+	at       map[netip.Addr]int // workloads' addresses, in tables
+	keep     []line             // addresses that would be those of an External without an entry
 	entries  map[uint32]*localEntries
 	class    json.RawMessage
 	names    map[uint32]json.RawMessage // of rules

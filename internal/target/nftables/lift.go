@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -80,13 +79,16 @@ type content struct {
 	missing, broken error
 }
 
-// readAll takes the files apart, on all processors.
+// readers is how many files are taken apart at once.
+const readers = 8
+
+// readAll takes the files apart.
 func (l *lifter) readAll(files []string) []content {
 	out := make([]content, len(files))
 	p := &parser{known: map[string]*parsed{}}
 	var next atomic.Int64
 	var all sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
+	for range readers {
 		all.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(files); i = int(next.Add(1)) - 1 {
 				data, err := fs.ReadFile(l.src.Folder.FS(), files[i])
