@@ -42,7 +42,7 @@ func mapsOf(t *testing.T, c corpus.Case, at time.Time) (*plan.Wanted, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := plan.Make(c.Dir, p, e, plan.Options{At: at, KeepsTime: true})
+	w := plan.Make(c.Dir, p, e, plan.Options{At: at, KeepsTime: func(*inventory.Workload) bool { return true }})
 	files, diags := ebpf.Target{}.Render(w)
 	if diags.HasErrors() || len(files) != 1 {
 		t.Fatalf("%d files: %v", len(files), diags)

@@ -30,7 +30,7 @@ type lifter struct {
 }
 
 func lift(s *target.Source) (*layer.Layer, diag.List) {
-	l := &lifter{src: s, out: &layer.Layer{Target: "ebpf", Names: true, Nameless: true, Timeless: true}, tables: map[string]*layer.Table{}}
+	l := &lifter{src: s, out: &layer.Layer{Target: "ebpf", Names: true, Nameless: true, Renewed: true}, tables: map[string]*layer.Table{}}
 	files, diags := s.Folder.Names(suffix)
 	l.diags = diags
 	for _, file := range files {
