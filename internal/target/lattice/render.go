@@ -24,7 +24,6 @@ type renderer struct {
 	units  []*unit
 	names  map[string]bool // of services
 	said   map[string]bool
-	keeps  bool // some other target keeps time
 	diags  diag.List
 }
 
@@ -46,7 +45,6 @@ func render(w *plan.Wanted) ([]target.File, diag.List) {
 		r.estate = "estate"
 	}
 	r.readNetworks()
-	r.keeps = r.othersKeepTime()
 	for i := range w.Subjects {
 		r.subject(&w.Subjects[i])
 	}
@@ -79,25 +77,17 @@ func (r *renderer) readNetworks() {
 	}
 }
 
-// othersKeepTime infers from the plan whether windows are kept elsewhere: then
-// what is open at some times only is open to those who cannot tell the time.
-func (r *renderer) othersKeepTime() bool {
-	for i := range r.w.Subjects {
-		for _, g := range r.w.Subjects[i].Ingress {
-			always, timed := netset.None(), netset.None()
-			for _, c := range g.Clauses {
-				if c.Cond != nil && (c.Cond.When != nil || !c.Cond.Expires.IsZero()) && !c.Deny {
-					timed = timed.Union(c.Traffic)
-				} else if !c.Deny {
-					always = always.Union(c.Traffic)
-				}
-			}
-			if rest := timed.Subtract(always); !rest.IsEmpty() {
-				return !rest.Intersect(g.Open).IsEmpty()
-			}
+// kept infers from the plan whether somebody else keeps the windows of a grant:
+// then a port that is permitted at some times only is open to those who cannot
+// tell the time. Of a port that is also permitted always it cannot be said.
+func kept(g *plan.Grant, port uint16) bool {
+	for _, c := range g.Clauses {
+		timed := c.Cond != nil && (c.Cond.When != nil || !c.Cond.Expires.IsZero())
+		if !c.Deny && !timed && c.Traffic.Contains(netset.TCP, port) {
+			return false
 		}
 	}
-	return false
+	return g.Open.Contains(netset.TCP, port)
 }
 
 // say adds a warning once.

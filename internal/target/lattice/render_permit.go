@@ -157,7 +157,7 @@ func (r *renderer) grant(u *unit, port uint16, g *plan.Grant, by speaker) {
 			r.deny(u, port, c, by)
 			continue
 		}
-		if c.Cond != nil && c.Cond.When != nil && !r.keeps {
+		if c.Cond != nil && c.Cond.When != nil && !kept(g, port) {
 			r.say(u.targets[0].Source, "add a target that keeps time, such as ebpf", "the rule %s/%s holds at some times only, which Lattice cannot say: it is left out", c.Rule.Policy, c.Rule.Rule)
 			continue
 		}
