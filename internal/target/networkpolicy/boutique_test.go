@@ -22,7 +22,7 @@ import (
 
 const (
 	boutique  = "../../../examples/online-boutique"
-	inventory = "testdata/online-boutique.yaml"
+	manifests = "testdata/online-boutique.yaml"
 	shipped   = "../../../../shared/corpora/online-boutique/network-policies"
 	document  = "../../../docs/online-boutique.md"
 )
@@ -30,7 +30,7 @@ const (
 // shop is the example, its inventory being one of pods, and what is rendered.
 func shop(t *testing.T) (*load.Loaded, map[string]string) {
 	t.Helper()
-	l, diags := load.Dir(boutique, []string{"file:" + inventory})
+	l, diags := load.Dir(boutique, []string{"file:" + manifests})
 	if l.Policy == nil {
 		t.Fatal(diags)
 	}

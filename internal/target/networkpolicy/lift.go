@@ -22,7 +22,7 @@ import (
 // what is undefined.
 func (Target) Lift(s *target.Source) (*layer.Layer, diag.List) {
 	docs, diags := s.Folder.Manifests()
-	l := &lifter{source: s, diags: diags, layer: &layer.Layer{Target: "networkpolicy"}, estate: survey(s.Inventory)}
+	l := &lifter{source: s, diags: diags, layer: &layer.Layer{Target: "networkpolicy", Nameless: true, Timeless: true}, estate: survey(s.Inventory)}
 	for _, d := range docs {
 		l.document(d, "", false)
 	}

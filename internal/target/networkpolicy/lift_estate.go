@@ -28,7 +28,25 @@ type estate struct {
 	known  map[string]map[string]string     // of those that the inventory knows, "k8s/namespace.KEY" by namespace
 	hidden map[string][]*inventory.Workload // by key: pods on which that label is not what the inventory says
 	parsed map[string]label.Selector
+	named  map[namedPort]map[uint16][]string
 	away   func() []*inventory.Workload // pods with an address outside of the estate's networks
+}
+
+// serving lists the pods that have a port of that name, by its number.
+func (e *estate) serving(x namedPort) map[uint16][]string {
+	if known, ok := e.named[x]; ok {
+		return known
+	}
+	out := map[uint16][]string{}
+	for _, w := range e.pods {
+		for _, port := range w.Ports {
+			if port.Name == x.name && port.Protocol == x.protocol {
+				out[port.Number] = append(out[port.Number], w.Name)
+			}
+		}
+	}
+	e.named[x] = out
+	return out
 }
 
 // outside lists the pods that have an address outside of those networks, which
@@ -49,7 +67,7 @@ func (e *estate) outside(networks []netip.Prefix) []*inventory.Workload {
 func survey(inv *inventory.Snapshot) *estate {
 	e := &estate{
 		seen: map[string]map[string]string{}, known: map[string]map[string]string{},
-		hidden: map[string][]*inventory.Workload{}, parsed: map[string]label.Selector{},
+		hidden: map[string][]*inventory.Workload{}, named: map[namedPort]map[uint16][]string{}, parsed: map[string]label.Selector{},
 	}
 	there := map[string]bool{}
 	for i := range inv.Workloads {

@@ -203,14 +203,7 @@ func (r *reader) emit(dir flow.Direction, rule layer.Rule, p *parties) {
 // one of the responder's: the subject of an ingress rule, the peer of an egress
 // rule. An address that is no pod has no names.
 func (r *reader) emitNamed(dir flow.Direction, ref flow.Rule, x namedPort, p *parties) {
-	byNumber := map[uint16][]string{}
-	for _, w := range r.estate.pods {
-		for _, port := range w.Ports {
-			if port.Name == x.name && port.Protocol == x.protocol {
-				byNumber[port.Number] = append(byNumber[port.Number], w.Name)
-			}
-		}
-	}
+	byNumber := r.estate.serving(x)
 	for _, number := range slices.Sorted(keys(byNumber)) {
 		rule := layer.Rule{Ref: ref, Effect: layer.Allow, Subject: r.policy.subject, Traffic: netset.Of(x.protocol, number, number)}
 		of := *p
