@@ -29,11 +29,7 @@ const token = "the-judge"
 func start(t *testing.T) *server {
 	t.Helper()
 	dir := t.TempDir()
-	bin := filepath.Join(dir, "kapi")
-	build := exec.Command("go", "build", "-trimpath", "-o", bin, "./cmd/kapi") // go's build cache makes the second time quick
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("the API server does not build: %v\n%s", err, out)
-	}
+	bin := binary(t, dir)
 	etcd, peer, api := freePort(t), freePort(t), freePort(t)
 	run(t, bin, "etcd", "--data-dir", filepath.Join(dir, "etcd"), "--unsafe-no-fsync",
 		"--listen-client-urls", "http://127.0.0.1:"+etcd, "--advertise-client-urls", "http://127.0.0.1:"+etcd,
@@ -53,6 +49,20 @@ func start(t *testing.T) *server {
 	}}
 	s.wait(t)
 	return s
+}
+
+// binary is the program that KAPI names, or else one that is built here; Go's
+// build cache makes the second time quick.
+func binary(t *testing.T, dir string) string {
+	t.Helper()
+	if bin := os.Getenv("KAPI"); bin != "" {
+		return bin
+	}
+	bin := filepath.Join(dir, "kapi")
+	if out, err := exec.Command("go", "build", "-trimpath", "-o", bin, "./cmd/kapi").CombinedOutput(); err != nil {
+		t.Fatalf("the API server does not build: %v\n%s", err, out)
+	}
+	return bin
 }
 
 // run starts a program, whose output is shown if the test fails, and ends it
