@@ -8,6 +8,7 @@ import (
 	"firebreak/internal/netset"
 	"firebreak/internal/plan"
 	"firebreak/internal/target"
+	"firebreak/internal/verify"
 )
 
 // renderer makes the files of one policy.
@@ -15,8 +16,8 @@ type renderer struct {
 	elements
 	w     *plan.Wanted
 	diags diag.List
-	said  map[string]bool // diagnostics that were given
-	rules map[int][]flow.Rule
+	said  map[string]bool       // diagnostics that were given
+	asked map[int][]verify.Part // by class of the engine
 }
 
 // Render returns a folder of Terraform for each VPC, named after it: a group for
@@ -30,7 +31,7 @@ type renderer struct {
 // where the estate has the target lattice, to and from Lattice's addresses. A peer whose addresses are not known can be named in a VPC
 // that exchanges packets with its own, by a look-up of its group.
 func (Target) Render(w *plan.Wanted) ([]target.File, diag.List) {
-	r := &renderer{w: w, said: map[string]bool{}, rules: map[int][]flow.Rule{}}
+	r := &renderer{w: w, said: map[string]bool{}, asked: map[int][]verify.Part{}}
 	r.divide()
 	var files []target.File
 	for _, vpc := range r.vpcs() {
