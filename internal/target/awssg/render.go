@@ -33,14 +33,16 @@ type renderer struct {
 func (Target) Render(w *plan.Wanted) ([]target.File, diag.List) {
 	r := &renderer{w: w, said: map[string]bool{}, asked: map[int][]verify.Part{}}
 	r.divide()
-	var files []target.File
+	var all []*network
 	for _, vpc := range r.vpcs() {
-		if v := r.render(vpc); v != nil {
-			files = append(files, v.files()...)
-		}
+		all = append(all, r.render(vpc))
 	}
 	if r.diags.HasErrors() {
 		return nil, r.diags
+	}
+	var files []target.File
+	for _, v := range all {
+		files = append(files, v.files()...)
 	}
 	slices.SortFunc(files, func(a, b target.File) int { return compareText(a.Path, b.Path) })
 	return files, r.diags
