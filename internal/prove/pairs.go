@@ -177,7 +177,7 @@ func (p *pairs) each(some []bool, say func(sig int32) bool, visit func(i, j int,
 	}
 }
 
-// block visits the pairs of two groups.
+// block visits the pairs of two groups; between IPv4 and IPv6 nothing is asked.
 func (p *pairs) block(from, to []int, same bool, say func(sig int32) bool, visit func(i, j int, sig int32)) {
 	ends := p.e.u.ends
 	x, y := &ends[from[0]], &ends[to[0]]
@@ -190,7 +190,7 @@ func (p *pairs) block(from, to []int, same bool, say func(sig int32) bool, visit
 	}
 	for _, i := range from {
 		for _, j := range to {
-			if i != j || !ends[i].single() {
+			if (i != j || !ends[i].single()) && p.speaks[i]&p.speaks[j] != 0 {
 				visit(i, j, sig)
 			}
 		}
