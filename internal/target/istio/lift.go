@@ -15,7 +15,7 @@ import (
 // Lift implements target.Target.
 func (Target) Lift(s *target.Source) (*layer.Layer, diag.List) {
 	docs, diags := s.Folder.Manifests()
-	l := &lifter{source: s, out: &layer.Layer{Target: "istio"}, mesh: mesh{root: "istio-system", domains: []string{"cluster.local"}}}
+	l := &lifter{source: s, out: &layer.Layer{Target: "istio", Timeless: true, Nameless: true}, mesh: mesh{root: "istio-system", domains: []string{"cluster.local"}}}
 	for _, d := range docs {
 		l.take(d, d.Root)
 	}
