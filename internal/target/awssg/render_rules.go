@@ -13,6 +13,9 @@ import (
 	"firebreak/internal/verify"
 )
 
+// codeWidened is of what security groups cannot leave out.
+const codeWidened = "widened"
+
 // rulesOf lists what a cell's end permits in a direction. If loose, what the
 // estate's own addresses are all permitted to do is not kept from single
 // workloads among them: that costs a rule for each gap.
@@ -202,7 +205,7 @@ func (r *renderer) loosen(c *cell, d flow.Direction, what piece, wishes []wish) 
 		}
 	}
 	if names != nil {
-		r.warn("widened", fmt.Sprintf("awssg: %s of %s: to leave %s out of what is open to the whole estate (%s) takes more rules than %d groups of %d hold; it is not left out",
+		r.warn(codeWidened, fmt.Sprintf("awssg: %s of %s: to leave %s out of what is open to the whole estate (%s) takes more rules than %d groups of %d hold; it is not left out",
 			direction(d), c.subject.Name, strings.Join(slices.Compact(names), ", "), what.set(), maxGroups, maxRules),
 			"promote the zone to enforce, so that only what is permitted need be listed")
 	}
@@ -225,7 +228,7 @@ func (r *renderer) widened(c *cell, d flow.Direction, g *plan.Grant, t netset.Tr
 		}
 		peers = append(peers, r.w.Engine.Name(x))
 	}
-	r.warn("widened", fmt.Sprintf("awssg: %s of %s, %s: security groups cannot say %s; they let %s pass too",
+	r.warn(codeWidened, fmt.Sprintf("awssg: %s of %s, %s: security groups cannot say %s; they let %s pass too",
 		direction(d), c.subject.Name, strings.Join(peers, ", "), g.Open, t.Subtract(g.Open)),
 		"protocols beside TCP, UDP and ICMP have no ports here and cannot be listed: name the ports that are meant, or let another target deny the rest")
 }
