@@ -47,15 +47,20 @@ type localEntries struct {
 
 func renderHosts(w *plan.Wanted) ([]target.File, diag.List) {
 	hosts := map[string][]int{}
+	var homeless []string
 	for i := range w.Policy.Inventory.Workloads {
-		if h := w.Policy.Inventory.Workloads[i].Host; h != "" {
-			hosts[h] = append(hosts[h], i)
+		if x := &w.Policy.Inventory.Workloads[i]; x.Host != "" {
+			hosts[x.Host] = append(hosts[x.Host], i)
+		} else {
+			homeless = append(homeless, x.Name)
 		}
 	}
+	warned := warnOfHomeless(homeless)
 	if len(hosts) == 0 {
-		return nil, nil
+		return nil, warned
 	}
 	e, diags := renderFleet(w)
+	diags = append(diags, warned...)
 	if e == nil {
 		return nil, diags
 	}
@@ -71,6 +76,20 @@ func renderHosts(w *plan.Wanted) ([]target.File, diag.List) {
 	}
 	slices.SortFunc(files, func(a, b target.File) int { return strings.Compare(a.Path, b.Path) })
 	return files, diags
+}
+
+// warnOfHomeless warns of workloads that are in no host's file.
+func warnOfHomeless(names []string) (diags diag.List) {
+	if len(names) == 0 {
+		return nil
+	}
+	what := strings.Join(names[:min(len(names), 3)], ", ")
+	if n := len(names) - 3; n > 0 {
+		what += " and " + strconv.Itoa(n) + " more"
+	}
+	diags.Warnf(diag.Pos{}, "unenforced", "ebpf: it is not known on which host %s runs, so no tables govern it", what).
+		WithHelp("give the workload its host in the inventory, or let another target govern it")
+	return diags
 }
 
 // folder is a host's name as the name of a folder.
