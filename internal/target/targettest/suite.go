@@ -130,7 +130,10 @@ func Lift(t *testing.T, x target.Target, e Estate, files []target.File) *layer.L
 func Damage(t *testing.T, x target.Target, e Estate, files []target.File) {
 	t.Helper()
 	whole, _ := x.Lift(e.Source(files))
-	for _, f := range files[:min(len(files), 3)] {
+	said := slices.DeleteFunc(slices.Clone(files), func(f target.File) bool {
+		return path.Base(f.Path) == "terraform.tf" // it names the provider; what is left of its comment harms nobody
+	})
+	for _, f := range said[:min(len(said), 3)] {
 		for _, share := range []int{1, 2, 3} {
 			cut := slices.Clone(files)
 			i := slices.IndexFunc(cut, func(g target.File) bool { return g.Path == f.Path })
