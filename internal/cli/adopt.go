@@ -206,8 +206,7 @@ func estateOf(name, dir string) string {
 // directory sees it.
 func sourcesOf(got *load.Live, out string, given []string) []adopt.Source {
 	var list []adopt.Source
-	has := func(suffixes ...string) bool { names, _ := got.Folder.Names(suffixes...); return len(names) > 0 }
-	if has(".yaml", ".yml") {
+	if docs, _ := got.Folder.Manifests(); len(docs) > 0 {
 		list = append(list, adopt.Source{Kind: "kube", Path: seenFrom(out, got.Path)})
 	}
 	names, _ := got.Folder.Names(".json")

@@ -6,6 +6,8 @@
 package live
 
 import (
+	"bytes"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -94,18 +96,22 @@ func (f *Folder) list() ([]string, diag.List) {
 	return names, diags
 }
 
-// Manifests returns the documents of all .yaml and .yml files, in the order of
-// their paths. Their nodes must not be changed. Items of Lists are not yet
-// taken apart.
+// Manifests returns the documents of all .yaml and .yml files, and those of
+// .json files that hold objects of Kubernetes (as kubectl get -o json writes
+// them), in the order of their paths. Their nodes must not be changed. Items of
+// Lists are not yet taken apart.
 func (f *Folder) Manifests() ([]manifest.Document, diag.List) { return f.manifests() }
 
 func (f *Folder) readManifests() ([]manifest.Document, diag.List) {
-	names, diags := f.Names(".yaml", ".yml")
+	names, diags := f.Names(".yaml", ".yml", ".json")
 	type file struct {
 		docs  []manifest.Document
 		diags diag.List
 	}
 	read := inParallel(names, func(name string) file {
+		if strings.HasSuffix(name, ".json") && !f.hasObjects(name) {
+			return file{}
+		}
 		docs, diags := manifest.Read(f.fsys, name)
 		return file{docs, diags}
 	})
@@ -115,6 +121,39 @@ func (f *Folder) readManifests() ([]manifest.Document, diag.List) {
 		diags = append(diags, r.diags...)
 	}
 	return out, diags
+}
+
+// hasObjects reports whether a .json file holds objects of Kubernetes: it is
+// nobody else's, and the field that every object has stands in it.
+func (f *Folder) hasObjects(name string) bool {
+	others := append(terraform.Suffixes(), ".nft.json", ".maps.json")
+	if aws.Reads(name) || slices.ContainsFunc(others, func(s string) bool { return strings.HasSuffix(name, s) }) {
+		return false
+	}
+	in, err := f.fsys.Open(name)
+	if err != nil {
+		return true // whoever reads it says why it cannot be read
+	}
+	defer in.Close()
+	return holds(in, []byte(`"apiVersion"`))
+}
+
+// holds reports whether what is read has those bytes somewhere; it keeps a piece
+// of it at a time.
+func holds(in io.Reader, want []byte) bool {
+	buf := make([]byte, 0, 64<<10)
+	for {
+		n, err := in.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if bytes.Contains(buf, want) {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+		keep := min(len(buf), len(want)-1)
+		buf = append(buf[:0], buf[len(buf)-keep:]...)
+	}
 }
 
 // readers is how many files are read at a time: more than processors in most

@@ -57,6 +57,12 @@ func Read(fsys fs.FS, names []string) (*Answers, diag.List) {
 	return a, diags
 }
 
+// Reads reports whether a file of that name is taken for an answer.
+func Reads(name string) bool {
+	_, ok := ask(path.Base(name))
+	return ok
+}
+
 // query is what a file answers.
 type query struct {
 	verb, id string
