@@ -7,6 +7,7 @@ import (
 
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
+	"firebreak/internal/inventory"
 	"firebreak/internal/layer"
 	"firebreak/internal/manifest"
 	"firebreak/internal/target"
@@ -17,7 +18,7 @@ func (Target) Lift(s *target.Source) (*layer.Layer, diag.List) {
 	docs, diags := s.Folder.Manifests()
 	l := &lifter{source: s, out: &layer.Layer{Target: "istio", Timeless: true, Nameless: true}, mesh: mesh{root: "istio-system", domains: []string{"cluster.local"}}}
 	for _, d := range docs {
-		l.take(d, d.Root)
+		l.take(d, d.Root, false)
 	}
 	for _, f := range l.later {
 		f()
@@ -40,6 +41,7 @@ type lifter struct {
 	authz  []*authorization
 	peers  []*peerAuth
 	near   map[string][]*peerAuth // by namespace, without the ignored
+	hidden map[string][]*inventory.Workload
 	diags  diag.List
 	later  []func() // what waits for the mesh's configuration
 }
@@ -80,16 +82,21 @@ func group(top *manifest.Object) string {
 	return g
 }
 
-// take reads one object, or those in a list.
-func (l *lifter) take(d manifest.Document, n *yaml.Node) {
+// take reads one object, or those in a list. Lists do not nest: one that held
+// itself would have no end.
+func (l *lifter) take(d manifest.Document, n *yaml.Node, inList bool) {
 	n = manifest.Resolve(n)
 	o, top, ok := header(d, n)
 	if !ok {
 		return
 	}
 	if strings.HasSuffix(o.kind, "List") {
+		if inList {
+			l.unknown(o, layer.AnyWorkload(), "a List within a List is not read")
+			return
+		}
 		for _, item := range top.Items("items") {
-			l.take(d, item)
+			l.take(d, item, true)
 		}
 		return
 	}

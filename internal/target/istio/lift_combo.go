@@ -100,6 +100,13 @@ func (l *lifter) peer(c *combo, a *authorization, kind string, list []string, no
 		c.unknown("what tokens requests carry is not known here")
 		return
 	}
+	list, strange := l.ownDomain(kind, list)
+	if strange != "" {
+		c.unknown("whether " + strange + " is the mesh's own trust domain is not known: its configuration (ConfigMap istio of istio-system) is not among the files")
+		if not { // it may leave out nobody
+			return
+		}
+	}
 	m := l.identities(a, kind, list)
 	if not {
 		c.notID = append(c.notID, m...)

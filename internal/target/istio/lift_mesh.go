@@ -13,6 +13,7 @@ import (
 
 // mesh is what is true of the whole mesh.
 type mesh struct {
+	said       bool     // its configuration was read
 	root       string   // its root namespace
 	domains    []string // names of its own trust domain
 	normalizes bool     // paths are rewritten until none is ambiguous
@@ -23,7 +24,10 @@ type mesh struct {
 
 // unjected are the namespaces that the injector never looks at:
 // istio.io/latest/docs/ops/common-problems/injection/.
-const uninjected = "k8s/namespace notin (kube-node-lease,kube-public,kube-system)"
+// Nor does it touch pods in the network of their node, which no proxy stands
+// before, nor does the ambient mode:
+// istio.io/latest/docs/ops/common-problems/injection/.
+const uninjected = "k8s/namespace notin (kube-node-lease,kube-public,kube-system),k8s/hostnetwork!=true"
 
 // members says who is in the mesh:
 // istio.io/latest/docs/setup/additional-setup/sidecar-injection/ and
@@ -121,6 +125,7 @@ func (l *lifter) readConfig(o object, top *manifest.Object) {
 		l.unknown(o, nil, "the mesh's configuration cannot be read: "+err.Error())
 		return
 	}
+	l.mesh.said = true
 	if c.RootNamespace != "" {
 		l.mesh.root = c.RootNamespace
 	}

@@ -2,12 +2,14 @@ package istio
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"firebreak/internal/diag"
+	"firebreak/internal/inventory"
 	"firebreak/internal/label"
 	"firebreak/internal/layer"
 	"firebreak/internal/manifest"
@@ -171,5 +173,58 @@ func (l *lifter) subjectOf(o object, labels map[string]string) (layer.Match, err
 	if s.IsZero() {
 		return layer.AnyWorkload(), nil
 	}
-	return layer.Selected(s), nil
+	return l.ofPods(s, labels), nil
+}
+
+// ofPods matches the workloads whose pods a selector matches. Where the inventory
+// has labels that pods have not, and the other way round, they are named.
+func (l *lifter) ofPods(s label.Selector, labels map[string]string) layer.Match {
+	if l.hidden == nil {
+		l.hidden = hidden(l.source.Inventory)
+	}
+	var wrong, missed []string
+	for k := range labels {
+		for _, w := range l.hidden[k] {
+			pod := maps.Clone(w.Pod)
+			pod["k8s/namespace"] = w.Labels["k8s/namespace"]
+			switch says, is := s.Matches(w.Labels), s.Matches(pod); {
+			case says && !is:
+				wrong = append(wrong, w.Name)
+			case is && !says:
+				missed = append(missed, w.Name)
+			}
+		}
+	}
+	out := layer.Selected(s)
+	if wrong != nil {
+		slices.Sort(wrong)
+		out[0].Not = layer.Named(slices.Compact(wrong)...)
+	}
+	if missed != nil {
+		slices.Sort(missed)
+		out = append(out, layer.Named(slices.Compact(missed)...)...)
+	}
+	return out
+}
+
+// hidden lists by key the pods on which a label is not what the inventory says.
+func hidden(inv *inventory.Snapshot) map[string][]*inventory.Workload {
+	out := map[string][]*inventory.Workload{}
+	for i := range inv.Workloads {
+		w := &inv.Workloads[i]
+		if w.Pod == nil {
+			continue
+		}
+		for k, v := range w.Labels {
+			if has, ok := w.Pod[k]; !label.IsBuiltin(k) && (!ok || has != v) {
+				out[k] = append(out[k], w)
+			}
+		}
+		for k := range w.Pod {
+			if _, ok := w.Labels[k]; !ok {
+				out[k] = append(out[k], w)
+			}
+		}
+	}
+	return out
 }

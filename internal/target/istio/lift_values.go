@@ -193,6 +193,24 @@ func (c *combo) header(name string, list []string, not bool) {
 	slices.SortFunc(c.http.Headers, func(a, b policy.Header) int { return strings.Compare(a.Name, b.Name) })
 }
 
+// ownDomain rewrites principals and trust domains of another name than the mesh's
+// own is known to have, where it may have that name: nothing was read that would
+// say so. strange is the last such name.
+func (l *lifter) ownDomain(kind string, list []string) (out []string, strange string) {
+	if l.mesh.said || l.source.Alone || kind != "principals" && kind != "trustDomains" {
+		return list, ""
+	}
+	for _, v := range list {
+		domain, rest, _ := strings.Cut(v, "/")
+		if domain != "" && !strings.Contains(domain, "*") && !slices.Contains(l.mesh.domains, domain) {
+			strange = domain
+			v = strings.TrimSuffix("cluster.local/"+rest, "/")
+		}
+		out = append(out, v)
+	}
+	return out, strange
+}
+
 // identities matches the workloads of the mesh whose certificates are meant. A
 // principal is TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT.
 func (l *lifter) identities(a *authorization, kind string, list []string) layer.Match {

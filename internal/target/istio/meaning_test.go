@@ -24,7 +24,15 @@ func workload(ns, sa, mode string) inventory.Workload {
 	case "waypoint":
 		labels["k8s/namespace.istio.io.dataplane-mode"], labels["istio.io/use-waypoint"] = "ambient", "waypoint"
 	}
-	return inventory.Workload{Name: ns + "/" + sa, Namespace: ns, Labels: labels}
+	w := inventory.Workload{Name: ns + "/" + sa, Namespace: ns, Labels: labels}
+	switch mode {
+	case "host":
+		labels["k8s/namespace.istio-injection"], labels["k8s/hostnetwork"] = "enabled", "true"
+	case "mapped":
+		labels["k8s/namespace.istio-injection"], labels["env"], labels["tier"] = "enabled", "prod", "data"
+		w.Pod = map[string]string{"app": sa, "env": "production"}
+	}
+	return w
 }
 
 func read(t *testing.T, mode, text string) (*layer.Layer, *inventory.Snapshot, string) {
@@ -52,7 +60,14 @@ func TestMeaning(t *testing.T) {
 		{"an empty rule lets everybody in", "sidecar", "spec: {rules: [{}]}", "allow", ""},
 		{"by principal", "sidecar", "spec: {rules: [{from: [{source: {principals: [cluster.local/ns/shop/sa/web]}}]}]}", "allow", ""},
 		{"by another principal", "sidecar", "spec: {rules: [{from: [{source: {principals: [cluster.local/ns/bank/sa/web]}}]}]}", "deny", ""},
-		{"another trust domain", "sidecar", "spec: {rules: [{from: [{source: {principals: [example.org/ns/shop/sa/web]}}]}]}", "deny", ""},
+		{"another trust domain, that may be the mesh's own", "sidecar", "spec: {rules: [{from: [{source: {principals: [example.org/ns/shop/sa/web]}}]}]}", "deny-allow", ""},
+		{"everybody but one of that domain", "sidecar", "spec: {rules: [{from: [{source: {notPrincipals: [example.org/ns/shop/sa/web]}}]}]}", "deny-allow", ""},
+		{"another trust domain, by its beginning", "sidecar", "spec: {rules: [{from: [{source: {principals: ['example.org/ns/shop/*']}}]}]}", "deny-allow", ""},
+		{"another trust domain", "sidecar", "spec: {rules: [{from: [{source: {principals: [example.org/ns/shop/sa/web]}}]}]}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: 'trustDomain: shop.test'}", "deny", ""},
+		{"the network of its node is not the mesh's", "host", "spec: {}", "abstain", ""},
+		{"a label that only the inventory has", "mapped", "spec: {selector: {matchLabels: {tier: data}}}", "allow", ""},
+		{"a label that only the pod has", "mapped", "spec: {selector: {matchLabels: {env: production}}}", "deny", ""},
+		{"a list in a list", "sidecar", "spec: {}\n---\nkind: List\nitems: &a [{kind: List, items: *a}]", "deny", "List"},
 		{"a selector of others", "sidecar", "spec: {selector: {matchLabels: {app: web}}}", "allow", ""},
 		{"an allow of requests is no allow of TCP", "sidecar", "spec: {rules: [{to: [{operation: {methods: [GET]}}]}]}", "deny", ""},
 		{"a deny of requests is one of TCP", "sidecar", "spec: {action: DENY, rules: [{to: [{operation: {methods: [GET]}}]}]}", "deny", "names no ports"},

@@ -74,7 +74,7 @@ func (r *renderer) findMembers() {
 		ns := l["k8s/namespace"]
 		system := ns == "kube-system" || ns == "kube-public" || ns == "kube-node-lease"
 		ambient := l["k8s/namespace.istio.io.dataplane-mode"] == "ambient" && l["istio.io/dataplane-mode"] != "none" || l["istio.io/dataplane-mode"] == "ambient"
-		if ns == "" || system || !ambient && (l["k8s/namespace.istio-injection"] == "disabled" || l["sidecar.istio.io/inject"] == "false") {
+		if ns == "" || system || l["k8s/hostnetwork"] == "true" || !ambient && (l["k8s/namespace.istio-injection"] == "disabled" || l["sidecar.istio.io/inject"] == "false") {
 			continue
 		}
 		r.inside[i] = true

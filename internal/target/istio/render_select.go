@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"firebreak/internal/diag"
+	"firebreak/internal/inventory"
 	"firebreak/internal/label"
 	"firebreak/internal/plan"
 )
@@ -43,7 +44,7 @@ func (r *renderer) selectors(s *plan.Subject, ns string, workloads []int) []map[
 			if !slices.Contains(c.Identities, r.w.Policy.IdentityOf[i]) {
 				continue
 			}
-			own := podOnly(r.workload(i).Labels)
+			own := podOnly(carried(r.workload(i)))
 			if alien := r.alien(s, ns, own); alien >= 0 {
 				r.diags.Errorf(r.workload(i).Source, "not-expressible", "%s cannot be told from %s by labels, and something else is to hold for it", r.workload(i).Name, r.workload(alien).Name).
 					WithHelp("give the pods of one of them a label that the others lack").WithSee(r.workload(alien).Source)
@@ -58,7 +59,7 @@ func (r *renderer) selectors(s *plan.Subject, ns string, workloads []int) []map[
 // covered reports whether the labels select all workloads of a cover.
 func (r *renderer) covered(c plan.Cover, workloads []int, candidates []map[string]string) bool {
 	for _, i := range workloads {
-		if slices.Contains(c.Identities, r.w.Policy.IdentityOf[i]) && !slices.ContainsFunc(candidates, func(m map[string]string) bool { return within(m, r.workload(i).Labels) }) {
+		if slices.Contains(c.Identities, r.w.Policy.IdentityOf[i]) && !slices.ContainsFunc(candidates, func(m map[string]string) bool { return within(m, carried(r.workload(i))) }) {
 			return false
 		}
 	}
@@ -70,11 +71,19 @@ func (r *renderer) covered(c plan.Cover, workloads []int, candidates []map[strin
 func (r *renderer) alien(s *plan.Subject, ns string, labels map[string]string) int {
 	for i := range r.w.Policy.Inventory.Workloads {
 		x := r.workload(i)
-		if x.Labels["k8s/namespace"] == ns && within(labels, x.Labels) && r.w.SubjectOf(r.w.Policy.IdentityOf[i]) != s {
+		if x.Labels["k8s/namespace"] == ns && within(labels, carried(x)) && r.w.SubjectOf(r.w.Policy.IdentityOf[i]) != s {
 			return i
 		}
 	}
 	return -1
+}
+
+// carried are the labels that the platform sees on a workload's pods.
+func carried(w *inventory.Workload) map[string]string {
+	if w.Pod != nil {
+		return w.Pod
+	}
+	return w.Labels
 }
 
 func within(want, have map[string]string) bool {
