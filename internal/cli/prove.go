@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"firebreak/internal/artifact"
 	"firebreak/internal/diag"
 	"firebreak/internal/layer"
 	"firebreak/internal/load"
@@ -195,8 +197,37 @@ func (r *proof) rendered(l *loaded, q proveQuestion, phases *progress) error {
 		if len(got.Layers[0].Points) == 0 {
 			empty = append(empty, nothingThere(t.Name(), "alone", len(got.List.Files)))
 		}
+		if n := len(got.Gone); n > 0 {
+			empty = append(empty, unproven(t.Name(), prove.Unenforced, fmt.Sprintf("%s gone since the render (%s): nothing enforces what stood there", count(n, "file"), got.Gone[0])))
+		}
 	}
-	return r.compare(l, q, layers, empty, false, phases)
+	return r.compare(l, q, layers, append(empty, r.unlisted(l, q)...), false, phases)
+}
+
+// unlisted are results for targets of the Estate that were not rendered to OUT.
+// A target without a folder may have been left out on purpose, and is warned of.
+func (r *proof) unlisted(l *loaded, q proveQuestion) (out []prove.Result) {
+	names, err := load.RenderedTargets(q.out)
+	if len(q.names) > 0 || err != nil {
+		return nil
+	}
+	for _, name := range l.estateTargets() {
+		if slices.Contains(names, name) || all.Named(name) == nil {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(q.out, name)); err == nil {
+			out = append(out, unproven(name, prove.Unknown, "there is a folder, but no "+name+"/"+artifact.ListName+" that says what was rendered into it: render it again"))
+			continue
+		}
+		r.diags.Warnf(diag.Pos{File: filepath.ToSlash(q.out), Line: 1, Col: 1}, "not-rendered", "the Estate has the target %s, and nothing was rendered for it here: it is not proven", name).
+			WithHelp("render all targets, or say with --target which are meant")
+	}
+	return out
+}
+
+// unproven is a result about a target, not about a point of it.
+func unproven(target string, word prove.Word, reason string) prove.Result {
+	return prove.Result{Target: target, Result: word, Scope: "alone", Over: []prove.Line{}, Under: []prove.Line{}, Reason: reason}
 }
 
 // nothingThere is the result for a target of which nothing was found: if there

@@ -11,7 +11,7 @@ var Codes = []string{
 	"duplicate-field", "duplicate-key", "duplicate-name", "exception-pierces-guardrail", "external-inside-estate", "guardrail-unproven",
 	"guardrail-violated", "invalid-inventory", "istio-misread", "json-syntax", "lattice-misread", "mesh-config", "missing-cgroup", "missing-field", "needs-restart",
 	"networkpolicy-misread", "networkpolicy-refused", "no-addresses", "no-cgroup2", "no-estate", "no-inventory", "no-reason", "not-a-document",
-	"not-expressible", "over-quota", "overlapping-zones", "port-not-everywhere", "priority-tie", "reserved-name", "result-changed",
+	"not-expressible", "not-rendered", "over-quota", "overlapping-zones", "port-not-everywhere", "priority-tie", "reserved-name", "result-changed",
 	"selector-matches-absence", "selector-matches-nothing", "selector-value-matches-nothing", "shared-address", "shared-principal", "sources-disagree",
 	"terraform-disagrees", "terraform-syntax", "terraform-unread", "too-involved", "too-large", "too-many-diagnostics", "traffic-gained",
 	"traffic-lost", "unenforced", "unknown-field", "unknown-kind", "unknown-reference", "unknown-source", "unknown-target", "unknown-version",

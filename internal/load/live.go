@@ -215,6 +215,7 @@ func kindOf(n *yaml.Node) string {
 // Rendered is a target's folder of rendered files.
 type Rendered struct {
 	List *artifact.List
+	Gone []string // the files of the list that are not there, sorted
 	*Live
 }
 
@@ -239,11 +240,15 @@ func OfRendered(path string, a Asked) (*Rendered, diag.List) {
 			WithHelp("render it with firebreak render; a folder that others wrote is proven with --live")
 		return nil, diags
 	}
-	r := &Rendered{list, &Live{Path: path, Folder: live.Open(hidden{at.dir()}), Inventory: a.Inventory}}
+	r := &Rendered{List: list, Live: &Live{Path: path, Folder: live.Open(hidden{at.dir()}), Inventory: a.Inventory}}
 	for file, what := range list.Changes(at.dir()) {
 		d := diags.Warnf(diag.Pos{File: shown(path, file)}, "changed-artifact", "this file was %s since it was rendered", map[string]string{"changed": "changed", "missing": "removed"}[what])
 		d.WithHelp("it is proven as it is; firebreak render --force writes it again")
+		if what == "missing" {
+			r.Gone = append(r.Gone, file)
+		}
 	}
+	slices.Sort(r.Gone)
 	out, more := r.lift(a.Targets[0], a, true)
 	r.Layers = []*layer.Layer{out}
 	return r, tidied(append(diags, more...), path)
