@@ -87,6 +87,10 @@ func (t *tf) takeForGranted() {
 	for _, workload := range sortedKeys(t.meant) {
 		h := holder{what: "output firebreak_security_groups", names: []string{workload}}
 		for _, ref := range t.meant[workload] {
+			if ref == "" {
+				h.doubt = "the output lists no group for " + workload + ", which then has the default group of its VPC"
+				continue
+			}
 			key, why := t.keyOf(terraform.Value{Kind: terraform.Reference, Ref: ref})
 			if key == "" && !strings.Contains(ref, ".") {
 				key, why = t.keyOfID(ref)

@@ -172,6 +172,9 @@ func (t *tf) keyOf(v terraform.Value) (key, why string) {
 }
 
 func (t *tf) keyOfID(id string) (key, why string) {
+	if id == "" { // groups that do not exist yet have none
+		return "", "it is not given"
+	}
 	for _, k := range t.keys() {
 		if t.groups[k].id == id {
 			return k, ""

@@ -87,3 +87,30 @@ func asAnswersOf(r row, files fstest.MapFS) fstest.MapFS {
 	files["describe-security-groups.json"] = asAnswers(r)["describe-security-groups.json"]
 	return files
 }
+
+// TestNoGroupListed reads an output that lists no group for a workload: groups
+// that do not exist yet have no ID, and must not be taken for "no group".
+func TestNoGroupListed(t *testing.T) {
+	inv := &inventory.Snapshot{Workloads: []inventory.Workload{{Name: "a", Labels: map[string]string{"net/vpc": "vpc-1"}}, {Name: "b", Labels: map[string]string{"net/vpc": "vpc-1"}}}}
+	files := fstest.MapFS{"main.tf": {Data: []byte(`
+resource "aws_security_group" "open" {
+  name   = "open"
+  vpc_id = "vpc-1"
+}
+resource "aws_vpc_security_group_ingress_rule" "any" {
+  security_group_id = aws_security_group.open.id
+  cidr_ipv4         = "0.0.0.0/0"
+  ip_protocol       = "-1"
+}
+output "firebreak_security_groups" {
+  value = { "a" = [], "b" = [aws_security_group.open.id] }
+}
+`)}}
+	l, _ := awssg.Target{}.Lift(&target.Source{Folder: live.Open(files), Inventory: inv, Estate: "e", Alone: true})
+	if !doubts(l, "the output lists no group for a") {
+		t.Errorf("nothing is said of a workload without groups: %+v", l)
+	}
+	if doubts(l, "for b") {
+		t.Error("a workload with a group is doubted")
+	}
+}
