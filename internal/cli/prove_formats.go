@@ -23,11 +23,12 @@ func proveWord(w prove.Word) string {
 }
 
 // proveText writes a line for each enforcement point, what there is to say about
-// it, then a line about all of them.
+// it, then a line about all of them. Points that stand together and of which the
+// same is to be said are one line.
 func proveText(w io.Writer, r *proof) error {
 	var b strings.Builder
 	var widths [3]int
-	rows := append(slices.Clone(r.results), r.together...)
+	rows := alike(append(slices.Clone(r.results), r.together...))
 	for _, x := range rows {
 		widths[0], widths[1] = max(widths[0], len(targetOf(x))), max(widths[1], len(x.Point))
 		widths[2] = max(widths[2], len(x.Result))
@@ -46,6 +47,35 @@ func proveText(w io.Writer, r *proof) error {
 	b.WriteString(r.summary() + "\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// fewPoints is how many points of which the same is to be said have a line each.
+const fewPoints = 3
+
+// alike makes one row of many points that stand together and of which the same
+// is to be said.
+func alike(rows []prove.Result) []prove.Result {
+	var out []prove.Result
+	for i := 0; i < len(rows); {
+		n := 1
+		for i+n < len(rows) && sameSaid(&rows[i], &rows[i+n]) {
+			n++
+		}
+		if n <= fewPoints {
+			out = append(out, rows[i:i+n]...)
+		} else {
+			x := rows[i]
+			x.Point = fmt.Sprintf("%s and %d more", x.Point, n-1)
+			out = append(out, x)
+		}
+		i += n
+	}
+	return out
+}
+
+func sameSaid(a, b *prove.Result) bool {
+	plain := func(x *prove.Result) bool { return len(x.Over)+len(x.Under) == 0 && x.Witness == nil }
+	return plain(a) && plain(b) && a.Target == b.Target && a.Result == b.Result && a.Scope == b.Scope && a.Reason == b.Reason && a.Modelled == b.Modelled
 }
 
 // targetOf is whom a result is about.
