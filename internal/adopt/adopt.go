@@ -6,6 +6,7 @@ package adopt
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -57,6 +58,7 @@ type adopter struct {
 	r   *prove.Reachability
 	o   Options
 
+	labels   *describer
 	all      []atom  // workload atoms first, then places
 	places   int     // index of the first place
 	ofEnd    [][]int // by end: atoms
@@ -65,7 +67,8 @@ type adopter struct {
 	sets     []space.Set
 	cells    map[[2]int]int // pair of atoms to an index into sets
 	made     []rule
-	labelled map[string]string // workloads that needed a label of their own
+	outsides map[string]*outside // by the places that they are
+	labelled map[string]string   // workloads that needed a label of their own
 	notes    []string
 }
 
@@ -77,7 +80,7 @@ type atom struct {
 	workloads []int
 	zone      int // index into zoneList; of workloads
 	end       int
-	cidrs     []string // of addresses; nil: they are no place that can be named
+	cidrs     []netip.Prefix // of addresses
 }
 
 func (a *adopter) note(format string, args ...any) {
@@ -123,10 +126,10 @@ func (a *adopter) atoms() {
 		}
 	}
 	a.places = len(a.all)
-	d := newDescriber(a.inv)
+	a.labels = newDescriber(a.inv)
 	for i := range a.all {
 		x := &a.all[i]
-		x.selector = d.describe(x.workloads)
+		x.selector = a.labels.describe(x.workloads)
 		if x.selector == "" {
 			x.selector = a.label(i)
 		}

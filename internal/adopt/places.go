@@ -1,6 +1,7 @@
 package adopt
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -10,9 +11,15 @@ import (
 // nobody reads more, and what takes so many is rather an artefact.
 const mostCIDRs = 256
 
-// placesOf makes an External of every end that is addresses. An end's prefixes
-// hold what no longer prefix of another end holds, which is taken out here,
-// since Externals may overlap.
+// outside is an External to be: some places that rules speak of together.
+type outside struct {
+	name  string
+	cidrs []netip.Prefix
+}
+
+// placesOf makes a place of every end that is addresses. An end's prefixes hold
+// what no longer prefix of another end holds, which is taken out here, since
+// Externals may overlap.
 func (a *adopter) placesOf() {
 	var every []netip.Prefix
 	for i := range a.r.Ends {
@@ -23,33 +30,90 @@ func (a *adopter) placesOf() {
 		if e.Workloads != nil || e.External != "" {
 			continue
 		}
-		x := atom{end: i, name: "internet", zone: -1}
+		x := atom{end: i, zone: -1}
 		own := prefixes(e.Prefixes)
 		for _, p := range own {
-			for _, q := range without(p, every, own) {
-				x.cidrs = append(x.cidrs, q.String())
-			}
-		}
-		if len(x.cidrs) > mostCIDRs {
-			a.note("%s: it takes %d prefixes to say which addresses these are; they are left out", e.Name, len(x.cidrs))
-			x.cidrs = nil
-		}
-		if !slices.ContainsFunc(own, func(p netip.Prefix) bool { return p.Bits() == 0 }) {
-			x.name = "net"
-			if len(own) > 0 {
-				x.name = "net-" + slug(own[0].String())
-			}
+			x.cidrs = append(x.cidrs, without(p, every, own)...)
 		}
 		a.ofEnd[i] = append(a.ofEnd[i], len(a.all))
 		a.all = append(a.all, x)
 	}
-	unique(a.all[a.places:])
-	for i := range a.all[a.places:] { // a place must not be called like a service
-		x := &a.all[a.places+i]
-		if slices.ContainsFunc(a.all[:a.places], func(y atom) bool { return y.name == x.name }) {
-			x.name = "outside-" + x.name
+}
+
+// external returns the name of the External that is some places; "" for none of
+// them, for none that has addresses, and for what takes too many prefixes to say.
+func (a *adopter) external(places []int) string {
+	if len(places) == 0 {
+		return ""
+	}
+	key := fmt.Sprint(places)
+	if x := a.outsides[key]; x != nil {
+		return x.name
+	}
+	var all []netip.Prefix
+	for _, i := range places {
+		all = append(all, a.all[i].cidrs...)
+	}
+	x := &outside{cidrs: merged(all)}
+	switch {
+	case len(x.cidrs) == 0: // nobody has such an address
+	case len(x.cidrs) > mostCIDRs:
+		a.note("%s: it takes %d prefixes to say which addresses these are; what they may do is left out", a.r.Ends[a.all[places[0]].end].Name, len(x.cidrs))
+		x.cidrs = nil
+	default:
+		x.name = a.nameOutside(x.cidrs)
+	}
+	if a.outsides == nil {
+		a.outsides = map[string]*outside{}
+	}
+	a.outsides[key] = x
+	return x.name
+}
+
+// nameOutside is "internet" for what is most of IPv4, "net-" and a prefix for
+// what is not; none that something else has.
+func (a *adopter) nameOutside(cidrs []netip.Prefix) string {
+	name := "net-" + slug(cidrs[0].String())
+	if slices.ContainsFunc(cidrs, func(p netip.Prefix) bool { return p.Bits() <= 2 }) {
+		name = "internet"
+	}
+	taken := func(name string) bool {
+		for _, x := range a.outsides {
+			if x.name == name {
+				return true
+			}
+		}
+		return slices.ContainsFunc(a.all[:a.places], func(y atom) bool { return y.name == name }) ||
+			slices.ContainsFunc(a.zoneList, func(z zone) bool { return z.name == name })
+	}
+	for n, base := 2, name; taken(name); n++ {
+		name = fmt.Sprintf("%s-%d", base, n)
+	}
+	return name
+}
+
+// merged joins prefixes that are halves of one, and leaves out what others hold.
+func merged(all []netip.Prefix) []netip.Prefix {
+	slices.SortFunc(all, netip.Prefix.Compare)
+	var out []netip.Prefix
+	for _, p := range all {
+		if n := len(out); n > 0 && out[n-1].Overlaps(p) {
+			continue // sorted: the wider one came first
+		}
+		for out = append(out, p); len(out) > 1; {
+			n := len(out)
+			low, high := out[n-2], out[n-1]
+			if low.Bits() != high.Bits() || low.Bits() == 0 || low.Addr().Is4() != high.Addr().Is4() {
+				break
+			}
+			wide, _ := low.Addr().Prefix(low.Bits() - 1)
+			if wide.Addr() != low.Addr() || !wide.Contains(high.Addr()) {
+				break
+			}
+			out = append(out[:n-2], wide)
 		}
 	}
+	return out
 }
 
 func prefixes(text []string) []netip.Prefix {
@@ -91,14 +155,15 @@ func halves(p netip.Prefix) [2]netip.Prefix {
 	return [2]netip.Prefix{netip.PrefixFrom(p.Addr(), bit+1), netip.PrefixFrom(hi, bit+1)}
 }
 
-// list renders prefixes for a flow sequence; IPv6 ones need quotes.
-func list(cidrs []string) string {
+// list renders CIDRs for a flow sequence; IPv6 ones need quotes.
+func list[T any](cidrs []T) string {
 	var out []string
 	for _, c := range cidrs {
-		if strings.Contains(c, ":") {
-			c = `"` + c + `"`
+		text := fmt.Sprint(c)
+		if strings.Contains(text, ":") {
+			text = `"` + text + `"`
 		}
-		out = append(out, c)
+		out = append(out, text)
 	}
 	return strings.Join(out, ", ")
 }

@@ -41,7 +41,8 @@ func (a *adopter) rules() {
 type endpoint struct{ text, name string }
 
 // endpoints says a set of atoms in as few words as there are: any, then whole
-// zones, then services by the values of one label, then one by one. other may be the
+// zones, then services by the values of one label, then one by one; all addresses
+// are one External. other may be the
 // rule's other end: an atom of one workload may be added if it is there, since
 // then it would only be said what that workload may do with itself. Of one rule only
 // one end may be said so.
@@ -60,34 +61,67 @@ func (a *adopter) endpoints(atoms, other []int) []endpoint {
 	if everything {
 		return []endpoint{{"{any: true}", "any"}}
 	}
-	var out []endpoint
-	for _, z := range a.zoneList {
+	var whole []int
+	for n, z := range a.zoneList {
 		some := slices.ContainsFunc(z.atoms, func(i int) bool { return have[i] })
 		if some && (len(z.atoms) > 1 || z.selector == "") && !slices.ContainsFunc(z.atoms, func(i int) bool { return !in(i) }) {
-			out = append(out, endpoint{"{zone: " + z.name + "}", z.name})
+			whole = append(whole, n)
 			for _, i := range z.atoms {
 				delete(have, i)
 			}
 		}
 	}
-	out = append(out, a.together(have)...)
-	for i := range a.all {
-		x := &a.all[i]
-		switch {
-		case !have[i]:
-		case i < a.places:
-			out = append(out, endpoint{"{service: " + x.name + "}", x.name})
-		case x.cidrs != nil:
-			out = append(out, endpoint{"{external: " + x.name + "}", x.name})
-		default:
-			a.note("%s: nothing in the language names these addresses; what they may do is left out", a.r.Ends[x.end].Name)
+	out := append(a.zonesTogether(whole), a.together(have)...)
+	for i := range a.all[:a.places] {
+		if have[i] {
+			out = append(out, endpoint{"{service: " + a.all[i].name + "}", a.all[i].name})
 		}
+	}
+	var outside []int
+	for i := a.places; i < len(a.all); i++ {
+		if have[i] {
+			outside = append(outside, i)
+		}
+	}
+	if name := a.external(outside); name != "" {
+		out = append(out, endpoint{"{external: " + name + "}", name})
 	}
 	return out
 }
 
 // fewServices is how many services are still named one by one.
 const fewServices = 3
+
+// zonesTogether says whole zones: many whose selectors are one label's values in
+// one selector, others one by one.
+func (a *adopter) zonesTogether(zones []int) []endpoint {
+	byShape := map[string][]int{}
+	for _, n := range zones {
+		shape := "\x00" + a.zoneList[n].name // of its own
+		if before, key, ok := lastKey(a.zoneList[n].selector); ok && before == "" {
+			shape = key
+		}
+		byShape[shape] = append(byShape[shape], n)
+	}
+	var out []endpoint
+	for _, some := range inOrder(byShape) {
+		if len(some) <= fewServices {
+			for _, n := range some {
+				out = append(out, endpoint{"{zone: " + a.zoneList[n].name + "}", a.zoneList[n].name})
+			}
+			continue
+		}
+		_, key, _ := lastKey(a.zoneList[some[0]].selector)
+		var values []string
+		for _, n := range some {
+			_, v, _ := strings.Cut(a.zoneList[n].selector, "=")
+			values = append(values, v)
+		}
+		slices.Sort(values)
+		out = append(out, endpoint{fmt.Sprintf("{select: %q}", key+" in ("+strings.Join(values, ",")+")"), fmt.Sprintf("%d-zones", len(some))})
+	}
+	return out
+}
 
 // together says services whose selectors are one label's values in one selector,
 // and takes them out of have.
@@ -103,6 +137,13 @@ func (a *adopter) together(have map[int]bool) []endpoint {
 		if len(atoms) <= fewServices {
 			continue
 		}
+		if x, ok := a.shared(atoms); ok {
+			out = append(out, x)
+			for _, i := range atoms {
+				delete(have, i)
+			}
+			continue
+		}
 		before, key, _ := lastKey(a.all[atoms[0]].selector)
 		var values []string
 		for _, i := range atoms {
@@ -115,6 +156,17 @@ func (a *adopter) together(have map[int]bool) []endpoint {
 			fmt.Sprintf("%d-services-of-%s", len(atoms), a.zoneList[a.all[atoms[0]].zone].name)})
 	}
 	return out
+}
+
+// shared says services by labels that they all have, and nobody else.
+func (a *adopter) shared(atoms []int) (endpoint, bool) {
+	var ws []int
+	for _, i := range atoms {
+		ws = append(ws, a.all[i].workloads...)
+	}
+	slices.Sort(ws)
+	s := a.labels.describe(ws)
+	return endpoint{fmt.Sprintf("{select: %q}", s), slug(s)}, s != ""
 }
 
 // lastKey takes "a=1,b=2" apart into "a=1," and "b".

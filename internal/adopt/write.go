@@ -12,7 +12,7 @@ func (a *adopter) write() *Policy {
 	add := func(name, text string) { p.Files = append(p.Files, File{name, []byte(text)}) }
 	add("estate.yaml", a.estate())
 	if len(a.labelled) > 0 {
-		add("labels.yaml", a.labels())
+		add("labels.yaml", a.labelText())
 	}
 	add("policy.yaml", a.policy())
 	add("services.yaml", a.services())
@@ -35,8 +35,8 @@ func (a *adopter) estate() string {
 	return b.String()
 }
 
-// labels writes the inventory file that tells apart what no label does.
-func (a *adopter) labels() string {
+// labelText writes the inventory file that tells apart what no label does.
+func (a *adopter) labelText() string {
 	var names []string
 	for n := range a.labelled {
 		names = append(names, n)
@@ -80,14 +80,20 @@ func (a *adopter) services() string {
 		used[r.from], used[r.to] = true, true
 	}
 	var docs []string
-	for i := range a.all {
-		x := &a.all[i]
-		switch {
-		case i < a.places && used["{service: "+x.name+"}"]:
+	for i := range a.all[:a.places] {
+		if x := &a.all[i]; used["{service: "+x.name+"}"] {
 			docs = append(docs, fmt.Sprintf("kind: Service\nmetadata: {name: %s}\nspec: {select: %q%s}\n", x.name, x.selector, a.servedBy(x)))
-		case i >= a.places && used["{external: "+x.name+"}"]:
-			docs = append(docs, fmt.Sprintf("kind: External\nmetadata: {name: %s}\nspec: {cidrs: [%s], reason: adopted as it was found}\n", x.name, list(x.cidrs)))
 		}
+	}
+	var outsides []*outside
+	for _, x := range a.outsides {
+		if x.name != "" {
+			outsides = append(outsides, x)
+		}
+	}
+	slices.SortFunc(outsides, func(x, y *outside) int { return strings.Compare(x.name, y.name) })
+	for _, x := range outsides {
+		docs = append(docs, fmt.Sprintf("kind: External\nmetadata: {name: %s}\nspec: {cidrs: [%s], reason: adopted as it was found}\n", x.name, list(x.cidrs)))
 	}
 	return "# What the rules speak of.\n" + strings.Join(docs, "---\n")
 }
