@@ -45,6 +45,8 @@ func liveText(w io.Writer, r *liveReach) error {
 	}
 	if some {
 		row("FROM", "TO", "TRAFFIC")
+	} else if len(r.inv.Workloads) == 0 {
+		fmt.Fprintln(out, "no workload is known")
 	} else {
 		fmt.Fprintln(out, "nothing can be reached")
 	}

@@ -96,9 +96,12 @@ type Network struct {
 	CIDRs  []netip.Prefix
 	// Peers are the names of the networks that it exchanges packets with directly:
 	// by peering, or by a gateway that both are attached to. Sorted; of a VPC only.
-	Peers  []string
-	Labels map[string]string // cloud/provider, cloud/account, cloud/region …
-	Source diag.Pos
+	Peers []string
+	// Complete says that Peers are all that there are: nothing else exchanges
+	// packets with it directly. Of a VPC only.
+	Complete bool
+	Labels   map[string]string // cloud/provider, cloud/account, cloud/region …
+	Source   diag.Pos
 }
 
 // Machine is a cloud's computer, or an interface that is attached to none, by

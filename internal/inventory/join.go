@@ -71,6 +71,7 @@ func uniteNetworks(a, b Network) Network {
 	a.Peers = slices.Concat(a.Peers, b.Peers)
 	slices.Sort(a.Peers)
 	a.Peers = slices.Compact(a.Peers)
+	a.Complete = a.Complete || b.Complete
 	labels := maps.Clone(b.Labels)
 	if labels == nil {
 		labels = map[string]string{}

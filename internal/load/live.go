@@ -63,6 +63,10 @@ func OfFolder(path string, a Asked) (*Live, diag.List) {
 	var diags diag.List
 	if l.Inventory == nil {
 		l.Inventory, diags = l.inventory(a.Sources)
+		if len(l.Inventory.Workloads) == 0 {
+			diags.Warnf(diag.Pos{}, "no-inventory", "no workload is known here: nothing can be said about who may talk to whom").
+				WithHelp("lay what describes workloads into the folder (manifests, describe-instances.json, a Terraform state), or give --inventory file:F")
+		}
 	}
 	if len(a.Networks) == 0 {
 		a.Networks = podNetworks(l.Folder)

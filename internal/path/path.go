@@ -66,14 +66,15 @@ func (e *Estate) Explain(q Question) Answer {
 	w := walk{Estate: e, holds: holder(e.Layers, q)}
 	route := e.route(q.From, q.To)
 	var a Answer
-	a.Steps = append(a.Steps, route.step())
 	direct := w.layers(q, func(l *layer.Layer) bool { return !l.Optional })
 	relay := e.relay(q)
 	switch {
 	case route.kind == noRoute && relay != nil:
-		a.Steps = append(a.Steps, w.through(q, relay)...)
+		a.Steps = append([]Step{route.step()}, w.through(q, relay)...)
+	case route.kind == noRoute:
+		a.Steps = append([]Step{route.nowhere()}, direct...)
 	default:
-		a.Steps = append(a.Steps, direct...)
+		a.Steps = append([]Step{route.step()}, direct...)
 	}
 	a.Effect = overall(a.Steps)
 	if route.kind != noRoute {

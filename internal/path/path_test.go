@@ -53,7 +53,7 @@ func shop() *path.Estate {
 	return &path.Estate{
 		Inventory: &inventory.Snapshot{
 			Workloads: []inventory.Workload{workload("orders", "10.2.0.1", "net/vpc=b"), workload("web", "10.1.0.1", "net/vpc=a")},
-			Networks:  []inventory.Network{{Name: "a"}, {Name: "b"}},
+			Networks:  []inventory.Network{{Name: "a", Complete: true}, {Name: "b"}},
 		},
 		Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 		Layers: []*layer.Layer{
@@ -116,6 +116,22 @@ func TestPeeringBesideTheRelay(t *testing.T) {
 	e.Layers[0].Tables[1].Tiers[0][1].Subject = layer.Named("orders")
 	if got := text(e.Explain(ask(e, "web", "orders"))); got != "route  allow; awssg egress allow direct; awssg ingress allow vpc; around lattice by peering: allow; so allow" {
 		t.Error(got)
+	}
+}
+
+// TestNoWay: VPCs that are not connected, and no relay that leads there.
+func TestNoWay(t *testing.T) {
+	e := shop()
+	e.Layers = e.Layers[:1]
+	for i := range e.Layers[0].Tables {
+		e.Layers[0].Tables[i].Default = layer.Abstain
+	}
+	if got := text(e.Explain(ask(e, "orders", "web"))); got != "route  deny; so deny" {
+		t.Error(got)
+	}
+	e.Inventory.Networks[0].Complete = false
+	if got := text(e.Explain(ask(e, "orders", "web"))); got != "route  unknown; so unknown" {
+		t.Errorf("nobody asked what connects the VPCs: %s", got)
 	}
 }
 

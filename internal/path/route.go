@@ -21,6 +21,7 @@ const (
 type route struct {
 	kind     routeKind
 	from, to string // networks
+	sure     bool   // of noRoute: all that connects one of the networks is known
 }
 
 func (r route) step() Step {
@@ -39,6 +40,15 @@ func (r route) step() Step {
 	return s
 }
 
+// nowhere is the step of a way on which no relay leads either.
+func (r route) nowhere() Step {
+	s := Step{Target: "route", Point: r.from + " to " + r.to, Effect: Deny, Why: "the VPCs are not connected, and no relay leads there"}
+	if !r.sure {
+		s.Effect, s.Why = Unknown, "nobody asked what connects the VPCs (describe-vpc-peering-connections), and no relay leads there"
+	}
+	return s
+}
+
 // route finds how two ends reach each other. Only what is known of both VPCs
 // keeps them apart.
 func (e *Estate) route(from, to layer.Party) route {
@@ -50,13 +60,11 @@ func (e *Estate) route(from, to layer.Party) route {
 		r.kind = oneVPC
 		return r
 	}
-	a, b := e.network(r.from), e.network(r.to)
-	switch {
-	case a == nil || b == nil:
-	case slices.Contains(a.Peers, r.to) || slices.Contains(b.Peers, r.from):
+	switch apart, sure := e.Inventory.Routes().Apart(r.from, r.to); {
+	case apart:
+		r.kind, r.sure = noRoute, sure
+	case e.network(r.from) != nil && e.network(r.to) != nil:
 		r.kind = peered
-	default:
-		r.kind = noRoute
 	}
 	return r
 }

@@ -45,15 +45,20 @@ func compare(layers []*layer.Layer, in Intent, o Options) (*Equivalence, error) 
 		return nil, err
 	}
 	all := newTally(c.e)
-	known := map[int32][]piece{}
+	ways := newWays(in.Policy.Inventory, c.e.u)
+	known := map[int32]*[3][]piece{}
 	c.pairs.each(nil, func(sig int32) bool {
-		if _, done := known[sig]; !done {
-			known[sig] = c.equivalent(sig)
+		if known[sig] == nil {
+			known[sig] = new([3][]piece)
+			for w := range known[sig] {
+				known[sig][w] = c.equivalent(sig, way(w))
+			}
 		}
-		return len(known[sig]) > 0
+		return slices.ContainsFunc(known[sig][:], func(p []piece) bool { return len(p) > 0 })
 	}, func(i, j int, sig int32) {
-		for k := range known[sig] {
-			all.note(i, j, &known[sig][k])
+		list := known[sig][ways.between(i, j)]
+		for k := range list {
+			all.note(i, j, &list[k])
 		}
 	})
 	names := newNamer(c.e.u, c.p)
@@ -69,15 +74,15 @@ func compare(layers []*layer.Layer, in Intent, o Options) (*Equivalence, error) 
 }
 
 // equivalent is how what all layers let pass together and what the policy
-// permits differ, where what nobody governs passes.
-func (c *comparison) equivalent(sig int32) []piece {
+// permits differ, where what nobody governs passes if there is a way.
+func (c *comparison) equivalent(sig int32, w way) []piece {
 	s := &c.pairs.list[sig]
 	want := c.pairs.intents[s.kind].permitted
-	lower, upper := c.j.composed(s, false).passes, c.j.composed(s, true).passes
+	lower, upper := c.j.through(s, w)
 	more, less := lower.Intersect(upper).Subtract(want), want.Subtract(upper.Union(lower))
 	maybe := upper.Union(lower).Subtract(lower.Intersect(upper))
 	var out []piece
-	for _, p := range []piece{{kind: over, set: more}, {kind: under, set: less}, {kind: perhaps, set: maybe, why: c.j.why(s)}} {
+	for _, p := range []piece{{kind: over, set: more}, {kind: under, set: less}, {kind: perhaps, set: maybe, why: cmp.Or(c.j.why(s), w.why())}} {
 		if !p.set.IsEmpty() {
 			out = append(out, p)
 		}
@@ -103,10 +108,10 @@ func reach(inv *inventory.Snapshot, p *policy.Policy, layers []*layer.Layer, o O
 		}
 		out.Ends = append(out.Ends, r)
 	}
-	ps, j := newPairs(e), judge{e: e}
+	ps, j, ways := newPairs(e), judge{e: e}, newWays(inv, e.u)
 	type passed struct {
 		known bool
-		Reached
+		by    [3]Reached // by way
 	}
 	var done []passed
 	ps.each(nil, func(sig int32) bool {
@@ -117,15 +122,20 @@ func reach(inv *inventory.Snapshot, p *policy.Policy, layers []*layer.Layer, o O
 		if !d.known {
 			d.known = true
 			s := &ps.list[sig]
-			d.Lower, d.Upper = j.composed(s, false).passes, j.composed(s, true).passes
-			if !d.Lower.Equal(d.Upper) {
-				d.Reason = j.why(s)
+			for w := range d.by {
+				r := &d.by[w]
+				if r.Lower, r.Upper = j.through(s, way(w)); !r.Lower.Equal(r.Upper) {
+					r.Reason = cmp.Or(j.why(s), way(w).why())
+				}
 			}
 		}
-		return !d.Upper.IsEmpty()
+		return !d.by[open].Upper.IsEmpty()
 	}, func(a, b int, sig int32) {
-		d := &done[sig]
-		out.Edges = append(out.Edges, Reached{From: a, To: b, Lower: d.Lower, Upper: d.Upper, Reason: d.Reason})
+		d := done[sig].by[ways.between(a, b)]
+		if !d.Upper.IsEmpty() {
+			d.From, d.To = a, b
+			out.Edges = append(out.Edges, d)
+		}
 	})
 	slices.SortFunc(out.Edges, func(a, b Reached) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
 	return out, e.u.space.Err()

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"firebreak/internal/diag"
 	"firebreak/internal/inventory"
 	answers "firebreak/internal/live/aws"
 )
@@ -23,6 +22,7 @@ func (c *collector) networks() {
 		}
 	}
 	peers := c.peers()
+	asked := !c.a.Missing("describe-vpc-peering-connections")
 	for i := range c.a.Vpcs {
 		v := &c.a.Vpcs[i]
 		var blocks []string
@@ -32,19 +32,20 @@ func (c *collector) networks() {
 			}
 		}
 		blocks = append(append(blocks, v.CidrBlock), ipv6(v.Ipv6CidrBlockAssociationSet)...)
-		c.network(v.VpcId, "", blocks, peers[v.VpcId], v.OwnerId, v.Tags, v.Pos)
+		c.network(inventory.Network{Name: v.VpcId, Peers: peers[v.VpcId], Complete: asked, Source: v.Pos}, blocks, v.OwnerId, v.Tags)
 	}
 	for i := range c.a.Subnets {
 		s := &c.a.Subnets[i]
-		c.network(s.SubnetId, s.VpcId, append(ipv6(s.Ipv6CidrBlockAssociationSet), s.CidrBlock), nil, s.OwnerId, s.Tags, s.Pos)
+		c.network(inventory.Network{Name: s.SubnetId, Within: s.VpcId, Source: s.Pos}, append(ipv6(s.Ipv6CidrBlockAssociationSet), s.CidrBlock), s.OwnerId, s.Tags)
 	}
 }
 
-func (c *collector) network(name, within string, blocks, peers []string, account string, list []answers.Tag, at diag.Pos) {
-	if name == "" {
+// network adds one, with what is the same for VPCs and subnets.
+func (c *collector) network(n inventory.Network, blocks []string, account string, list []answers.Tag) {
+	if n.Name == "" {
 		return
 	}
-	n := inventory.Network{Name: name, Within: within, Peers: peers, Labels: tags(list), Source: at}
+	n.Labels = tags(list)
 	for _, b := range blocks {
 		if p, err := netip.ParsePrefix(b); err == nil && !slices.Contains(n.CIDRs, p.Masked()) {
 			n.CIDRs = append(n.CIDRs, p.Masked())
@@ -52,7 +53,7 @@ func (c *collector) network(name, within string, blocks, peers []string, account
 	}
 	slices.SortFunc(n.CIDRs, netip.Prefix.Compare)
 	put(n.Labels, "cloud/account", account)
-	put(n.Labels, "cloud/region", c.regions[name])
+	put(n.Labels, "cloud/region", c.regions[n.Name])
 	c.part.Networks = append(c.part.Networks, n)
 }
 

@@ -34,6 +34,7 @@ func network(o, meta, spec *manifest.Object, diags *diag.List) (inventory.Networ
 		diags.Errorf(n.Source, "bad-value", "network %s is its own peer, or within itself", n.Name)
 		ok = false
 	}
+	n.Complete = n.Within == ""
 	slices.SortFunc(n.CIDRs, netip.Prefix.Compare)
 	n.CIDRs = slices.Compact(n.CIDRs)
 	slices.Sort(n.Peers)

@@ -75,7 +75,7 @@ func (r *reader) answered(id, arn, name, auth string, pos diag.Pos) guarded {
 		}
 		return g
 	}
-	if r.aws.Missing("get-auth-policy."+id) && r.aws.Missing("get-auth-policy."+arn) {
+	if auth != "NONE" && r.aws.Missing("get-auth-policy."+id) && r.aws.Missing("get-auth-policy."+arn) {
 		g.silent = "nobody asked get-auth-policy of " + name
 	}
 	return g
