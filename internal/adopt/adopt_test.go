@@ -176,3 +176,23 @@ func TestRulesAreHumanSized(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesFit: labels may have 63 letters, and so may names, but two labels
+// make one rule's name.
+func TestNamesFit(t *testing.T) {
+	long := strings.Repeat("very-", 11) + "long"
+	inv := &inventory.Snapshot{}
+	reach := &prove.Reachability{}
+	for i := range 6 {
+		app := fmt.Sprintf("%s-%d", long, i)
+		inv.Workloads = append(inv.Workloads, inventory.Workload{Name: app, Labels: map[string]string{"app": app, "k8s/namespace": long}})
+		reach.Ends = append(reach.Ends, prove.End{Workloads: []int{i}})
+		if s := space.Plain(netset.Of(netset.TCP, 80, 80)); i > 0 {
+			reach.Edges = append(reach.Edges, prove.Reached{From: 0, To: i, Upper: s, Lower: s}, prove.Reached{From: i, To: 0, Upper: s, Lower: s})
+		}
+	}
+	e := resolve(t, inv, adopt.Write(inv, reach, adopt.Options{Estate: "e"}))
+	if got, _ := e.Permitted(e.OfWorkload(0), e.OfWorkload(5), false); got.String() != "TCP 80" {
+		t.Errorf("permitted %s", got)
+	}
+}

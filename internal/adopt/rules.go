@@ -24,7 +24,7 @@ func (a *adopter) rules() {
 			for _, from := range a.endpoints(r.from, r.to) {
 				for _, to := range a.endpoints(r.to, nil) {
 					for _, what := range said {
-						name := from.name + "-to-" + to.name
+						name := ruleName(from.name, to.name)
 						if names[name]++; names[name] > 1 {
 							name = fmt.Sprintf("%s-%d", name, names[name])
 						}
@@ -35,6 +35,15 @@ func (a *adopter) rules() {
 		}
 	}
 	slices.SortStableFunc(a.made, func(x, y rule) int { return cmp.Or(strings.Compare(x.to, y.to), strings.Compare(x.from, y.from)) })
+}
+
+// half is how much of an end's name stands in that of a rule: two of them, what
+// is between and a number behind fit into the 63 letters that names may have.
+const half = 26
+
+func ruleName(from, to string) string {
+	short := func(s string) string { return strings.Trim(s[:min(len(s), half)], "-") }
+	return short(from) + "-to-" + short(to)
 }
 
 // endpoint is one end of a rule, as it is written and as it is called.
