@@ -16,7 +16,7 @@ import (
 // Lift implements target.Target.
 func (Target) Lift(s *target.Source) (*layer.Layer, diag.List) {
 	docs, diags := s.Folder.Manifests()
-	l := &lifter{source: s, out: &layer.Layer{Target: "istio", Timeless: true, Nameless: true}, mesh: mesh{root: "istio-system", domains: []string{"cluster.local"}}}
+	l := &lifter{source: s, out: &layer.Layer{Target: "istio", Timeless: true, Nameless: true}, gateways: map[string]*gateway{}, services: map[string]service{}, mesh: mesh{root: "istio-system", domains: []string{"cluster.local"}}}
 	for _, d := range docs {
 		l.take(d, d.Root, false)
 	}
@@ -25,9 +25,10 @@ func (Target) Lift(s *target.Source) (*layer.Layer, diag.List) {
 	}
 	l.members()
 	if len(l.authz)+len(l.peers) > 0 {
+		l.findWays()
 		l.policies()
 		l.points()
-		l.waypoints()
+		l.unattached()
 		l.misread()
 	}
 	return l.out, append(diags, l.diags...)
@@ -43,7 +44,11 @@ type lifter struct {
 	near   map[string][]*peerAuth // by namespace, without the ignored
 	hidden map[string][]*inventory.Workload
 	diags  diag.List
-	later  []func() // what waits for the mesh's configuration
+
+	gateways map[string]*gateway // waypoints, and Services, by namespace/name
+	services map[string]service
+	ways     []*way
+	later    []func() // what waits for the mesh's configuration
 }
 
 // object is what all Kubernetes objects have.
@@ -107,6 +112,10 @@ func (l *lifter) take(d manifest.Document, n *yaml.Node, inList bool) {
 	case "security.istio.io/PeerAuthentication":
 		l.count(top)
 		l.peers = append(l.peers, l.readPeerAuth(o))
+	case "gateway.networking.k8s.io/Gateway":
+		l.readGateway(o, top)
+	case "v1/Service":
+		l.readService(o, top)
 	case "v1/ConfigMap":
 		l.readConfig(o, top)
 	default:

@@ -1,11 +1,6 @@
 package istio
 
-import (
-	"slices"
-
-	"firebreak/internal/diag"
-	"firebreak/internal/layer"
-)
+import "firebreak/internal/diag"
 
 // misread warns of policies that do something else than they look like.
 func (l *lifter) misread() {
@@ -49,23 +44,4 @@ func (a *authorization) speaks() (paths, http, ported bool) {
 		}
 	}
 	return paths, http, ported
-}
-
-// waypoints make unknown what happens to workloads in ambient mode that are led
-// through one: who asks there, and by which policies it decides, is not
-// modelled. Workloads with sidecars ignore policies with targetRefs, and
-// waypoints those without.
-func (l *lifter) waypoints() {
-	if !l.any(l.mesh.ambient) {
-		return
-	}
-	led := and(selected("k8s/namespace.istio.io.use-waypoint,k8s/namespace.istio.io.use-waypoint!=none,istio.io/use-waypoint!=none", "istio.io/use-waypoint,istio.io/use-waypoint!=none"), l.mesh.ambient)
-	if l.any(led) {
-		l.out.Unknown = append(l.out.Unknown, layer.Unknown{Why: "what a waypoint (istio.io/use-waypoint) lets pass is not modelled", Concerns: led})
-	}
-	for _, a := range l.authz {
-		if slices.ContainsFunc(a.targets, func(t targetRef) bool { return t.kind == "Gateway" || t.kind == "Service" || t.kind == "GatewayClass" }) {
-			l.unknown(a.object, and(inNamespace(a.namespace), l.mesh.ambient), "what a waypoint lets pass (targetRefs) is not modelled")
-		}
-	}
 }

@@ -24,6 +24,7 @@ type authorization struct {
 	subject layer.Match       // whom it selects; nil if it has targetRefs
 	rules   []rule
 	dryRun  bool
+	proven  bool   // nobody comes to where it holds who has not proven who it is
 	broken  string // why it could not be read
 }
 

@@ -16,7 +16,8 @@ func (l *lifter) policies() {
 	l.peerTables()
 	l.decide("sidecars", l.mesh.sidecar, false)
 	if l.any(l.mesh.ambient) {
-		l.decide("ztunnel", l.mesh.ambient, true)
+		l.decide("ztunnel", without(l.mesh.ambient, l.led()), true)
+		l.behind()
 	}
 }
 
@@ -110,7 +111,7 @@ func (l *lifter) allows(a *authorization, ztunnel bool) []layer.Rule {
 			}
 			if len(c.notID) > 0 {
 				one.Peer = without(c.peer, c.notID)
-				if !c.mtls && !l.strict(a.subject) && !l.elsewhere(c.peer) {
+				if !c.mtls && !a.proven && !l.strict(a.subject) && !l.elsewhere(c.peer) {
 					rest := one
 					rest.Peer, rest.Unknown = and(c.peer, c.notID), "a peer that it leaves out is let in if it proves nothing: the workload is not STRICT"
 					out = append(out, rest)
