@@ -73,8 +73,7 @@ func (r *renderer) findMembers() {
 		l := r.workload(i).Labels
 		ns := l["k8s/namespace"]
 		system := ns == "kube-system" || ns == "kube-public" || ns == "kube-node-lease"
-		ambient := l["k8s/namespace.istio.io.dataplane-mode"] == "ambient" && l["istio.io/dataplane-mode"] != "none" || l["istio.io/dataplane-mode"] == "ambient"
-		if ns == "" || system || l["k8s/hostnetwork"] == "true" || !ambient && (l["k8s/namespace.istio-injection"] == "disabled" || l["sidecar.istio.io/inject"] == "false") {
+		if ns == "" || system || l["k8s/hostnetwork"] == "true" || !isAmbient(l) && (l["k8s/namespace.istio-injection"] == "disabled" || l["sidecar.istio.io/inject"] == "false") {
 			continue
 		}
 		r.inside[i] = true
@@ -107,13 +106,17 @@ func (r *renderer) subject(s *plan.Subject) {
 	if len(in) == 0 {
 		return
 	}
-	said := r.say(s)
-	if i := r.ambientOf(in); i >= 0 && said.http {
-		r.warn("run it with a sidecar, or attach policies to a waypoint by hand, and let ztunnel admit only that",
-			"%s is in ambient mode, where ztunnel sees no requests: what only some requests may do is closed for %s", r.workload(i).Name, s.Name)
-	}
+	said := r.say(s, nil)
 	for _, ns := range slices.Sorted(maps.Keys(in)) {
 		file := ns + "/" + objectName(s.Name) + ".yaml"
+		allow, deny := said.allow, said.deny
+		p := r.behind(s, ns, in[ns], said)
+		if p != nil {
+			allow, deny = p.straight, nil
+		} else if i := r.ambientOf(in[ns]); i >= 0 && said.http {
+			r.warn("give its workloads a Service of their own, so that a waypoint judges their requests, or run them with sidecars",
+				"%s is in ambient mode, where ztunnel sees no requests: what only some requests may do is closed for %s", r.workload(i).Name, s.Name)
+		}
 		selectors := r.selectors(s, ns, in[ns])
 		for n, labels := range selectors {
 			name := objectName(s.Name)
@@ -121,21 +124,22 @@ func (r *renderer) subject(s *plan.Subject) {
 				name = fmt.Sprintf("%s-%d", name, n+1)
 			}
 			r.add(file, r.peerAuthentication(name, ns, labels, said))
-			r.add(file, r.policy(name, ns, labels, "ALLOW", said.allow))
-			if len(said.deny) > 0 {
-				r.add(file, r.policy(name+"-deny", ns, labels, "DENY", said.deny))
+			r.add(file, r.policy(name, ns, labels, "ALLOW", allow))
+			if len(deny) > 0 {
+				r.add(file, r.policy(name+"-deny", ns, labels, "DENY", deny))
 			}
+		}
+		if p != nil {
+			r.atWaypoint(s, ns, file, p)
 		}
 	}
 }
 
 // ambientOf finds a workload that has no sidecar; -1 if all have.
-func (r *renderer) ambientOf(in map[string][]int) int {
-	for _, ns := range slices.Sorted(maps.Keys(in)) {
-		for _, i := range in[ns] {
-			if l := r.workload(i).Labels; l["k8s/namespace.istio.io.dataplane-mode"] == "ambient" && l["istio.io/dataplane-mode"] != "none" || l["istio.io/dataplane-mode"] == "ambient" {
-				return i
-			}
+func (r *renderer) ambientOf(workloads []int) int {
+	for _, i := range workloads {
+		if isAmbient(r.workload(i).Labels) {
+			return i
 		}
 	}
 	return -1

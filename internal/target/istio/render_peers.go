@@ -35,6 +35,8 @@ type among struct {
 	everybody bool
 	mesh      []fromSpec // who can prove who they are
 	outside   []fromSpec // who cannot
+	ambient   []fromSpec // those of mesh who may come through a waypoint
+	sidecars  string     // the name of one of mesh who does not; empty if there is none
 }
 
 // who finds out how to say a grant's peers.
@@ -47,7 +49,7 @@ func (r *renderer) who(s *plan.Subject, peers []verify.Peer) among {
 		}
 	}
 	out.everybody = len(peers) == all
-	var principals []string
+	var principals, ambient []string
 	var single []netip.Prefix
 	named := false
 	for _, x := range peers {
@@ -61,6 +63,11 @@ func (r *renderer) who(s *plan.Subject, peers []verify.Peer) among {
 			switch {
 			case r.inside[i]:
 				principals = append(principals, principalOf(w.Labels))
+				if isAmbient(w.Labels) {
+					ambient = append(ambient, principalOf(w.Labels))
+				} else if out.sidecars == "" {
+					out.sidecars = w.Name
+				}
 			case len(w.Addresses) == 0 && !out.everybody:
 				r.warn("put it into the mesh, or let another target enforce the rule", "%s may reach %s, but is not in the mesh and has no known address: it is not let in", w.Name, s.Name)
 			}
@@ -77,11 +84,16 @@ func (r *renderer) who(s *plan.Subject, peers []verify.Peer) among {
 	slices.Sort(principals)
 	principals = slices.Compact(principals)
 	r.shared(s, peers, principals)
+	slices.Sort(ambient)
+	ambient = slices.Compact(ambient)
 	if out.everybody {
-		principals = []string{"*"}
+		principals, ambient = []string{"*"}, []string{"*"}
 	}
 	if len(principals) > 0 {
 		out.mesh = append(out.mesh, fromSpec{sourceSpec{Principals: principals}})
+	}
+	if len(ambient) > 0 {
+		out.ambient = append(out.ambient, fromSpec{sourceSpec{Principals: ambient}})
 	}
 	if len(single) > 0 {
 		out.outside = append(out.outside, fromSpec{sourceSpec{IPBlocks: texts(single)}})

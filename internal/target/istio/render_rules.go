@@ -16,13 +16,15 @@ type statements struct {
 	allow, deny []ruleSpec
 	http        bool           // some speak of requests
 	plaintext   netset.Traffic // ports that somebody without a certificate may use
+	at          *entry         // nil: at the workloads
 }
 
 var tcp = netset.Of(netset.TCP, 0, 65535)
 
-// say turns a subject's grants into rules.
-func (r *renderer) say(s *plan.Subject) *statements {
-	out := &statements{}
+// say turns a subject's grants into rules: for the workloads themselves, or, with
+// an entry, for the waypoint through which that Service leads to them.
+func (r *renderer) say(s *plan.Subject, at *entry) *statements {
+	out := &statements{at: at}
 	for i := range s.Ingress {
 		g := &s.Ingress[i]
 		who := r.who(s, g.Peers)
@@ -48,6 +50,9 @@ func (r *renderer) say(s *plan.Subject) *statements {
 func (r *renderer) allow(s *plan.Subject, out *statements, who among, c plan.Clause) {
 	t := c.Traffic.Intersect(tcp)
 	timed := c.Cond != nil && (c.Cond.When != nil || !c.Cond.Expires.IsZero())
+	if out.at != nil {
+		t, who = r.led(s, out.at, t, who, c.Cond)
+	}
 	if t.IsEmpty() || timed && !s.KeepsTime {
 		return
 	}
@@ -74,6 +79,9 @@ func (r *renderer) allow(s *plan.Subject, out *statements, who among, c plan.Cla
 func (r *renderer) deny(s *plan.Subject, out *statements, who among, g *plan.Grant, c plan.Clause) {
 	t := c.Traffic.Intersect(tcp)
 	timed := c.Cond != nil && (c.Cond.When != nil || !c.Cond.Expires.IsZero())
+	if out.at != nil {
+		t, who = r.led(s, out.at, t, who, nil)
+	}
 	from := slices.Concat(who.mesh, who.outside)
 	if who.everybody {
 		from = nil
@@ -82,7 +90,7 @@ func (r *renderer) deny(s *plan.Subject, out *statements, who among, g *plan.Gra
 		return
 	}
 	opens := func(x plan.Clause) bool {
-		return !x.Deny && (x.Cond == nil || x.Cond.HTTP == nil) && !x.Traffic.Intersect(t).IsEmpty()
+		return !x.Deny && (x.Cond == nil || x.Cond.HTTP == nil) && !x.Traffic.Intersect(c.Traffic).IsEmpty()
 	}
 	if c.Cond != nil && c.Cond.HTTP != nil && slices.ContainsFunc(g.Clauses, opens) {
 		r.warn("allow the requests that are meant instead of denying others, or give what is no HTTP a port of its own",

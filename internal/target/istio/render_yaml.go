@@ -27,10 +27,29 @@ type selectorSpec struct {
 }
 
 type policySpec struct {
-	Selector *selectorSpec `yaml:"selector,omitempty"`
-	Action   string        `yaml:"action"`
-	Rules    []ruleSpec    `yaml:"rules,omitempty"`
+	Selector   *selectorSpec `yaml:"selector,omitempty"`
+	TargetRefs []targetSpec  `yaml:"targetRefs,omitempty"`
+	Action     string        `yaml:"action"`
+	Rules      []ruleSpec    `yaml:"rules,omitempty"`
 }
+
+type targetSpec struct {
+	Group string `yaml:"group"`
+	Kind  string `yaml:"kind"`
+	Name  string `yaml:"name"`
+}
+
+type (
+	gatewaySpec struct {
+		Class     string         `yaml:"gatewayClassName"`
+		Listeners []listenerSpec `yaml:"listeners"`
+	}
+	listenerSpec struct {
+		Name     string `yaml:"name"`
+		Port     uint16 `yaml:"port"`
+		Protocol string `yaml:"protocol"`
+	}
+)
 
 type ruleSpec struct {
 	From []fromSpec `yaml:"from,omitempty"`
@@ -87,7 +106,7 @@ func selectorOf(labels map[string]string) *selectorSpec {
 }
 
 func (r *renderer) policy(name, ns string, labels map[string]string, action string, rules []ruleSpec) document {
-	d := r.object("security.istio.io/v1", "AuthorizationPolicy", name, ns, policySpec{selectorOf(labels), action, rules})
+	d := r.object("security.istio.io/v1", "AuthorizationPolicy", name, ns, policySpec{Selector: selectorOf(labels), Action: action, Rules: rules})
 	if action == "ALLOW" && len(rules) == 0 {
 		d.comment = "# Without rules it lets nobody in.\n"
 	}
