@@ -110,8 +110,10 @@ func (d dice) policy(inv *inventory.Snapshot) string {
 	return b.String()
 }
 
-func (d dice) estate(t *testing.T) *estate {
-	e := &estate{inv: people()}
+func (d dice) estate(t *testing.T) *estate { return d.estateOf(t, people()) }
+
+func (d dice) estateOf(t *testing.T, inv *inventory.Snapshot) *estate {
+	e := &estate{inv: inv}
 	e.text = d.policy(e.inv)
 	tree, diags := lang.Parse(fstest.MapFS{"p.yaml": {Data: []byte(e.text)}})
 	if diags.HasErrors() {

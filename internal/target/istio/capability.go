@@ -28,7 +28,8 @@ func (Target) Capability() target.Capability {
 			{Text: "A pattern with a star inside a segment of a path cannot be said: it is widened to the whole segment, with a warning.", Source: policyPage},
 			{Text: "Ambiguous paths are rewritten before anyone sees them only with the normalization DECODE_AND_MERGE_SLASHES.", Source: normalPage},
 			{Text: "A DENY with attributes of HTTP also denies what is no HTTP on its ports.", Source: policyPage},
-			{Text: "In ambient mode HTTP is judged by a waypoint; without one an ALLOW with attributes of HTTP never matches.", Source: ambientPage},
+			{Text: "In ambient mode HTTP is judged by a waypoint before a Service; without one an ALLOW with attributes of HTTP never matches.", Source: ambientPage},
+			{Text: "Peers with sidecars and peers outside the mesh go around waypoints.", Source: waypointPage},
 			{Text: "The ports 15020, 15021 and 15090 of a workload with a sidecar are the sidecar's own, and open.", Source: portsPage},
 		},
 	}

@@ -1,6 +1,7 @@
 package istio
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -176,7 +177,7 @@ func (l *lifter) ztunnelOf(led layer.Match) (straight, second []layer.Rule) {
 			for _, t := range tables {
 				for i := range t.Tiers[1:] {
 					for n := range t.Tiers[i+1] {
-						t.Tiers[i+1][n] = unlessAll(t.Tiers[i+1][n])
+						t.Tiers[i+1][n].Unknown = cmp.Or(t.Tiers[i+1][n].Unknown, notDenied) // somebody is left out
 					}
 				}
 				l.out.Tables = append(l.out.Tables, t)
@@ -246,11 +247,13 @@ func (l *lifter) denied(a *authorization) []layer.Rule {
 }
 
 func unlessAll(r layer.Rule) layer.Rule {
-	if !everybody(r.Peer) && r.Unknown == "" {
-		r.Unknown = "who comes through the waypoint is not denied by it"
+	if !everybody(r.Peer) {
+		r.Unknown = cmp.Or(r.Unknown, notDenied)
 	}
 	return r
 }
+
+const notDenied = "who comes through the waypoint may not be meant by this deny"
 
 // goneAround warns of policies at a waypoint that do not bind, since ztunnel lets
 // in everybody else, too.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"firebreak/internal/inventory"
@@ -178,7 +177,7 @@ func (r *renderer) unreached(s *plan.Subject, p *waypoint) {
 	}
 	for i := range s.Ingress {
 		for _, c := range s.Ingress[i].Clauses {
-			if t := c.Traffic.Intersect(tcp); !c.Deny && c.Cond != nil && c.Cond.HTTP != nil && !t.Equal(tcp) && !t.Subtract(reached).IsEmpty() {
+			if t := c.Traffic.Intersect(tcp); !c.Deny && c.Cond != nil && c.Cond.HTTP != nil && !t.Subtract(reached).IsEmpty() {
 				r.warn("give the port to a Service", "no Service of its own leads to %s on %s: requests there cannot be judged by a waypoint, and are closed", s.Name, t.Subtract(reached))
 			}
 		}
@@ -210,7 +209,7 @@ func (r *renderer) targeting(name, ns string, t targetSpec, action string, rules
 // peers in ambient mode.
 func (r *renderer) led(s *plan.Subject, e *entry, t netset.Traffic, who among, c *policy.Condition) (netset.Traffic, among) {
 	if c != nil && c.HTTP != nil {
-		r.aside(s, who)
+		r.aside(s, who, c.MTLS)
 	}
 	all := t.Equal(tcp)
 	if t = e.ports(t); all {
@@ -220,11 +219,11 @@ func (r *renderer) led(s *plan.Subject, e *entry, t netset.Traffic, who among, c
 }
 
 // aside warns of peers that a waypoint never sees.
-func (r *renderer) aside(s *plan.Subject, who among) {
+func (r *renderer) aside(s *plan.Subject, who among, proven bool) {
 	if who.sidecars != "" {
 		r.warn("run it in ambient mode, too", "%s has a sidecar, which goes around waypoints: its requests to %s are closed", who.sidecars, s.Name)
 	}
-	if n := len(who.outside); n > 0 {
-		r.warn("let it in without a condition on requests, or through a gateway of the mesh", "%s ranges of addresses outside the mesh go around waypoints: their requests to %s are closed", strconv.Itoa(n), s.Name)
+	if !proven && (who.everybody || len(who.outside) > 0) {
+		r.warn("let it in without a condition on requests, or through a gateway of the mesh", "who is not in the mesh goes around waypoints: requests from there to %s are closed", s.Name)
 	}
 }
