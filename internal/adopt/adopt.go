@@ -27,6 +27,7 @@ type Options struct {
 	Sources []Source // of the inventory, as the Estate is to name them
 	// Networks are the estate's own, as CIDRs; nil where that is not known.
 	Networks []string
+	Targets  []string // whose layers were found, in the order of the Estate's list
 }
 
 // Source is an entry of the Estate's inventory.

@@ -32,6 +32,9 @@ func (a *adopter) estate() string {
 	if len(a.o.Networks) > 0 {
 		fmt.Fprintf(&b, "  networks: [%s]\n", list(a.o.Networks))
 	}
+	if len(a.o.Targets) > 0 {
+		fmt.Fprintf(&b, "  targets: [%s]\n", list(a.o.Targets))
+	}
 	return b.String()
 }
 

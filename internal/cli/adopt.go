@@ -67,7 +67,7 @@ It exits with 1 if the two are not proven to be the same.`,
 			return misusef("what passes cannot be worked out: %v", err)
 		}
 		x := adopted{Dir: *out, From: *from}
-		x.Policy = adopt.Write(got.Inventory, reached, adopt.Options{Estate: estateOf(*name, *out), Sources: sourcesOf(got, *out, *sources), Networks: networksOf(got)})
+		x.Policy = adopt.Write(got.Inventory, reached, adopt.Options{Estate: estateOf(*name, *out), Sources: sourcesOf(got, *out, *sources), Networks: networksOf(got), Targets: targetsOf(got)})
 		if err := writeAll(*out, x.Policy.Files); err != nil {
 			return err
 		}
@@ -146,6 +146,12 @@ func (x *adopted) write(w io.Writer, how string) error {
 	if x.Proof.More > 0 {
 		fmt.Fprintf(&b, "  and %d more; --lines shows more\n", x.Proof.More)
 	}
+	fmt.Fprintf(&b, `
+Next:
+  firebreak check %[1]s  say what is unwise about it
+  firebreak drift %[1]s --live %[2]s --to-come  say what is no longer as it was adopted
+  give zones and rules owners and reasons, narrow them, and promote zone by zone to stage: enforce
+`, x.Dir, x.From)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -155,6 +161,16 @@ func counted(n int, word string) string {
 		return "1 " + word
 	}
 	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// targetsOf names those of which the folder holds something.
+func targetsOf(got *load.Live) (out []string) {
+	for _, l := range got.Layers {
+		if len(l.Points) > 0 {
+			out = append(out, l.Target)
+		}
+	}
+	return out
 }
 
 // mustBeEmpty refuses a directory that holds something.

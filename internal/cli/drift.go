@@ -76,6 +76,9 @@ It exits with 1 if there is drift, or if it is not known whether there is.`,
 		if err := write(resultsTo(cmd, how, true), r); err != nil {
 			return err
 		}
+		if r.inForce && len(d.Missing) > 0 {
+			l.noteObserving(cmd.ErrOrStderr())
+		}
 		return r.verdict()
 	}
 	return cmd
