@@ -17,12 +17,21 @@ type Dump struct {
 	Estate  string `json:"estate,omitempty"`
 	Default uint32 `json:"hostIdentity"`
 
+	// Fleet is the file, by its path from this one's folder, of the tables that
+	// this host's are to be completed with; see With. Empty: they are whole.
+	Fleet string `json:"fleet,omitempty"`
+	// Locals are ends on the host that no address shows.
+	Locals []uint32 `json:"locals,omitempty"`
+
 	Addresses  []DumpAddress           `json:"addresses"`
 	Cgroups    []DumpCgroup            `json:"cgroups,omitempty"`
 	Classes    []DumpClass             `json:"classes"`
 	Identities map[uint32]DumpIdentity `json:"identities,omitempty"`
 	Rules      map[uint32]flow.Rule    `json:"rules,omitempty"`
 	Policy     []DumpEntry             `json:"policy"`
+
+	// Decisions are more of Policy, in short. ParseDump moves them there.
+	Decisions []DumpDecisions `json:"decisions,omitempty"`
 }
 
 // DumpAddress is an Address.
@@ -138,5 +147,12 @@ func ParseDump(data []byte) (*Dump, error) {
 			return nil, fmt.Errorf("the class %d of protocol %d, ports %d to %d, is none", c.Class, c.Protocol, c.Lo, c.Hi)
 		}
 	}
+	for i := range out.Decisions {
+		var err error
+		if out.Policy, err = out.Decisions[i].entries(out.Policy); err != nil {
+			return nil, err
+		}
+	}
+	out.Decisions = nil
 	return &out, nil
 }

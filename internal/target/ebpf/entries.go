@@ -86,6 +86,9 @@ func (r *renderer) decideAll() {
 		r.refusePolicy()
 		return
 	}
+	if r.unlimited {
+		return // a host's are cut from what was emitted
+	}
 	r.tables.Policy = make(map[layout.PolicyKey]layout.PolicyValue, r.total)
 	for _, e := range r.emitted {
 		for _, x := range e.entries {

@@ -19,9 +19,10 @@ import (
 
 // fleet is the tables of all hosts at once, from which each host's are cut.
 type fleet struct {
-	w      *plan.Wanted
-	n      *Numbers
-	tables *layout.Tables
+	w       *plan.Wanted
+	n       *Numbers
+	tables  *layout.Tables // without decisions
+	decided []decided
 
 	prefixes []json.RawMessage  // what is no workload's address
 	byPeer   map[uint32][]line  // addresses of workloads
@@ -65,10 +66,10 @@ func renderHosts(w *plan.Wanted) ([]target.File, diag.List) {
 		return nil, diags
 	}
 	var files []target.File
-	for name, here := range hosts {
-		if data := e.host(name, here, &diags); data != nil {
-			files = append(files, target.File{Path: folder(name) + "/firebreak.maps.json", Data: data})
-		}
+	if len(hosts) > 1 {
+		files = e.shared(hosts, &diags)
+	} else {
+		files = e.alone(hosts, &diags)
 	}
 	diags.Sort()
 	if diags.HasErrors() {
@@ -120,12 +121,23 @@ func renderFleet(w *plan.Wanted) (*fleet, diag.List) {
 	if !r.fill() {
 		return nil, r.diags
 	}
-	e := &fleet{w: w, n: n, tables: &r.tables, byPeer: map[uint32][]line{}, at: map[netip.Addr]int{}, entries: map[uint32]*localEntries{}, names: map[uint32]json.RawMessage{}, idents: Identities(w.Policy, n)}
-	e.prepare()
+	e := &fleet{w: w, n: n, tables: &r.tables, decided: inOrder(r.emitted, w.ToCome), byPeer: map[uint32][]line{}, at: map[netip.Addr]int{}, entries: map[uint32]*localEntries{}, names: map[uint32]json.RawMessage{}, idents: Identities(w.Policy, n)}
 	return e, r.diags
 }
 
-// prepare writes down what several hosts have in common, once.
+// alone writes the file of the only host.
+func (e *fleet) alone(hosts map[string][]int, diags *diag.List) []target.File {
+	e.prepare()
+	var files []target.File
+	for name, here := range hosts {
+		if data := e.host(name, here, diags); data != nil {
+			files = append(files, target.File{Path: folder(name) + "/firebreak.maps.json", Data: data})
+		}
+	}
+	return files
+}
+
+// prepare writes down what a host's file is made of.
 func (e *fleet) prepare() {
 	for i := range e.tables.Addresses {
 		a := layout.DumpAddress(e.tables.Addresses[i])
@@ -154,22 +166,12 @@ func (e *fleet) prepare() {
 	for number, rule := range Rules(e.w.Policy, e.n) {
 		e.names[number] = raw(rule)
 	}
-	keys := make([]layout.PolicyKey, 0, len(e.tables.Policy))
-	for k := range e.tables.Policy {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b layout.PolicyKey) int {
-		return cmp.Or(cmp.Compare(a.Local, b.Local), cmp.Compare(a.Direction, b.Direction), cmp.Compare(a.Peer, b.Peer), cmp.Compare(a.Class, b.Class))
-	})
-	for _, k := range keys {
+	for _, d := range e.decided {
+		k, v := d.key, d.value
 		l := e.entries[k.Local]
 		if l == nil {
 			l = &localEntries{}
 			e.entries[k.Local] = l
-		}
-		v := e.tables.Policy[k]
-		if e.w.ToCome {
-			v.AllowInForce, v.InForceRule, v.InForceUntil = v.AllowToCome, v.ToComeRule, v.ToComeUntil
 		}
 		l.raw = append(l.raw, raw(layout.EntryOf(k, v)))
 		l.peers = append(l.peers, k.Peer)
@@ -181,6 +183,41 @@ func (e *fleet) prepare() {
 		slices.Sort(l.rules)
 		l.rules = slices.Compact(l.rules)
 	}
+}
+
+// decided is one decision.
+type decided struct {
+	key   layout.PolicyKey
+	value layout.PolicyValue
+}
+
+// inOrder lists all decisions: by local end, direction, peer and class. Of two
+// with one key the last holds.
+func inOrder(emitted []emission, toCome bool) []decided {
+	slices.SortStableFunc(emitted, func(a, b emission) int {
+		return cmp.Or(cmp.Compare(a.key.Local, b.key.Local), cmp.Compare(a.key.Direction, b.key.Direction), cmp.Compare(a.key.Peer, b.key.Peer))
+	})
+	n := 0
+	for i := range emitted {
+		n += len(emitted[i].entries)
+	}
+	out := make([]decided, 0, n)
+	for i, e := range emitted {
+		if i+1 < len(emitted) && emitted[i+1].key == e.key {
+			continue
+		}
+		from := len(out)
+		for _, x := range e.entries {
+			e.key.Class = x.class
+			v := x.value
+			if toCome {
+				v.AllowInForce, v.InForceRule, v.InForceUntil = v.AllowToCome, v.ToComeRule, v.ToComeUntil
+			}
+			out = append(out, decided{e.key, v})
+		}
+		slices.SortFunc(out[from:], func(a, b decided) int { return cmp.Compare(a.key.Class, b.key.Class) })
+	}
+	return out
 }
 
 func raw(v any) json.RawMessage {

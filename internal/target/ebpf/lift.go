@@ -3,6 +3,7 @@ package ebpf
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"path"
 	"slices"
@@ -25,12 +26,19 @@ type lifter struct {
 	src    *target.Source
 	out    *layer.Layer
 	diags  diag.List
+	onHost map[string][]int        // workloads
+	fleets map[string]*commons     // by file
 	tables map[string]*layer.Table // by what they say
 	order  []string
 }
 
 func lift(s *target.Source) (*layer.Layer, diag.List) {
-	l := &lifter{src: s, out: &layer.Layer{Target: "ebpf", Names: true, Nameless: true, Renewed: true}, tables: map[string]*layer.Table{}}
+	l := &lifter{src: s, out: &layer.Layer{Target: "ebpf", Names: true, Nameless: true, Renewed: true}, onHost: map[string][]int{}, fleets: map[string]*commons{}, tables: map[string]*layer.Table{}}
+	for i := range s.Inventory.Workloads {
+		if h := s.Inventory.Workloads[i].Host; h != "" {
+			l.onHost[h] = append(l.onHost[h], i)
+		}
+	}
 	files, diags := s.Folder.Names(suffix)
 	l.diags = diags
 	for _, file := range files {
@@ -65,12 +73,10 @@ func (l *lifter) file(file string) {
 	if err == nil && dump.Host != "" {
 		host = dump.Host
 	}
-	var here []int
+	here := l.onHost[host]
 	var names []string
-	for i := range l.src.Inventory.Workloads {
-		if w := &l.src.Inventory.Workloads[i]; w.Host == host {
-			here, names = append(here, i), append(names, w.Name)
-		}
+	for _, i := range here {
+		names = append(names, l.src.Inventory.Workloads[i].Name)
 	}
 	var concerns layer.Match
 	if names != nil {
@@ -79,6 +85,10 @@ func (l *lifter) file(file string) {
 	}
 	point := layer.Point{Name: host, Governs: concerns}
 	where := flow.Rule{Policy: "ebpf of " + host, File: file, Line: 1}
+	var r *reader
+	if err == nil {
+		r, err = l.readerOf(dump, file)
+	}
 	if err != nil {
 		l.diags.Errorf(diag.Pos{File: file}, "unreadable", "the tables of host %s cannot be read: %v", host, err)
 		point.Unknown = "its tables cannot be read: " + err.Error()
@@ -90,7 +100,6 @@ func (l *lifter) file(file string) {
 	if here == nil {
 		l.out.Unknown = append(l.out.Unknown, layer.Unknown{Where: where, Why: "the inventory has no workload on host " + host})
 	}
-	r := newReader(l, dump, file)
 	for _, w := range here {
 		r.workload(w)
 	}
@@ -110,31 +119,33 @@ type reader struct {
 	file     string
 	trie     trie
 	classes  map[uint16]netset.Traffic
-	decision map[slotKey]map[uint32]map[uint16]*layout.DumpEntry
+	slots    map[slotKey][]int         // places in dump.Policy
+	order    []uint16                  // the classes, in order
 	peers    map[uint32][]string       // workloads that are surely this number
 	mixed    map[string][]uint32       // those that several numbers stand for
 	prefixes map[uint32][]netip.Prefix // of what is no workload's
 	named    map[string]uint32         // by workload: its number in the catalog
-	said     map[slotKey][][]layer.Rule
-	keys     map[slotKey]string
+	said     map[slotKey]*saying
+	answered map[string][]answer // by voices
+	locals   *trie               // of a host of a fleet: its own addresses
+	shared   *reader             // of a host of a fleet: the fleet's
+}
+
+// saying is what an end says, and what two must have in common to be one table.
+type saying struct {
+	tiers [][]layer.Rule
+	key   string
 }
 
 func newReader(l *lifter, dump *layout.Dump, file string) *reader {
-	r := &reader{l: l, dump: dump, file: file, decision: map[slotKey]map[uint32]map[uint16]*layout.DumpEntry{}, peers: map[uint32][]string{},
-		mixed: map[string][]uint32{}, prefixes: map[uint32][]netip.Prefix{}, named: map[string]uint32{}, said: map[slotKey][][]layer.Rule{}, keys: map[slotKey]string{}}
+	r := &reader{l: l, dump: dump, file: file, slots: map[slotKey][]int{}, peers: map[uint32][]string{},
+		mixed: map[string][]uint32{}, prefixes: map[uint32][]netip.Prefix{}, named: map[string]uint32{}, said: map[slotKey]*saying{}, answered: map[string][]answer{}}
 	r.trie.fill(dump.Addresses)
 	r.readClasses()
+	r.order = slices.Sorted(maps.Keys(r.classes))
 	for i := range dump.Policy {
-		e := &dump.Policy[i]
-		at := r.decision[slotKey{e.Local, e.Direction}]
-		if at == nil {
-			at = map[uint32]map[uint16]*layout.DumpEntry{}
-			r.decision[slotKey{e.Local, e.Direction}] = at
-		}
-		if at[e.Peer] == nil {
-			at[e.Peer] = map[uint16]*layout.DumpEntry{}
-		}
-		at[e.Peer][e.Class] = e
+		at := slotKey{dump.Policy[i].Local, dump.Policy[i].Direction}
+		r.slots[at] = append(r.slots[at], i)
 	}
 	for n, id := range dump.Identities {
 		for _, name := range id.Workloads {
@@ -209,8 +220,15 @@ func (r *reader) findPeers() {
 			r.mixed[w.Name] = numbers
 		}
 	}
+	for _, names := range r.peers {
+		slices.Sort(names)
+	}
 	for i := range r.dump.Addresses {
-		if a := &r.dump.Addresses[i]; a.Peer != layout.BuiltinPeer {
+		a := &r.dump.Addresses[i]
+		if a.Prefix.IsSingleIP() && len(r.peers[a.Peer]) > 0 {
+			continue // a workload's
+		}
+		if a.Peer != layout.BuiltinPeer {
 			r.prefixes[a.Peer] = append(r.prefixes[a.Peer], a.Prefix)
 		}
 	}
@@ -230,15 +248,22 @@ func (r *reader) localsOf(w int) []uint32 {
 	var out []uint32
 	for _, a := range wl.Addresses {
 		n := uint32(0)
-		if e := r.trie.find(a.Unmap().WithZone("")); e != nil && e.Prefix.IsSingleIP() {
+		known := &r.trie
+		if r.locals != nil {
+			known = r.locals
+		}
+		if e := known.find(a.Unmap().WithZone("")); e != nil && e.Prefix.IsSingleIP() {
 			n = e.Local
 		}
 		if !slices.Contains(out, n) {
 			out = append(out, n)
 		}
 	}
-	if len(wl.Addresses) == 0 {
-		out = append(out, r.named[wl.Name])
+	if n := r.named[wl.Name]; len(wl.Addresses) == 0 {
+		if r.shared != nil && !slices.Contains(r.dump.Locals, n) {
+			n = 0 // the host does not have its decisions
+		}
+		out = append(out, n)
 	}
 	return out
 }
@@ -253,15 +278,16 @@ func (r *reader) workload(w int) {
 			return
 		}
 		at := slotKey{locals[0], d}
-		tiers, known := r.said[at]
-		if !known {
-			tiers = r.tiers(at)
-			r.said[at], r.keys[at] = tiers, fmt.Sprint(d, " ", keyOf(tiers))
+		said := r.said[at]
+		if said == nil {
+			said = &saying{tiers: r.decider().tiers(at)}
+			said.key = d.String() + " " + keyOf(said.tiers)
+			r.said[at] = said
 		}
-		key := r.keys[at]
+		key := said.key
 		t := r.l.tables[key]
 		if t == nil {
-			t = &layer.Table{Name: fmt.Sprintf("maps of host %s", r.dump.Host), Direction: d, Governs: layer.Match{{Workloads: []string{}}}, Tiers: tiers}
+			t = &layer.Table{Name: r.decider().title(), Direction: d, Governs: layer.Match{{Workloads: []string{}}}, Tiers: said.tiers}
 			r.l.tables[key] = t
 			r.l.order = append(r.l.order, key)
 		}
@@ -269,74 +295,23 @@ func (r *reader) workload(w int) {
 	}
 }
 
+func (r *reader) title() string {
+	if r.dump.Host == "" {
+		return "maps of the fleet"
+	}
+	return "maps of host " + r.dump.Host
+}
+
+// decider is what knows the decisions.
+func (r *reader) decider() *reader {
+	if r.shared != nil {
+		return r.shared
+	}
+	return r
+}
+
 func (r *reader) doubt(name, why string) {
 	r.l.out.Unknown = append(r.l.out.Unknown, layer.Unknown{Where: flow.Rule{Policy: "ebpf of " + r.dump.Host, File: r.file, Line: 1}, Why: why, Concerns: layer.Named(name)})
-}
-
-// keyOf is what two hosts must have in common to be one table. It leaves out the
-// places.
-func keyOf(tiers [][]layer.Rule) string {
-	var b strings.Builder
-	for _, tier := range tiers {
-		b.WriteByte('\n')
-		for i := range tier {
-			x := &tier[i]
-			fmt.Fprint(&b, x.Effect, x.Traffic, x.Unknown, x.Ref.Rule)
-			if x.Cond != nil {
-				fmt.Fprint(&b, x.Cond.Expires.UnixNano())
-			}
-			for _, t := range x.Peer {
-				fmt.Fprint(&b, t.Workloads, t.Prefixes, t.Except, t.Address)
-			}
-		}
-	}
-	return b.String()
-}
-
-// answer is what is said about some traffic.
-type answer struct {
-	traffic netset.Traffic
-	allow   bool
-	until   int64
-	rule    uint32
-}
-
-// tiers work out what an end says to everybody: first to those that entries
-// speak of, then to all others.
-func (r *reader) tiers(at slotKey) [][]layer.Rule {
-	own := r.decision[at]
-	usual := r.answers(own, layout.AnyPeer)
-	byAnswer := map[string][]uint32{}
-	said := map[string][]answer{}
-	for n := range own {
-		a := r.answers(own, n)
-		k := fmt.Sprint(a)
-		byAnswer[k] = append(byAnswer[k], n)
-		said[k] = a
-	}
-	same := fmt.Sprint(usual)
-	out := make([][]layer.Rule, 4)
-	keys := make([]string, 0, len(said))
-	for k := range said {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	differs := map[uint32]string{} // by peer: what is said, if not the usual
-	for _, k := range keys {
-		if k != same {
-			for _, n := range byAnswer[k] {
-				differs[n] = k
-			}
-		}
-	}
-	for _, k := range keys {
-		if k != same {
-			r.write(out, 0, r.match(byAnswer[k], k, differs), said[k])
-		}
-	}
-	r.writeMixed(out, own, differs)
-	r.write(out, 2, layer.Everything(), usual)
-	return out
 }
 
 // write adds what is said to some peers: what is permitted for a time only is
@@ -362,42 +337,11 @@ func (r *reader) ref(number uint32) flow.Rule {
 	if !known {
 		ref = flow.Rule{Rule: fmt.Sprintf("rule %d", number)}
 	}
-	return flow.Rule{Policy: "maps of " + r.dump.Host, Rule: ref.String(), File: r.file, Line: 1}
-}
-
-// answers is what an end says to a peer, as the kernel asks: the peer's own
-// entries, by class and for any, then those about any peer.
-func (r *reader) answers(own map[uint32]map[uint16]*layout.DumpEntry, peer uint32) []answer {
-	mine, usual := own[peer], own[layout.AnyPeer]
-	var out []answer
-	for class, traffic := range r.classes {
-		e := mine[class]
-		if e == nil {
-			e = mine[layout.ClassAny]
-		}
-		if e == nil {
-			e = usual[class]
-		}
-		if e == nil {
-			e = usual[layout.ClassAny]
-		}
-		one := answer{traffic: traffic} // without any entry the kernel drops
-		if e != nil {
-			one.allow, one.until, one.rule = e.Allow, e.Until, e.Rule
-		}
-		if !one.allow {
-			one.until = 0
-		}
-		i := slices.IndexFunc(out, func(a answer) bool { return a.allow == one.allow && a.until == one.until && a.rule == one.rule })
-		if i < 0 {
-			out = append(out, one)
-		} else {
-			out[i].traffic = out[i].traffic.Union(traffic)
-		}
+	host := r.dump.Host
+	if host == "" {
+		host = "the fleet"
 	}
-	out = slices.DeleteFunc(out, func(a answer) bool { return a.traffic.IsEmpty() })
-	slices.SortFunc(out, func(a, b answer) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
-	return out
+	return flow.Rule{Policy: "maps of " + host, Rule: ref.String(), File: r.file, Line: 1}
 }
 
 // match is who has one of the numbers: workloads, and addresses of nobody's, less
@@ -409,9 +353,6 @@ func (r *reader) match(numbers []uint32, key string, differs map[uint32]string) 
 	for _, n := range numbers {
 		names = append(names, r.peers[n]...)
 		for _, p := range r.prefixes[n] {
-			if p.IsSingleIP() && len(r.peers[n]) > 0 {
-				continue // a workload's
-			}
 			except := r.trie.within(p, func(peer uint32) bool { return differs[peer] != key })
 			m = append(m, layer.Term{Address: true, Prefixes: []netip.Prefix{p}, Except: except})
 		}
@@ -424,7 +365,7 @@ func (r *reader) match(numbers []uint32, key string, differs map[uint32]string) 
 }
 
 // writeMixed is about workloads whose addresses are different peers.
-func (r *reader) writeMixed(out [][]layer.Rule, own map[uint32]map[uint16]*layout.DumpEntry, differs map[uint32]string) {
+func (r *reader) writeMixed(out [][]layer.Rule, own *ownEntries, differs map[uint32]string) {
 	names := make([]string, 0, len(r.mixed))
 	for name := range r.mixed {
 		names = append(names, name)
@@ -438,14 +379,14 @@ func (r *reader) writeMixed(out [][]layer.Rule, own map[uint32]map[uint16]*layou
 		}
 		if one {
 			if differs[numbers[0]] != "" {
-				r.write(out, 0, layer.Named(name), r.answers(own, numbers[0]))
+				r.write(out, 0, layer.Named(name), own.answers(numbers[0]))
 			}
 			continue
 		}
 		surely, perhaps := netset.All(), netset.None()
 		for _, n := range numbers {
 			open, sure := netset.None(), netset.None()
-			for _, a := range r.answers(own, n) {
+			for _, a := range own.answers(n) {
 				if a.allow {
 					open = open.Union(a.traffic)
 				}
