@@ -20,6 +20,7 @@ export GORACE := atexit_sleep_ms=0
 FUZZTIME ?= 10s
 BENCH ?= .
 ESTATES ?= 4000
+MUTANTS ?= 300
 ARGS ?=
 
 # What the page takes, in milliseconds and frames: a benchmark, not a test,
@@ -130,6 +131,8 @@ oracles: ## the platforms' own code judges what is rendered and read; the first 
 	  (cd "$$d" && go vet ./... && "$$tools/staticcheck" ./...); \
 	  (cd "$$d" && go test -timeout 20m -json ./... </dev/null | "$$tools/tally" $(if $(CI),-no-skips)); \
 	done
+	@echo "== the kernel, by packets"
+	@go test ./internal/target/nftables ./internal/corpus -run 'Mutants|ChangedInventories' -mutants $(MUTANTS) -timeout 20m -json </dev/null | .cache/tally $(if $(CI),-no-skips)
 
 bench: web/node_modules/.package-lock.json ## every benchmark; root adds those between enforced namespaces
 	@hack/need go page

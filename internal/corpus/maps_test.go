@@ -2,11 +2,15 @@ package corpus_test
 
 import (
 	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -22,6 +26,8 @@ import (
 	"firebreak/internal/netset"
 	"firebreak/internal/plan"
 	"firebreak/internal/policy"
+	"firebreak/internal/prove"
+	"firebreak/internal/semantics"
 	"firebreak/internal/target"
 	"firebreak/internal/target/ebpf"
 	"firebreak/internal/verify"
@@ -170,20 +176,81 @@ func mutateMaps(r *rand.Rand, tree map[string]any) (string, bool) {
 	return "", false
 }
 
-// Of every mutant the lifted layer says what the kernel does.
-func TestKernelJudgesMutantsOfMaps(t *testing.T) {
-	k := newKernel(t)
+// mutants is how many are made; `make oracles` makes many.
+var mutants = flag.Int("mutants", 150, "how many mutants the kernel judges, of maps and of inventories each")
+
+// proofOf is what prove says of maps alone, as of noon.
+func proofOf(t *testing.T, w *plan.Wanted, data []byte) (proven bool, text string) {
+	t.Helper()
+	l, ok := liftMaps(w, data)
+	r, err := prove.Prove(prove.Intent{Policy: w.Policy}, []*layer.Layer{l}, prove.Options{At: corpus.Noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	proven = ok
+	results := slices.Clone(r.Results)
+	if r.Together != nil {
+		results = append(results, *r.Together)
+	}
+	for _, x := range results {
+		proven = proven && x.Result.Proven()
+		text += fmt.Sprintln(x.Point, x.Result, x.Reason, x.Over, x.Under)
+	}
+	return proven, text
+}
+
+// provenCase is a case whose maps are proven, with what the kernel does to some
+// conversations.
+type provenCase struct {
+	corpus.Case
+	w    *plan.Wanted
+	data []byte
+	said string
+	qs   []*pairQuestion
+}
+
+func provenCases(t *testing.T) []*provenCase {
+	t.Helper()
 	cases, err := corpus.Load(os.DirFS("../../testdata/corpus"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	var out []*provenCase
+	for _, c := range cases {
+		w, data := mapsOf(t, c, corpus.Noon)
+		if proven, said := proofOf(t, w, data); proven {
+			out = append(out, &provenCase{c, w, data, said, pairsOf(w)})
+		}
+	}
+	t.Logf("%d of %d cases are proven, so that mutants of them can be", len(out), len(cases))
+	if len(out) < len(cases)/3 {
+		t.Fatal("those are too few")
+	}
+	return out
+}
+
+// passes tries a conversation that is new to the kernel.
+func (k *kernel) passes(t *testing.T, q *pairQuestion) bool {
+	t.Helper()
+	k.port++
+	ok, err := k.dp.Try(packet(q.f, k.port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ok
+}
+
+// Of every mutant the lifted layer says what the kernel does, and no proof of
+// one that permits more passes.
+func TestKernelJudgesMutantsOfMaps(t *testing.T) {
+	k := newKernel(t)
+	cases := provenCases(t)
 	r := rand.New(rand.NewPCG(9, 9))
 	total, beyond, caught, agreed := 0, 0, 0, 0
-	for round := 0; total < 400 && round < 4000; round++ {
+	for round := 0; total < *mutants && round < 20**mutants; round++ {
 		c := cases[r.IntN(len(cases))]
-		w, data := mapsOf(t, c, corpus.Noon)
 		var tree map[string]any
-		if err := json.Unmarshal(data, &tree); err != nil {
+		if err := json.Unmarshal(c.data, &tree); err != nil {
 			t.Fatal(err)
 		}
 		what, ok := mutateMaps(r, tree)
@@ -200,38 +267,129 @@ func TestKernelJudgesMutantsOfMaps(t *testing.T) {
 		}
 		total++
 		k.loadDump(t, d, corpus.Noon)
-		l, _ := liftMaps(w, changed)
-		before, _ := liftMaps(w, data)
-		more, seen := false, true
-		for _, q := range pairsOf(w) {
-			k.port++
-			passes, err := k.dp.Try(packet(q.f, k.port))
-			if err != nil {
-				t.Fatal(err)
-			}
-			lower, upper := q.says(l, w)
-			_, was := q.says(before, w)
-			if passes && was == layer.Deny {
-				more = true
-				seen = seen && (upper != layer.Deny || q.doubted(l, w))
+		l, _ := liftMaps(c.w, changed)
+		before, _ := liftMaps(c.w, c.data)
+		var more *pairQuestion
+		for _, q := range c.qs {
+			passes := k.passes(t, q)
+			lower, upper := q.says(l, c.w)
+			if _, was := q.says(before, c.w); passes && was == layer.Deny {
+				more = q
 			}
 			// whose address is another's, the kernel takes for a forger besides
 			forged := what == "addresses change owners"
-			if !q.doubted(l, w) && (passes && upper == layer.Deny || !passes && lower != layer.Deny && !forged) {
+			if !q.doubted(l, c.w) && (passes && upper == layer.Deny || !passes && lower != layer.Deny && !forged) {
 				t.Errorf("%s, %s: %s → %s %s %d: the kernel says %v, the layer %s to %s", c.Name, what, q.f.From, q.f.To, q.f.Protocol, q.f.Port, passes, lower, upper)
 				return
 			}
 			agreed++
 		}
-		if more {
-			beyond++
-			if seen {
-				caught++
-			}
+		if more == nil {
+			continue
+		}
+		beyond++
+		if proven, said := proofOf(t, c.w, changed); proven || said == c.said {
+			t.Errorf("%s, %s: %s → %s %s %d passes, and is proven:\n%s", c.Name, what, more.f.From, more.f.To, more.f.Protocol, more.f.Port, said)
+		} else {
+			caught++
 		}
 	}
-	t.Logf("%d mutants, %d permit more, %d of them caught; %d conversations agreed", total, beyond, caught, agreed)
-	if total < 200 || beyond < 30 || caught != beyond {
+	t.Logf("%d mutants, %d permit more, %d of them caught by the proof; %d conversations agreed", total, beyond, caught, agreed)
+	if total < *mutants || beyond < total/20 || caught != beyond {
+		t.Error("that is too few, or not all")
+	}
+}
+
+// changeInventory changes one thing of an inventory whose hosts keep the maps
+// that they have.
+func changeInventory(r *rand.Rand, s *inventory.Snapshot) (what string) {
+	one := func() *inventory.Workload { return &s.Workloads[r.IntN(len(s.Workloads))] }
+	w := one()
+	switch r.IntN(6) {
+	case 0: // another's labels
+		w.Labels, w.Zone = one().Labels, ""
+		return "another's labels"
+	case 1:
+		labels := maps.Clone(w.Labels)
+		for _, key := range slices.Sorted(maps.Keys(labels)) {
+			delete(labels, key)
+			break
+		}
+		w.Labels = labels
+		return "a label goes"
+	case 2:
+		x := one()
+		w.Addresses, x.Addresses = x.Addresses, w.Addresses
+		return "addresses are swapped"
+	case 3:
+		x := *w
+		x.Name, x.Addresses = "new", []netip.Addr{netip.MustParseAddr("10.250.250.250")}
+		s.Workloads = append(s.Workloads, x)
+		return "a new workload"
+	case 4:
+		i := r.IntN(len(s.Workloads))
+		s.Workloads = slices.Delete(s.Workloads, i, i+1)
+		return "a workload goes"
+	default:
+		w.Addresses = []netip.Addr{netip.MustParseAddr("10.250.250.250")}
+		return "another address"
+	}
+}
+
+// Maps that were rendered of an inventory that has changed since are not proven
+// where the kernel lets pass what the reference evaluator denies under the new
+// one.
+func TestKernelJudgesChangedInventories(t *testing.T) {
+	k := newKernel(t)
+	cases := provenCases(t)
+	r := rand.New(rand.NewPCG(3, 9))
+	total, beyond, caught, alarms := 0, 0, 0, 0
+	kinds := map[string]int{}
+	for round := 0; total < *mutants && round < 20**mutants; round++ {
+		c := cases[r.IntN(len(cases))]
+		inv := &inventory.Snapshot{Workloads: slices.Clone(c.w.Policy.Inventory.Workloads), Frontends: c.w.Policy.Inventory.Frontends, Networks: c.w.Policy.Inventory.Networks}
+		if len(inv.Workloads) < 2 {
+			continue
+		}
+		what := changeInventory(r, inv)
+		slices.SortFunc(inv.Workloads, func(a, b inventory.Workload) int { return strings.Compare(a.Name, b.Name) })
+		p, _ := policy.Resolve(c.Dir, inv)
+		if p == nil || reflect.DeepEqual(inv.Workloads, c.w.Policy.Inventory.Workloads) {
+			continue // it is none, or nothing changed
+		}
+		total++
+		d, err := layout.ParseDump(c.data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.loadDump(t, d, corpus.Noon)
+		w := *c.w
+		w.Policy = p
+		after := semantics.New(c.Dir, inv)
+		var more *pairQuestion
+		for _, q := range pairsOf(&w) {
+			v := after.Decide(after.Address(q.f.From), after.Address(q.f.To), q.f.Protocol, q.f.Port, flow.Circumstances{At: corpus.Noon, MTLS: true})
+			if v.InForce == flow.Dropped && k.passes(t, q) {
+				more = q
+			}
+		}
+		proven, said := proofOf(t, &w, c.data)
+		switch {
+		case more == nil && !proven:
+			alarms++
+		case more == nil:
+		case proven:
+			t.Errorf("%s, %s: %s → %s %s %d passes, and is proven:\n%s", c.Name, what, more.f.From, more.f.To, more.f.Protocol, more.f.Port, said)
+		default:
+			caught++
+		}
+		if more != nil {
+			beyond++
+			kinds[what]++
+		}
+	}
+	t.Logf("%d changed inventories, maps permit more in %d, %d of them caught; %d more are not proven; %v", total, beyond, caught, alarms, kinds)
+	if total < *mutants || beyond < total/20 || caught != beyond {
 		t.Error("that is too few, or not all")
 	}
 }

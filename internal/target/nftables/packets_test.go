@@ -108,7 +108,7 @@ type probe struct {
 // send opens every probe at once and waits until all have been answered, or time
 // is up. A host answers where nobody listens, too: that it does is what shows
 // that the packet came there and the answer back.
-func (f *field) send(probes []*probe) { f.sendFor(probes, 250*time.Millisecond) }
+func (f *field) send(probes []*probe) { f.sendFor(probes, 80*time.Millisecond) }
 
 // passes reports whether a probe passed, or does if it is given more time: what
 // comes late on a busy machine is no drop.
