@@ -104,6 +104,9 @@ func ReadPinned(pins string) (Pinned, error) {
 	return p, nil
 }
 
+// readDump reads back the maps that are pinned below a directory.
+func readDump(pins string) (*layout.Dump, error) { return datapath.ReadDump(pins) }
+
 // Detach removes everything that a configuration's agent has put into the
 // kernel. It fails while that agent runs.
 func Detach(ctx context.Context, cfg *Config) error {

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"time"
 
+	"firebreak/internal/datapath/layout"
 	"firebreak/internal/diag"
 	"firebreak/internal/wire"
 )
@@ -21,6 +22,8 @@ func Probe() (kernel, tier string, err error) { return "", "", errNotLinux }
 
 // ReadPinned says that there is no kernel to pin anything in.
 func ReadPinned(string) (Pinned, error) { return Pinned{}, errNotLinux }
+
+func readDump(string) (*layout.Dump, error) { return nil, errNotLinux }
 
 // Detach says that there is nothing to detach from.
 func Detach(context.Context, *Config) error { return errNotLinux }

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -24,6 +26,7 @@ func NewAgent() *cobra.Command {
 		Use: "agent --config FILE",
 		Example: "  sudo firebreak agent --config /etc/firebreak/agent.yaml\n" +
 			"  firebreak agent status --config /etc/firebreak/agent.yaml --format json\n" +
+			"  sudo firebreak agent dump --config /etc/firebreak/agent.yaml -o live\n" +
 			"  sudo firebreak agent detach --config /etc/firebreak/agent.yaml",
 		Short: "Enforce a policy on this host, and tell the server what happens",
 		Long: `Enforce a policy on this host with eBPF, and tell the server what happens.
@@ -55,7 +58,7 @@ Configuration (paths are relative to the file):
 		},
 	}
 	cmd.PersistentFlags().StringVar(config, "config", "", "the agent's configuration `FILE`")
-	cmd.AddCommand(newAgentStatus(config), newAgentDetach(config))
+	cmd.AddCommand(newAgentStatus(config), newAgentDump(config), newAgentDetach(config))
 	return cmd
 }
 
@@ -166,6 +169,48 @@ func writeAgentStatus(w io.Writer, r *agent.StatusReport) error {
 	}
 	_, err := fmt.Fprintln(w, lines)
 	return err
+}
+
+func newAgentDump(config *string) *cobra.Command {
+	out := ""
+	cmd := &cobra.Command{
+		Use:     "dump --config FILE [-o FILE]",
+		Example: "  sudo firebreak agent dump --config agent.yaml -o live\n  firebreak prove policy --live live --target ebpf",
+		Short:   "Read back what the kernel enforces on this host, for a live folder",
+		Long: `Read back what the kernel enforces on this host, whether or not the agent
+runs: the maps themselves, as HOST.maps.json. In a live folder, prove, drift
+and the others judge the kernel itself and not what the agent was told.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := agentConfig(*config)
+			if err != nil {
+				return err
+			}
+			d, err := agent.Dump(cfg)
+			if err != nil {
+				return err
+			}
+			text, err := d.Text()
+			if err != nil {
+				return err
+			}
+			if out == "" || out == "-" {
+				_, err = cmd.OutOrStdout().Write(text)
+				return err
+			}
+			path := out
+			if info, err := os.Stat(out); err == nil && info.IsDir() {
+				path = filepath.Join(out, url.PathEscape(cfg.Name)+".maps.json")
+			}
+			if err := os.WriteFile(path, text, 0o644); err != nil {
+				return misusef("%v", err)
+			}
+			_, err = fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d decisions about %d addresses, as the kernel of %s holds them\n", path, len(d.Policy), len(d.Addresses), cfg.Name)
+			return err
+		},
+	}
+	cmd.Flags().StringVarP(&out, "out", "o", "", "the `FILE`, or the folder to put HOST.maps.json in; standard output if not given")
+	return cmd
 }
 
 func newAgentDetach(config *string) *cobra.Command {

@@ -31,6 +31,8 @@ func TestAgentRefusals(t *testing.T) {
 		{"agent", exitMisuse, "--config FILE is missing"},
 		{"agent status", exitMisuse, "--config FILE is missing"},
 		{"agent detach", exitMisuse, "--config FILE is missing"},
+		{"agent dump", exitMisuse, "--config FILE is missing"},
+		{"agent dump --config " + typo, exitNo, `did you mean "policy"?`},
 		{"agent --config " + dir + "/none.yaml", exitMisuse, "the configuration cannot be read"},
 		{"agent detach --config " + dir, exitMisuse, "not a regular file"},
 		{"agent --config " + typo, exitNo, `did you mean "policy"?`},

@@ -177,7 +177,7 @@ func mutateMaps(r *rand.Rand, tree map[string]any) (string, bool) {
 }
 
 // mutants is how many are made; `make oracles` makes many.
-var mutants = flag.Int("mutants", 150, "how many mutants the kernel judges, of maps and of inventories each")
+var mutants = flag.Int("mutants", 60, "how many mutants the kernel judges, of maps and of inventories each")
 
 // proofOf is what prove says of maps alone, as of noon.
 func proofOf(t *testing.T, w *plan.Wanted, data []byte) (proven bool, text string) {

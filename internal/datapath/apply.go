@@ -133,7 +133,7 @@ func (d *Datapath) awaitGrace() {
 func (d *Datapath) fill(im *image, slot uint8) (changed int, err error) {
 	was := d.slots[slot]
 	if was == nil {
-		if was, err = d.readSlot(slot); err != nil {
+		if was, err = readSlot(&d.objs.bpfMaps, slot); err != nil {
 			return 0, err
 		}
 	}
@@ -198,16 +198,16 @@ func syncMap[K, V comparable](m *ebpf.Map, have, want map[K]V) (int, error) {
 
 // readSlot reads back what a slot holds, for the first change after a restart
 // or a failure.
-func (d *Datapath) readSlot(slot uint8) (*image, error) {
+func readSlot(m *bpfMaps, slot uint8) (*image, error) {
 	im := &image{
 		addresses: map[addressKey]addressValue{},
 		cgroups:   map[cgroupKey]uint32{},
 		policy:    map[policyKey]policyValue{},
 	}
 	for _, err := range []error{
-		readMap(d.objs.Addresses, im.addresses, func(k addressKey) bool { return k.Slot == slot }),
-		readMap(d.objs.Cgroups, im.cgroups, func(k cgroupKey) bool { return k.Slot == uint32(slot) }),
-		readMap(d.objs.Policy, im.policy, func(k policyKey) bool { return k.Slot == slot }),
+		readMap(m.Addresses, im.addresses, func(k addressKey) bool { return k.Slot == slot }),
+		readMap(m.Cgroups, im.cgroups, func(k cgroupKey) bool { return k.Slot == uint32(slot) }),
+		readMap(m.Policy, im.policy, func(k policyKey) bool { return k.Slot == slot }),
 	} {
 		if err != nil {
 			return nil, fmt.Errorf("read back slot %d: %w", slot, err)

@@ -142,7 +142,7 @@ func enforceUntilKilled(args []string) error {
 		return err
 	}
 	// The tables are those that are in force already.
-	im, err := d.readSlot(uint8(d.Revision() & 1))
+	im, err := readSlot(&d.objs.bpfMaps, uint8(d.Revision()&1))
 	if err != nil {
 		return err
 	}

@@ -2,9 +2,12 @@ package datapath
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/cilium/ebpf"
 
 	"firebreak/internal/datapath/layout"
 	"firebreak/internal/flow"
@@ -19,14 +22,55 @@ func (d *Datapath) Dump() (*layout.Dump, error) {
 	if d.revision == 0 {
 		return nil, nil
 	}
-	slot := uint8(d.revision & 1)
-	im, err := d.readSlot(slot)
+	clock := time.Now().UnixNano() - bootNS()
+	if d.tables != nil && d.tables.Clock != 0 {
+		clock = d.tables.Clock
+	}
+	return dumpOf(&d.objs.bpfMaps, d.revision, clock)
+}
+
+// readings is how often ReadDump begins anew because the agent has put another
+// revision in force meanwhile.
+const readings = 10
+
+// ReadDump is Dump for the agent with these pins, whether or not it runs,
+// without a lock. It returns fs.ErrNotExist if nothing is pinned there, and nil
+// if nothing was ever put in force.
+func ReadDump(pins string) (*layout.Dump, error) {
+	var m bpfMaps
+	release, err := openPinned(pins, map[string]**ebpf.Map{
+		"control": &m.Control, "policy": &m.Policy, "addresses": &m.Addresses, "cgroups": &m.Cgroups, "classes": &m.Classes, "slots": &m.Slots,
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	for range readings {
+		revision, err := revisionIn(&m)
+		if revision == 0 || err != nil {
+			return nil, err
+		}
+		out, err := dumpOf(&m, revision, time.Now().UnixNano()-bootNS())
+		if err != nil {
+			return nil, err
+		}
+		if after, err := revisionIn(&m); after == revision || err != nil {
+			return out, err
+		}
+	}
+	return nil, fmt.Errorf("the agent with the pins %s changes its maps faster than they can be read; try again", pins)
+}
+
+// dumpOf reads one revision; clock is what to add to the kernel's time.
+func dumpOf(m *bpfMaps, revision uint64, clock int64) (*layout.Dump, error) {
+	slot := uint8(revision & 1)
+	im, err := readSlot(m, slot)
 	if err != nil {
 		return nil, err
 	}
 	out := &layout.Dump{Format: layout.Version}
 	var config slotConfig
-	if err := d.objs.Slots.Lookup(uint32(slot), &config); err != nil {
+	if err := m.Slots.Lookup(uint32(slot), &config); err != nil {
 		return nil, err
 	}
 	out.Default = config.HostIdentity
@@ -40,12 +84,8 @@ func (d *Datapath) Dump() (*layout.Dump, error) {
 		out.Cgroups = append(out.Cgroups, layout.DumpCgroup{ID: k.ID, Local: local})
 	}
 	slices.SortFunc(out.Cgroups, func(a, b layout.DumpCgroup) int { return cmp.Compare(a.ID, b.ID) })
-	if err := d.dumpClasses(out, slot); err != nil {
+	if out.Classes, err = classesIn(m, slot); err != nil {
 		return nil, err
-	}
-	clock := time.Now().UnixNano() - bootNS()
-	if d.tables != nil && d.tables.Clock != 0 {
-		clock = d.tables.Clock
 	}
 	for k, v := range im.policy {
 		key := layout.PolicyKey{Local: k.Local, Peer: k.Peer, Class: k.Class, Direction: flow.Direction(k.Direction)}
@@ -67,13 +107,13 @@ func unixOf(boot uint64, clock int64) int64 {
 	return int64(boot) + clock
 }
 
-// dumpClasses reads the classes of all ports as runs.
-func (d *Datapath) dumpClasses(out *layout.Dump, slot uint8) error {
-	out.Classes = []layout.DumpClass{}
+// classesIn reads the classes of all ports as runs.
+func classesIn(m *bpfMaps, slot uint8) ([]layout.DumpClass, error) {
+	out := []layout.DumpClass{}
 	for p := range uint8(3) {
 		var ports [65536]uint16
-		if err := d.objs.Classes.Lookup(uint32(slot)*3+uint32(p), &ports); err != nil {
-			return err
+		if err := m.Classes.Lookup(uint32(slot)*3+uint32(p), &ports); err != nil {
+			return nil, err
 		}
 		for lo := 0; lo < len(ports); {
 			hi := lo
@@ -81,12 +121,12 @@ func (d *Datapath) dumpClasses(out *layout.Dump, slot uint8) error {
 				hi++
 			}
 			if ports[lo] != layout.ClassAny {
-				out.Classes = append(out.Classes, layout.DumpClass{Protocol: p, Lo: uint16(lo), Hi: uint16(hi), Class: ports[lo]})
+				out = append(out, layout.DumpClass{Protocol: p, Lo: uint16(lo), Hi: uint16(hi), Class: ports[lo]})
 			}
 			lo = hi + 1
 		}
 	}
-	return nil
+	return out, nil
 }
 
 // prefixOf is the reverse of addressKeyOf.

@@ -53,28 +53,53 @@ func (d *Datapath) Lost() (uint64, error) { return readStat(d.objs.Stats, statLo
 // ReadState reads the state of the agent with these pins, whether or not it
 // runs, without a lock. It returns fs.ErrNotExist if nothing is pinned there.
 func ReadState(pins string) (Stats, error) {
-	dir := filepath.Join(pins, fmt.Sprintf("maps-v%d", layout.Version))
 	var m bpfMaps
-	for name, into := range map[string]**ebpf.Map{
+	release, err := openPinned(pins, map[string]**ebpf.Map{
 		"control": &m.Control, "policy": &m.Policy, "addresses": &m.Addresses, "cgroups": &m.Cgroups,
 		"conns": &m.Conns, "edge_next": &m.EdgeNext, "stats": &m.Stats,
-	} {
-		opened, err := ebpf.LoadPinnedMap(filepath.Join(dir, name), &ebpf.LoadPinOptions{ReadOnly: true})
-		if err != nil {
-			return Stats{}, fmt.Errorf("open the pinned map %s: %w", filepath.Join(dir, name), err)
-		}
-		defer opened.Close()
-		*into = opened
+	})
+	if err != nil {
+		return Stats{}, err
 	}
-	word := make([]byte, m.Control.ValueSize())
-	if err := m.Control.Lookup(uint32(0), &word); err != nil {
-		return Stats{}, fmt.Errorf("read the revision: %w", err)
+	defer release()
+	revision, err := revisionIn(&m)
+	if err != nil {
+		return Stats{}, err
 	}
-	s, err := statsOf(&m, binary.NativeEndian.Uint64(word))
+	s, err := statsOf(&m, revision)
 	if err == nil {
 		s.Programs = countLinks(filepath.Join(pins, "links"))
 	}
 	return s, err
+}
+
+// openPinned opens pinned maps by their names, for reading only.
+func openPinned(pins string, maps map[string]**ebpf.Map) (release func(), err error) {
+	dir := filepath.Join(pins, fmt.Sprintf("maps-v%d", layout.Version))
+	var opened []*ebpf.Map
+	release = func() {
+		for _, m := range opened {
+			m.Close()
+		}
+	}
+	for name, into := range maps {
+		m, err := ebpf.LoadPinnedMap(filepath.Join(dir, name), &ebpf.LoadPinOptions{ReadOnly: true})
+		if err != nil {
+			release()
+			return nil, fmt.Errorf("open the pinned map %s: %w", filepath.Join(dir, name), err)
+		}
+		opened = append(opened, m)
+		*into = m
+	}
+	return release, nil
+}
+
+func revisionIn(m *bpfMaps) (uint64, error) {
+	word := make([]byte, m.Control.ValueSize())
+	if err := m.Control.Lookup(uint32(0), &word); err != nil {
+		return 0, fmt.Errorf("read the revision: %w", err)
+	}
+	return binary.NativeEndian.Uint64(word), nil
 }
 
 func countLinks(dir string) int {

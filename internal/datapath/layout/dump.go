@@ -3,6 +3,7 @@ package layout
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -120,6 +121,48 @@ func (d *Dump) Tables() *Tables {
 		t.Policy[k] = v
 	}
 	return t
+}
+
+// Text writes a dump as ParseDump reads it, one entry a line.
+func (d *Dump) Text() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	field := func(name string, value any) error {
+		b.WriteString(",\n\"" + name + "\": ")
+		return e.Encode(value)
+	}
+	b.WriteString("{\n\"maps\": ")
+	err := e.Encode(d.Format)
+	for _, f := range []struct {
+		name  string
+		value any
+		there bool
+	}{
+		{"host", d.Host, d.Host != ""}, {"estate", d.Estate, d.Estate != ""}, {"hostIdentity", d.Default, true},
+		{"cgroups", d.Cgroups, len(d.Cgroups) > 0}, {"identities", d.Identities, len(d.Identities) > 0}, {"rules", d.Rules, len(d.Rules) > 0},
+	} {
+		if f.there {
+			err = errors.Join(err, field(f.name, f.value))
+		}
+	}
+	err = errors.Join(err, lines(&b, e, "addresses", d.Addresses), lines(&b, e, "classes", d.Classes), lines(&b, e, "policy", d.Policy))
+	b.WriteString("}\n")
+	return b.Bytes(), err
+}
+
+// lines writes a list with a line for each item.
+func lines[T any](b *bytes.Buffer, e *json.Encoder, name string, items []T) error {
+	b.WriteString(",\n\"" + name + "\": [\n")
+	for i := range items {
+		if i > 0 {
+			b.WriteString(",")
+		}
+		if err := e.Encode(&items[i]); err != nil {
+			return err
+		}
+	}
+	b.WriteString("]\n")
+	return nil
 }
 
 // ParseDump reads a dump. A field that it does not know, another version, or

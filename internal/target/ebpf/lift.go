@@ -272,6 +272,10 @@ func (r *reader) localsOf(w int) []uint32 {
 func (r *reader) workload(w int) {
 	name := r.l.src.Inventory.Workloads[w].Name
 	locals := r.localsOf(w)
+	if n, is := r.named[name]; is && len(r.dump.Cgroups) > 0 && len(locals) == 1 && n != locals[0] {
+		r.doubt(name, fmt.Sprintf("to the kernel the cgroup of %s is another end than its addresses", name))
+		return
+	}
 	for _, d := range []flow.Direction{flow.Egress, flow.Ingress} {
 		if len(locals) != 1 || locals[0] == 0 {
 			r.doubt(name, fmt.Sprintf("the tables do not know %s by its addresses as one of this host's", name))
