@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"firebreak/internal/inventory"
-	"firebreak/internal/live"
 	"firebreak/internal/load"
 	"firebreak/internal/plan"
 	"firebreak/internal/policy"
@@ -67,8 +66,4 @@ func folder(files []target.File) fstest.MapFS {
 		out[f.Path] = &fstest.MapFile{Data: f.Data}
 	}
 	return out
-}
-
-func (e *estate) source(files fstest.MapFS, alone bool) *target.Source {
-	return &target.Source{Folder: live.Open(files), Inventory: e.policy.Inventory, Networks: e.policy.Networks, Estate: e.policy.Estate, Alone: alone}
 }

@@ -361,7 +361,7 @@ func (s *spoken) request(o operator, h policy.HTTP) {
 
 // except leaves requests out of a statement.
 func (s *spoken) except(h policy.HTTP) {
-	if s.unless != nil && len(s.unless) > 0 {
+	if len(s.unless) > 0 {
 		s.unless = append(s.unless, h)
 		return
 	}

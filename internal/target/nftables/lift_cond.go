@@ -1,7 +1,6 @@
 package nftables
 
 import (
-	"net/netip"
 	"slices"
 
 	"firebreak/internal/netset"
@@ -124,5 +123,3 @@ func (c *cond) isDHCP() bool {
 	}
 	return false
 }
-
-func single(a netip.Addr) *area { return &area{[]span{{a, a}}} }

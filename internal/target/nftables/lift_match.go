@@ -37,8 +37,7 @@ type group struct {
 	kind  string
 	body  any
 	doubt string
-	area  *area // of a key that is an address
-	rest  bool  // what no other element speaks of
+	rest  bool // what no other element speaks of
 }
 
 // values are the groups of what a match compares with.
