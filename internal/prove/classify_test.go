@@ -241,6 +241,17 @@ func TestClassification(t *testing.T) {
 			l.Tables[0].Tiers[0] = append(l.Tables[0].Tiers[0], allow("relay", selected(t, "app=orders"), relay, tcp(8080)))
 			return []*layer.Layer{{Target: "lattice", Optional: true, Relays: relay[0].Prefixes, Points: []layer.Point{{Name: "n", Governs: selected(t, "app=orders")}}}}
 		}},
+		{name: "a relay that leads elsewhere", want: prove.Approximate, together: prove.Approximate, text: "lattice", plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
+			relay := in("169.254.171.0/24")
+			l.Tables[0].Tiers[0] = append(l.Tables[0].Tiers[0], allow("relay", selected(t, "app=orders"), relay, tcp(8080)))
+			return []*layer.Layer{{Target: "lattice", Optional: true, Relays: relay[0].Prefixes, Points: []layer.Point{{Name: "n", Governs: selected(t, "app=web")}}}}
+		}},
+		{name: "a relay of which not all is known", want: prove.Wrong, together: prove.Wrong, text: "may reach orders", plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
+			relay := in("169.254.171.0/24")
+			l.Tables[0].Tiers[0] = append(l.Tables[0].Tiers[0], allow("relay", selected(t, "app=orders"), relay, tcp(8080)))
+			return []*layer.Layer{{Target: "lattice", Optional: true, Relays: relay[0].Prefixes, Points: []layer.Point{{Name: "n", Governs: selected(t, "app=web")}},
+				Unknown: []layer.Unknown{{Concerns: selected(t, "app=web"), Why: "a service of another account"}}}}
+		}},
 		{name: "time that cannot be told", more: `reason: r, when: {hours: "08:00-18:00"}`, want: prove.Approximate, together: prove.Approximate, text: "cannot tell the time", plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
 			l.Timeless = true
 			l.Tables[0].Tiers[0] = slices.Delete(l.Tables[0].Tiers[0], 1, 2)

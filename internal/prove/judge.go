@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"firebreak/internal/flow"
+	"firebreak/internal/layer"
 	"firebreak/internal/verify/space"
 )
 
@@ -251,7 +252,7 @@ func (j *judge) overs(sig *signature, layer int, set space.Set, w *intended) []p
 func (j *judge) catch(sig *signature, layer int, set space.Set) (by []string, left space.Set) {
 	left = set
 	for n, l := range j.e.layers {
-		if sig.relayed(n) {
+		if j.relayed(sig, n) {
 			if n != layer { // it decides who came to the relay, and who goes on
 				by, left = append(by, l.Target), space.Set{}
 			}
@@ -276,8 +277,16 @@ func (j *judge) catch(sig *signature, layer int, set space.Set) (by []string, le
 }
 
 // relayed reports whether one end is a layer's relay, and the other a workload
-// that the layer governs.
-func (s *signature) relayed(layer int) bool {
-	flags := s.at[layer][2]
-	return flags&relayFrom != 0 && flags&ownsTo != 0 || flags&relayTo != 0 && flags&ownsFrom != 0
+// about which the layer decides: one that it governs, or, where all of the relay
+// is known, any. What is sent to the relay gets nowhere but where it leads, and
+// from it comes nothing to whom it leads nobody.
+func (j *judge) relayed(s *signature, n int) bool {
+	l, flags := j.e.layers[n], s.at[n][2]
+	if flags&(relayFrom|relayTo) == 0 {
+		return false
+	}
+	if flags&relayFrom != 0 && flags&ownsTo != 0 || flags&relayTo != 0 && flags&ownsFrom != 0 {
+		return true
+	}
+	return len(l.Points) > 0 && !slices.ContainsFunc(l.Unknown, func(u layer.Unknown) bool { return u.Concerns != nil })
 }

@@ -35,7 +35,7 @@ func (j *judge) together(sig *signature) (out []piece, ungoverned [2]bool) {
 	}
 	for n, l := range j.e.layers {
 		for i := range out {
-			if k := out[i].kind; sig.relayed(n) && (k == over || k == unenforcedOver || k == perhaps) {
+			if k := out[i].kind; j.relayed(sig, n) && (k == over || k == unenforcedOver || k == perhaps) {
 				out[i].kind, out[i].caught, out[i].why = caughtOver, l.Target, ""
 			}
 		}
