@@ -71,6 +71,78 @@ resource "aws_vpclattice_auth_policy" "pay" {
   resource_identifier = aws_vpclattice_service.pay.arn
   policy              = jsonencode({ Version = "2012-10-17", Statement = [{ Effect = "Allow", Principal = "*", Action = "vpc-lattice-svcs:Invoke", Resource = "${aws_vpclattice_service.pay.arn}/*" }] })
 }
+data "aws_iam_policy_document" "pay" {
+  statement {
+    sid       = "web"
+    actions   = ["vpc-lattice-svcs:Invoke"]
+    resources = ["*"]
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:aws:iam::111122223333:role/web", aws_iam_role.orders.arn]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "vpc-lattice-svcs:SourceVpc"
+      values   = [aws_vpc.main.id]
+    }
+  }
+  statement {
+    effect    = "Deny"
+    actions   = ["vpc-lattice-svcs:Invoke", "vpc-lattice-svcs:Connect"]
+    resources = ["arn:aws:vpc-lattice:eu-west-1:111122223333:service/svc-1/*"]
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+  }
+}
+data "aws_iam_policy_document" "assume" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["ec2.amazonaws.com"]
+    }
+  }
+}
+resource "aws_iam_role" "orders" {
+  name               = "orders"
+  assume_role_policy = data.aws_iam_policy_document.assume.json
+}
+resource "aws_vpclattice_service_network" "all" {
+  name = "all"
+}
+resource "aws_vpclattice_auth_policy" "all" {
+  resource_identifier = aws_vpclattice_service_network.all.arn
+  policy              = data.aws_iam_policy_document.pay.json
+}
+data "aws_vpc" "other" {
+  id = "vpc-0123456789abcdef0"
+}
+resource "aws_vpc_peering_connection" "other" {
+  vpc_id      = aws_vpc.main.id
+  peer_vpc_id = data.aws_vpc.other.id
+}
+resource "aws_security_group" "old" {
+  name   = "old"
+  vpc_id = aws_vpc.main.id
+  ingress {
+    from_port       = 22
+    to_port         = 22
+    protocol        = "tcp"
+    cidr_blocks     = ["10.0.0.0/8"]
+    security_groups = [aws_security_group.web.id]
+  }
+  dynamic "egress" {
+    for_each = local.azs
+    content {
+      from_port   = 1000 + egress.key
+      to_port     = 1000 + egress.key
+      protocol    = "udp"
+      cidr_blocks = ["192.0.2.${egress.key}/32"]
+    }
+  }
+}
 module "net" {
   source = "./net"
   vpc    = aws_vpc.main.id
@@ -98,7 +170,10 @@ resource "aws_network_acl_rule" "in" {
 // configuration with what Terraform makes of it, planned and applied.
 func TestReaderAgreesWithTerraform(t *testing.T) {
 	n := judge(t, laid(t, map[string][]byte{"main.tf": []byte(estate), "net/main.tf": []byte(network)}))
-	t.Logf("%d resources agreed in configuration, plan and state", n)
+	if n.Documents == 0 || n.Sources == 0 || n.Open > 0 {
+		t.Errorf("not everything was compared: %s", n)
+	}
+	t.Log(n)
 }
 
 // TestStandInRefuses makes mistakes that the real provider's schema refuses.
@@ -107,6 +182,7 @@ func TestStandInRefuses(t *testing.T) {
 		"an unknown argument": {"ip_protocol                  = \"tcp\"", "protocol = \"tcp\"", "Unsupported argument"},
 		"a wrong type":        {"from_port                    = 5432", "from_port = \"many\"", "a number is required"},
 		"an unknown type":     {"aws_security_group\" \"web", "aws_security_gruop\" \"web", "Invalid resource type"},
+		"a block too many":    {"  statement {\n    effect ", "  statement {\n    nothing {}\n    effect ", "Unsupported block type"},
 		"a required one":      {"  security_group_id            = aws_security_group.db.id\n", "", "Missing required argument"},
 	} {
 		t.Run(name, func(t *testing.T) {

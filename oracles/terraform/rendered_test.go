@@ -70,7 +70,7 @@ func TestTerraformAcceptsTheTemplates(t *testing.T) {
 			for point, files := range byPoint(out) {
 				points++
 				t.Run(path.Join(name, of, point), func(t *testing.T) {
-					t.Logf("%d resources", judge(t, laid(t, answered(files))))
+					t.Log(judge(t, laid(t, answered(files))))
 				})
 			}
 		}
@@ -136,7 +136,7 @@ func TestTerraformAcceptsRandomEstates(t *testing.T) {
 			}
 			for _, files := range byPoint(out) {
 				points++
-				resources += judge(t, laid(t, answered(files)))
+				resources += judge(t, laid(t, answered(files))).Resources
 			}
 		}
 	}

@@ -2,14 +2,12 @@ package terraform
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 
@@ -89,98 +87,36 @@ func accepted(t *testing.T, dir string) error {
 
 // judge plans and applies a configuration, and reads configuration, plan and
 // state: the three must agree, and nothing that the configuration says may be lost.
-func judge(t *testing.T, dir string) (resources int) {
+func judge(t *testing.T, dir string) *tally {
 	t.Helper()
 	if err := accepted(t, dir); err != nil {
 		t.Error(err)
-		return 0
+		return &tally{}
 	}
-	plan, err := terraform(t, dir, "show", "-json", "plan")
-	if err != nil {
-		t.Error(err)
-		return 0
-	}
-	if _, err := terraform(t, dir, "apply", "-input=false", "-lock=false", "plan"); err != nil {
-		t.Error(err)
-		return 0
-	}
-	state, err := terraform(t, dir, "show", "-json")
-	if err != nil {
-		t.Error(err)
-		return 0
+	var dumps [][]byte
+	for _, args := range [][]string{{"show", "-json", "plan"}, {"apply", "-input=false", "-lock=false", "plan"}, {"show", "-json"}} {
+		out, err := terraform(t, dir, args...)
+		if err != nil {
+			t.Error(err)
+			return &tally{}
+		}
+		dumps = append(dumps, out)
 	}
 	raw, err := os.ReadFile(filepath.Join(dir, "terraform.tfstate"))
 	if err != nil {
 		t.Error(err)
-		return 0
+		return &tally{}
 	}
 	config := set(t, dir, nil)
-	for name, dump := range map[string][]byte{"x.tfplan.json": plan, "x.tfstate.json": state, "raw.tfstate.json": raw} {
-		both := set(t, dir, map[string][]byte{name: dump})
-		alone := set(t, "", map[string][]byte{name: dump})
-		if len(both.Resources) < len(config.Resources) || len(alone.Of(typesOf(config)...)) != len(config.Of(typesOf(config)...)) {
-			t.Errorf("%s: %d resources with the configuration, %d alone, of %d", name, len(both.Resources), len(alone.Resources), len(config.Resources))
-		}
-		for i := range config.Resources {
-			c := &config.Resources[i]
-			if c.Data {
-				continue
-			}
-			compare(t, name+" beside the configuration", c, both.At(c.Address), config, both)
-			compare(t, name, c, alone.At(c.Address), config, alone)
-		}
+	n := &tally{Resources: len(config.Resources)}
+	for name, dump := range map[string][]byte{"x.tfplan.json": dumps[0], "x.tfstate.json": dumps[2], "raw.tfstate.json": raw} {
+		n.compareAll(t, name+" beside the configuration", config, set(t, dir, map[string][]byte{name: dump}))
+		n.compareAll(t, name, config, set(t, "", map[string][]byte{name: dump}))
 	}
-	return len(config.Resources)
-}
-
-func typesOf(s *reader.Set) []string {
-	var out []string
-	for i := range s.Resources {
-		if r := &s.Resources[i]; !r.Data && !slices.Contains(out, r.Type) {
-			out = append(out, r.Type)
-		}
+	if n.Lost > 0 || n.Open*50 > n.Values {
+		t.Errorf("too much is not known: %s", n)
 	}
-	return out
-}
-
-// compare looks whether each reference of the configuration is still one, and
-// each text still there.
-func compare(t *testing.T, where string, want, got *reader.Resource, config, set *reader.Set) {
-	t.Helper()
-	if got == nil {
-		t.Errorf("%s has no %s", where, want.Address)
-		return
-	}
-	for name, v := range want.Body.Fields {
-		x := got.Body.Field(name)
-		switch v.Kind {
-		case reader.Reference:
-			if r, _, ok := set.Resolve(v.Ref); !ok || r.Data {
-				continue
-			} else if !set.Same(x, r) && x.Kind != reader.Unresolved {
-				t.Errorf("%s: %s of %s is %+v, not %s", where, name, want.Address, x, v.Ref)
-			} else if x.Kind == reader.Unresolved && strings.HasSuffix(name, "_id") {
-				t.Errorf("%s: %s of %s is not known (%s), but is %s", where, name, want.Address, x.Why, v.Ref)
-			}
-		case reader.String, reader.Number, reader.Bool:
-			a, _ := v.String()
-			if b, ok := x.String(); !ok || a != b && !sameJSON(a, b) {
-				t.Errorf("%s: %s of %s is %q, not %q", where, name, want.Address, b, a)
-			}
-		case reader.List:
-			if len(x.Items()) != len(v.Items()) && x.Kind != reader.Unresolved {
-				t.Errorf("%s: %s of %s has %d elements, not %d", where, name, want.Address, len(x.Items()), len(v.Items()))
-			}
-		}
-	}
-}
-
-func sameJSON(a, b string) bool {
-	var x, y any
-	if json.Unmarshal([]byte(a), &x) != nil || json.Unmarshal([]byte(b), &y) != nil {
-		return false
-	}
-	return fmt.Sprint(x) == fmt.Sprint(y)
+	return n
 }
 
 // set reads the configuration of a folder, and dumps beside it. An empty dir has

@@ -35,7 +35,7 @@ func fromCty(c cty.Value, at diag.Pos) Value {
 			v.Fields[k] = fromCty(x, at)
 		}
 	case c.CanIterateElements():
-		v.Kind = List
+		v.Kind, v.set = List, c.Type().IsSetType()
 		for _, x := range c.AsValueSlice() {
 			v.List = append(v.List, fromCty(x, at))
 		}

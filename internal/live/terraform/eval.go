@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
 
 	"firebreak/internal/diag"
 )
@@ -161,6 +162,11 @@ func (e *evaluator) operate(op *hclsyntax.Operation, at diag.Pos, operands ...Va
 		if why != "" {
 			return unresolved(at, why)
 		}
+		if params := op.Impl.Params(); i < len(params) { // "1" + 1 is 2
+			if as, err := convert.Convert(c, params[i].Type); err == nil {
+				c = as
+			}
+		}
 		args[i] = c
 	}
 	return callCty(op.Impl, args, at)
@@ -219,10 +225,15 @@ func (e *evaluator) forExpr(x *hclsyntax.ForExpr, sc *scope, depth int, at diag.
 	return v
 }
 
-// each goes over a list or, in the order of the keys, an object.
+// each goes over a list, a set, whose elements are their own keys, or, in the
+// order of the keys, an object.
 func each(v Value, do func(k, item Value) bool) {
 	for i, item := range v.List {
-		if !do(Value{Kind: Number, Text: strconv.Itoa(i), Pos: item.Pos}, item) {
+		k := Value{Kind: Number, Text: strconv.Itoa(i), Pos: item.Pos}
+		if v.set {
+			k = item
+		}
+		if !do(k, item) {
 			return
 		}
 	}

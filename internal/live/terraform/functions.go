@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -63,6 +64,28 @@ func (e *evaluator) try(x *hclsyntax.FunctionCallExpr, sc *scope, depth int, at 
 	return v
 }
 
+// setOf makes a set of a list: texts that are known are sorted, and there once.
+func setOf(v Value) Value {
+	if v.Kind != List {
+		return v
+	}
+	v.set = true
+	for _, x := range v.List {
+		if _, known := x.String(); !known {
+			return v
+		}
+	}
+	v.List = slices.Clone(v.List)
+	slices.SortFunc(v.List, func(a, b Value) int { return strings.Compare(text(a), text(b)) })
+	v.List = slices.CompactFunc(v.List, func(a, b Value) bool { return text(a) == text(b) })
+	return v
+}
+
+func text(v Value) string {
+	s, _ := v.String()
+	return s
+}
+
 // structural are the functions that put values together, whatever they are.
 func (e *evaluator) structural(name string, args []Value, at diag.Pos) (Value, bool) {
 	n := 0
@@ -78,11 +101,19 @@ func (e *evaluator) structural(name string, args []Value, at diag.Pos) (Value, b
 	switch {
 	case name == "jsonencode" && len(args) == 1:
 		return encode(args[0], at), true
+	case name == "toset" && len(args) == 1 && args[0].Kind == List:
+		return setOf(args[0]), true
+	case name == "tolist" && len(args) == 1 && args[0].Kind == List:
+		v := args[0]
+		v.set = false
+		return v, true
 	case slices.Contains([]string{"tolist", "toset", "tomap", "sensitive", "nonsensitive", "tostring", "tonumber", "tobool"}, name) && len(args) == 1:
 		return args[0], name == "tolist" || name == "toset" || name == "tomap" || args[0].Kind == Reference || args[0].Kind == Template || len(name) > 8
 	case name == "merge":
 		return merged(args, at), true
-	case name == "concat" || name == "flatten" || name == "setunion":
+	case name == "setunion":
+		return setOf(gathered(name, args, at)), true
+	case name == "concat" || name == "flatten":
 		return gathered(name, args, at), true
 	case name == "distinct" || name == "compact" || name == "sort":
 		_, why := toCty(Value{Kind: List, List: args})

@@ -220,10 +220,9 @@ func (e *evaluator) dynamic(b *block, sc *scope, depth int) ([]Value, string) {
 	}
 	var out []Value
 	for _, key := range is.keys {
-		item := Value{Kind: Object, Fields: map[string]Value{"key": {Kind: String, Text: key, Pos: b.pos}, "value": is.each[key]}, Pos: b.pos}
 		for _, content := range b.blocks {
 			if content.kind == "content" {
-				out = append(out, e.body(content, sc.iterating(iterator, item), depth+1))
+				out = append(out, e.body(content, sc.iterating(iterator, is.each[key]), depth+1))
 			}
 		}
 	}

@@ -320,7 +320,7 @@ func (e *evaluator) enter(c *call, sc *scope, name string) string {
 }
 
 // forEachOf is what a dynamic block goes over: unlike resources it may be a list
-// of anything, whose keys are its indexes.
+// of anything, whose keys are its indexes. What each holds is the iterator.
 func (e *evaluator) forEachOf(b *block, sc *scope) *instances {
 	a, ok := b.args["for_each"]
 	if !ok {
@@ -335,8 +335,9 @@ func (e *evaluator) forEachOf(b *block, sc *scope) *instances {
 	}
 	i := &instances{kind: "dynamic", each: map[string]Value{}}
 	each(v, func(k, item Value) bool {
-		i.keys = append(i.keys, k.Text)
-		i.each[k.Text] = item
+		key := strconv.Itoa(len(i.keys))
+		i.keys = append(i.keys, key)
+		i.each[key] = Value{Kind: Object, Fields: map[string]Value{"key": k, "value": item}, Pos: b.pos}
 		return true
 	})
 	return i

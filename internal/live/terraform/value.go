@@ -34,6 +34,8 @@ type Value struct {
 	Ref    string           // of a Reference: "aws_security_group.orders.id", an address and the path of an attribute
 	Why    string           // of an Unresolved: what keeps it from being known, for the user
 	Pos    diag.Pos         // where it was read
+
+	set bool // a List that is a set: its elements are their own keys
 }
 
 // Field returns the field of an Object, or Null where there is none, and an
