@@ -214,19 +214,31 @@ func (t *settler) place(w *Workload, on, share []*Machine) {
 	}
 }
 
-// nodes leaves each machine that pods run on what is its own. One whose every
-// address a pod has is no workload beside them.
+// nodes leaves each machine that pods run on what is its own: what it lends, a
+// pod has or will have. One whose every address a pod has is no workload beside
+// them, and neither is a group of machines that are known one by one.
 func (t *settler) nodes() {
+	isNode := map[string]bool{}
+	for _, m := range t.byNode {
+		isNode[m.Name] = true
+	}
 	for i := range t.s.Workloads {
 		w := &t.s.Workloads[i]
 		taken := t.taken[w.Name]
-		if taken == nil {
+		if taken == nil && !isNode[w.Name] {
 			continue
 		}
 		had := len(w.Addresses)
-		w.Addresses = slices.DeleteFunc(slices.Clone(w.Addresses), func(a netip.Addr) bool { return taken[a] })
+		w.Addresses = slices.DeleteFunc(slices.Clone(w.Addresses), func(a netip.Addr) bool {
+			return taken[a] || isNode[w.Name] && t.lender(a) != nil
+		})
 		if had > 0 && len(w.Addresses) == 0 {
 			t.gone[w.Name] = true
+		}
+	}
+	for i := range t.s.Machines { // https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html
+		if m := &t.s.Machines[i]; m.Labels["eks:nodegroup-name"] != "" {
+			t.gone["eks/"+m.Labels["eks:cluster-name"]+"/"+m.Labels["eks:nodegroup-name"]] = true
 		}
 	}
 	for name, m := range t.byNode {

@@ -149,7 +149,7 @@ module "net" {
 }
 `
 
-const network = `
+const module = `
 variable "vpc" { type = string }
 resource "aws_network_acl" "a" {
   vpc_id = var.vpc
@@ -169,7 +169,7 @@ resource "aws_network_acl_rule" "in" {
 // TestReaderAgreesWithTerraform compares what this project reads of a
 // configuration with what Terraform makes of it, planned and applied.
 func TestReaderAgreesWithTerraform(t *testing.T) {
-	n := judge(t, laid(t, map[string][]byte{"main.tf": []byte(estate), "net/main.tf": []byte(network)}))
+	n := judge(t, laid(t, map[string][]byte{"main.tf": []byte(estate), "net/main.tf": []byte(module)}))
 	if n.Documents == 0 || n.Sources == 0 || n.Open > 0 {
 		t.Errorf("not everything was compared: %s", n)
 	}
@@ -186,7 +186,7 @@ func TestStandInRefuses(t *testing.T) {
 		"a required one":      {"  security_group_id            = aws_security_group.db.id\n", "", "Missing required argument"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := accepted(t, laid(t, map[string][]byte{"main.tf": []byte(strings.Replace(estate, c.from, c.to, 1)), "net/main.tf": []byte(network)}))
+			err := accepted(t, laid(t, map[string][]byte{"main.tf": []byte(strings.Replace(estate, c.from, c.to, 1)), "net/main.tf": []byte(module)}))
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}

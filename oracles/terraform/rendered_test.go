@@ -3,16 +3,19 @@ package terraform
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
-	"firebreak/internal/gen"
+	"firebreak/internal/inventory"
 	"firebreak/internal/load"
 	"firebreak/internal/plan"
+	"firebreak/internal/policy"
 	"firebreak/internal/scaffold"
 	"firebreak/internal/target"
 	"firebreak/internal/target/all"
@@ -24,65 +27,82 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 // targets are those that render Terraform.
 var targets = []string{"nacl", "awssg", "lattice"}
 
-// wanted is what a policy directory wants of targets.
-func wanted(t *testing.T, files fs.FS) *plan.Wanted {
+// wanted is what a policy directory wants of targets; networks join its
+// inventory.
+func wanted(t *testing.T, files fs.FS, networks ...inventory.Network) *plan.Wanted {
 	t.Helper()
 	l, diags := load.FS(files, ".", nil)
 	if l.Policy == nil {
 		t.Fatal(diags)
 	}
-	e, err := verify.New(l.Policy, verify.Options{At: noon})
+	inv, _ := inventory.Join(l.Inventory, &inventory.Snapshot{Networks: networks})
+	p, diags := policy.Resolve(l.Tree, inv)
+	if p == nil {
+		t.Fatal(diags)
+	}
+	e, err := verify.New(p, verify.Options{At: noon})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return plan.Make(l.Tree, l.Policy, e, plan.Options{ToCome: true, At: noon, Targets: targets})
+	return plan.Make(l.Tree, p, e, plan.Options{ToCome: true, At: noon, Targets: targets})
+}
+
+// tried counts the points of each target, so that none is judged by nothing.
+type tried map[string]int
+
+func (n tried) check(t *testing.T) {
+	t.Helper()
+	for _, of := range targets {
+		if n[of] == 0 {
+			t.Errorf("%s rendered nothing", of)
+		}
+	}
+	t.Logf("points: %v", map[string]int(n))
 }
 
 // TestTerraformAcceptsTheTemplates renders every template to every target that
-// writes Terraform, and has Terraform plan and apply each point.
+// writes Terraform, and has Terraform plan and apply all points as modules of one
+// configuration.
 func TestTerraformAcceptsTheTemplates(t *testing.T) {
-	points := 0
+	points, sum := tried{}, &tally{}
 	for _, template := range scaffold.Templates() {
-		name := template.Name
-		list, err := scaffold.Files(name, noon)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files, network := fstest.MapFS{}, map[string][]byte{}
-		for _, f := range list {
-			files[f.Name] = &fstest.MapFile{Data: f.Text}
-			if rest, ok := strings.CutPrefix(f.Name, "network/"); ok && strings.HasSuffix(rest, ".tf") {
-				network[rest] = f.Text
-			}
-		}
-		if len(network) > 0 {
-			t.Run(name+"/network", func(t *testing.T) { judge(t, laid(t, answered(network))) })
-		}
-		if name == "empty" {
-			continue
-		}
-		w := wanted(t, files)
+		w := wanted(t, scaffolded(t, template.Name))
 		for _, of := range targets {
 			out, diags := all.Named(of).Render(w)
-			if diags.HasErrors() {
-				t.Logf("%s, %s: nothing is rendered: %v", name, of, diags[0])
+			for _, d := range diags {
+				t.Logf("%s, %s: %s", template.Name, of, d)
 			}
-			for point, files := range byPoint(out) {
-				points++
-				t.Run(path.Join(name, of, point), func(t *testing.T) {
-					t.Log(judge(t, laid(t, answered(files))))
-				})
+			if len(out) == 0 {
+				continue
 			}
+			byPoint := pointsOf(out)
+			points[of] += len(byPoint)
+			t.Run(path.Join(template.Name, of), func(t *testing.T) {
+				n := judge(t, laid(t, together(byPoint)))
+				t.Log(n)
+				sum.add(n)
+			})
 		}
 	}
-	if points == 0 {
-		t.Error("nothing was rendered")
-	}
-	t.Logf("%d points", points)
+	points.check(t)
+	t.Log(sum)
 }
 
-// byPoint puts the files of each point into a folder of their own.
-func byPoint(files []target.File) map[string]map[string][]byte {
+func scaffolded(t *testing.T, name string) fstest.MapFS {
+	t.Helper()
+	list, err := scaffold.Files(name, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := fstest.MapFS{}
+	for _, f := range list {
+		files[f.Name] = &fstest.MapFile{Data: f.Text}
+	}
+	return files
+}
+
+// pointsOf puts the files of each point into a folder of their own.
+func pointsOf(files []target.File) map[string]map[string][]byte {
 	out := map[string]map[string][]byte{}
 	for _, f := range files {
 		point, rest, _ := strings.Cut(f.Path, "/")
@@ -96,49 +116,35 @@ func byPoint(files []target.File) map[string]map[string][]byte {
 
 var variable = regexp.MustCompile(`(?s)variable "([^"]+)" \{(.*?)\n\}`)
 
-// answered gives values to variables that have no default.
-func answered(files map[string][]byte) map[string][]byte {
-	var values strings.Builder
-	out := map[string][]byte{}
-	for name, data := range files {
-		out[name] = data
-		for _, m := range variable.FindAllStringSubmatch(string(data), -1) {
+// unanswered are values for the variables that have no default.
+func unanswered(files map[string][]byte) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		for _, m := range variable.FindAllStringSubmatch(string(files[name]), -1) {
 			switch {
 			case strings.Contains(m[2], "default"):
 			case strings.Contains(m[2], "map("):
-				fmt.Fprintf(&values, "%s = {}\n", m[1])
+				out = append(out, m[1]+" = {}")
 			case strings.Contains(m[2], "list(") || strings.Contains(m[2], "set("):
-				fmt.Fprintf(&values, "%s = []\n", m[1])
+				out = append(out, m[1]+" = []")
 			default:
-				fmt.Fprintf(&values, "%s = \"vpc-0123456789abcdef0\"\n", m[1])
+				out = append(out, m[1]+` = "vpc-0123456789abcdef0"`)
 			}
 		}
-	}
-	if values.Len() > 0 {
-		out["terraform.tfvars"] = []byte(values.String())
 	}
 	return out
 }
 
-// TestTerraformAcceptsRandomEstates does the same for estates that nobody wrote.
-func TestTerraformAcceptsRandomEstates(t *testing.T) {
-	points, resources := 0, 0
-	for seed := range uint64(2) {
-		fsys, err := gen.Estate(gen.Options{Workloads: 60, Identities: 20, Rules: 20, Seed: seed + 1})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := wanted(t, fsys)
-		for _, of := range targets {
-			out, diags := all.Named(of).Render(w)
-			if diags.HasErrors() {
-				t.Logf("seed %d, %s: nothing is rendered: %v", seed, of, diags[0])
-			}
-			for _, files := range byPoint(out) {
-				points++
-				resources += judge(t, laid(t, answered(files))).Resources
-			}
+// together makes one configuration of all points, each a module of it.
+func together(points map[string]map[string][]byte) map[string][]byte {
+	out := map[string][]byte{}
+	var root strings.Builder
+	for i, name := range slices.Sorted(maps.Keys(points)) {
+		fmt.Fprintf(&root, "module \"p%d\" {\n  source = \"./p%d\"\n  %s\n}\n", i, i, strings.Join(unanswered(points[name]), "\n  "))
+		for file, data := range points[name] {
+			out[fmt.Sprintf("p%d/%s", i, file)] = data
 		}
 	}
-	t.Logf("%d points, %d resources", points, resources)
+	out["main.tf"] = []byte(root.String())
+	return out
 }

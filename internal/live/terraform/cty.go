@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
 
 	"firebreak/internal/diag"
@@ -88,9 +89,24 @@ func toCty(v Value) (c cty.Value, why string) {
 	return cty.NilVal, "a part of the text is not known before it exists"
 }
 
-// callCty calls a function of the language's library.
+// callCty calls a function of the language's library, or one of its operators.
+// What it is given is converted, as the language does: "1" + 1 is 2.
 func callCty(f function.Function, args []cty.Value, at diag.Pos) (v Value) {
-	c, err := f.Call(args)
+	given := make([]cty.Value, len(args))
+	for i, a := range args {
+		given[i] = a
+		p := f.VarParam()
+		if i < len(f.Params()) {
+			p = &f.Params()[i]
+		}
+		if p == nil {
+			continue // one too many: it says so itself
+		}
+		if as, err := convert.Convert(a, p.Type); err == nil {
+			given[i] = as
+		}
+	}
+	c, err := f.Call(given)
 	if err != nil {
 		return unresolved(at, err.Error())
 	}

@@ -7,7 +7,6 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 
 	"firebreak/internal/diag"
 )
@@ -161,11 +160,6 @@ func (e *evaluator) operate(op *hclsyntax.Operation, at diag.Pos, operands ...Va
 		c, why := toCty(v)
 		if why != "" {
 			return unresolved(at, why)
-		}
-		if params := op.Impl.Params(); i < len(params) { // "1" + 1 is 2
-			if as, err := convert.Convert(c, params[i].Type); err == nil {
-				c = as
-			}
 		}
 		args[i] = c
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -64,28 +63,6 @@ func (e *evaluator) try(x *hclsyntax.FunctionCallExpr, sc *scope, depth int, at 
 	return v
 }
 
-// setOf makes a set of a list: texts that are known are sorted, and there once.
-func setOf(v Value) Value {
-	if v.Kind != List {
-		return v
-	}
-	v.set = true
-	for _, x := range v.List {
-		if _, known := x.String(); !known {
-			return v
-		}
-	}
-	v.List = slices.Clone(v.List)
-	slices.SortFunc(v.List, func(a, b Value) int { return strings.Compare(text(a), text(b)) })
-	v.List = slices.CompactFunc(v.List, func(a, b Value) bool { return text(a) == text(b) })
-	return v
-}
-
-func text(v Value) string {
-	s, _ := v.String()
-	return s
-}
-
 // structural are the functions that put values together, whatever they are.
 func (e *evaluator) structural(name string, args []Value, at diag.Pos) (Value, bool) {
 	n := 0
@@ -111,6 +88,8 @@ func (e *evaluator) structural(name string, args []Value, at diag.Pos) (Value, b
 		return args[0], name == "tolist" || name == "toset" || name == "tomap" || args[0].Kind == Reference || args[0].Kind == Template || len(name) > 8
 	case name == "merge":
 		return merged(args, at), true
+	case name == "setproduct":
+		return e.product(args, at), true
 	case name == "setunion":
 		return setOf(gathered(name, args, at)), true
 	case name == "concat" || name == "flatten":
@@ -179,33 +158,6 @@ func merged(args []Value, at diag.Pos) Value {
 		}
 	}
 	return v
-}
-
-func gathered(name string, args []Value, at diag.Pos) Value {
-	v := Value{Kind: List, Pos: at}
-	if name == "flatten" {
-		for _, a := range args {
-			v.List = flat(a, v.List)
-		}
-		return v
-	}
-	for _, a := range args {
-		if a.Kind != List {
-			return unresolved(at, because("what is joined is not known", a))
-		}
-		v.List = append(v.List, a.List...)
-	}
-	return v
-}
-
-func flat(v Value, to []Value) []Value {
-	if v.Kind != List {
-		return append(to, v)
-	}
-	for _, x := range v.List {
-		to = flat(x, to)
-	}
-	return to
 }
 
 // encode makes the text of a JSON document, or keeps the document where it is
