@@ -23,7 +23,7 @@ func small(seed uint64) (fstest.MapFS, []inventory.Network) {
 	b.WriteString("kind: Estate\nmetadata: {name: e}\nspec: {inventory: [{file: inventory.yaml}], networks: [10.0.0.0/8, \"fd00::/16\"]}\n")
 	for _, z := range []string{"web", "app", "data"} {
 		fmt.Fprintf(&b, "---\nkind: Zone\nmetadata: {name: %s}\nspec: {select: tier=%s, stage: enforce, default: deny}\n", z, z)
-		fmt.Fprintf(&b, "---\nkind: Service\nmetadata: {name: s%s}\nspec: {select: \"tier=%s,env=prod\", ports: [{name: main, port: %s}]}\n", z, z, pick("80", "443", "5432"))
+		fmt.Fprintf(&b, "---\nkind: Service\nmetadata: {name: s%s}\nspec: {select: \"tier=%s,env=prod\", ports: [{name: %s}]}\n", z, z, pick("http, port: 80", "https, port: 443", "https, port: 8443"))
 	}
 	b.WriteString("---\nkind: External\nmetadata: {name: inet}\nspec: {cidrs: [0.0.0.0/0, \"::/0\"], reason: x}\n")
 	b.WriteString("---\nkind: External\nmetadata: {name: office}\nspec: {cidrs: [203.0.113.0/24, \"2001:db8::/32\"], reason: x}\n")
@@ -34,7 +34,7 @@ func small(seed uint64) (fstest.MapFS, []inventory.Network) {
 		fmt.Fprintf(&b, "---\nkind: Policy\nmetadata: {name: p%d}\nspec:\n  tier: %s\n  stage: enforce\n  rules:\n  - {name: r, effect: allow, from: %s, to: %s, ports: [%s]%s}\n", i, pick("application", "baseline"), from(),
 			pick("{service: sapp}", "{service: sdata}", "{zone: data}"), pick("443/TCP", "443/TCP, 8000-8010/TCP, 53/UDP", "80/TCP"), pick("", "", ", when: {hours: \"22:00-06:00\", timeZone: Europe/Berlin}"))
 	}
-	b.WriteString("---\nkind: Policy\nmetadata: {name: calls}\nspec:\n  tier: application\n  stage: enforce\n  rules:\n  - {name: r, effect: allow, from: {service: sweb}, to: {service: sapp}, ports: [main]}\n")
+	b.WriteString("---\nkind: Policy\nmetadata: {name: calls}\nspec:\n  tier: application\n  stage: enforce\n  rules:\n  - {name: r, effect: allow, from: {service: sweb}, to: {service: sapp}, ports: [443/TCP, 80/TCP, 8443/TCP]}\n")
 	for i := range 1 + d.IntN(3) {
 		fmt.Fprintf(&b, "---\nkind: Guardrail\nmetadata: {name: g%d}\nspec:\n  stage: enforce\n  never: {from: %s, to: {any: true}%s}\n", i, pick("{select: env=dev}", "{external: office}", "{external: inet}"), pick(", ports: [22/TCP, 3389/TCP]", ", ports: [22/TCP, 161/UDP]"))
 	}
