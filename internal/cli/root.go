@@ -25,6 +25,7 @@ func verbs() []*cobra.Command {
 		NewDiff(),
 		NewBlast(),
 		NewPaths(),
+		NewTargets(),
 		NewRender(),
 		NewProve(),
 		NewAdopt(),

@@ -85,7 +85,10 @@ type Capability struct {
 
 // Note is a limit or a property of a platform, in a sentence, with the page that
 // says so.
-type Note struct{ Text, Source string }
+type Note struct {
+	Text   string `json:"text"`
+	Source string `json:"source"`
+}
 
 // Quota is a limit of a platform, counted as the platform counts.
 type Quota struct {
