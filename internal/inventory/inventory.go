@@ -100,8 +100,11 @@ type Network struct {
 	// Complete says that Peers are all that there are: nothing else exchanges
 	// packets with it directly. Of a VPC only.
 	Complete bool
-	Labels   map[string]string // cloud/provider, cloud/account, cloud/region …
-	Source   diag.Pos
+	// Open says that a cloud was asked about it, but not about all of its peers: it
+	// may have others. What declares networks (a file, Terraform) leaves it false.
+	Open   bool
+	Labels map[string]string // cloud/provider, cloud/account, cloud/region …
+	Source diag.Pos
 }
 
 // Machine is a cloud's computer, or an interface that is attached to none, by

@@ -168,6 +168,26 @@ func labelOf(s *inventory.Snapshot, name, key string) string {
 	return s.Workloads[i].Labels[key]
 }
 
+// A VPC has no other peers only if both questions about peers were asked.
+func TestPeersThatNobodyAskedFor(t *testing.T) {
+	const attachments = "describe-transit-gateway-vpc-attachments.json"
+	for _, row := range []struct {
+		attachments string
+		open        bool
+	}{{"", true}, {`{"TransitGatewayVpcAttachments": []}`, false}, {`{"TransitGatewayVpcAttachments": [], "NextToken": "more"}`, true}} {
+		files := map[string]string{attachments: row.attachments}
+		if row.attachments == "" {
+			files = nil
+		}
+		snap, _ := inventory.Join(cloud(files), planned("legacy"))
+		for _, n := range snap.Networks {
+			if n.Within == "" && n.Open != row.open || n.Within != "" && n.Open {
+				t.Errorf("%q: %s may have other peers: %v", row.attachments, n.Name, n.Open)
+			}
+		}
+	}
+}
+
 func TestNetworksAndTheirPeers(t *testing.T) {
 	snap, diags := inventory.Join(cloud(nil), planned("legacy"), hosts("kind: Network\nmetadata: {name: vpc-0a000001, labels: {team: net}}\nspec: {cidrs: [10.0.0.0/16, 100.64.0.0/16]}\n"))
 	if len(diags) > 0 {

@@ -22,7 +22,7 @@ func (c *collector) networks() {
 		}
 	}
 	peers := c.peers()
-	asked := !c.a.Missing("describe-vpc-peering-connections")
+	asked := c.a.Any() && !c.a.Open()
 	for i := range c.a.Vpcs {
 		v := &c.a.Vpcs[i]
 		var blocks []string
@@ -46,6 +46,7 @@ func (c *collector) network(n inventory.Network, blocks []string, account string
 		return
 	}
 	n.Labels = tags(list)
+	n.Open = n.Within == "" && c.a.Open()
 	for _, b := range blocks {
 		if p, err := netip.ParsePrefix(b); err == nil && !slices.Contains(n.CIDRs, p.Masked()) {
 			n.CIDRs = append(n.CIDRs, p.Masked())

@@ -38,6 +38,12 @@ type Answers struct {
 // Any reports whether the folder has any answer of AWS at all.
 func (a *Answers) Any() bool { return a != nil && a.any }
 
+// Open reports whether VPCs may exchange packets with others than the answers
+// name: some way between them was not asked for.
+func (a *Answers) Open() bool {
+	return a.Any() && (a.Missing("describe-vpc-peering-connections") || a.Missing("describe-transit-gateway-vpc-attachments"))
+}
+
 // Missing reports whether nothing can be said from the answers to a question:
 // nobody asked it, or an answer (a page of it) is cut off or no JSON. A question
 // about one thing is the verb, a dot and the thing's id, as in the file's name:

@@ -17,6 +17,7 @@ type tabler struct {
 	*lifter
 	all     []standing
 	members map[string]*membership // by group
+	doubted []int                  // workloads of which it is not known in which groups they are
 }
 
 // membership is who is in a group.
@@ -55,6 +56,9 @@ func (t *tabler) enrol(taken []bool) {
 		return t.members[key]
 	}
 	for i := range t.all {
+		if t.all[i].doubt != "" {
+			t.doubted = append(t.doubted, i)
+		}
 		for _, k := range t.all[i].sure {
 			of(k).sure = append(of(k).sure, i)
 		}
@@ -134,7 +138,7 @@ func (t *tabler) unrouted(vpc string) []int {
 		if n.Within != "" {
 			continue
 		}
-		known[n.Name] = true
+		known[n.Name] = !n.Open
 		for _, p := range n.Peers {
 			near[n.Name] = near[n.Name] || p == vpc
 			near[p] = near[p] || n.Name == vpc
@@ -235,6 +239,9 @@ func (t *tabler) byReference(peer *liftedGroup, r *liftedRule, add func(layer.Ma
 	if peer.doubt[0] != "" && peer.doubt[0] == peer.doubt[1] && strings.Contains(peer.doubt[0], "is not among the files") {
 		add(layer.Everything(), "who is in "+cmp.Or(peer.name, peer.key)+" is not among the files")
 	}
+	if lost := t.lost(m); len(lost) > 0 {
+		add(t.named(lost), "it is not known which groups they are in")
+	}
 	if m == nil {
 		return
 	}
@@ -259,6 +266,18 @@ func (t *tabler) byReference(peer *liftedGroup, r *liftedRule, add func(layer.Ma
 			add(layer.Match{{Address: true}}, m.hidden)
 		}
 	}
+}
+
+// lost are the workloads of which it is not known in which groups they are, but
+// for the members of a group: they may be in it.
+func (t *tabler) lost(m *membership) []int {
+	var out []int
+	for _, i := range t.doubted {
+		if m == nil || !slices.Contains(m.sure, i) {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // fitsFamily reports whether all addresses are of the family that a rule speaks

@@ -42,6 +42,11 @@ func TestLive(t *testing.T) {
 	if v := ask(lift(files), 1, 0); v.Lower != layer.Deny || v.Upper != layer.Allow {
 		t.Errorf("interfaces that nobody asked for: %+v", v)
 	}
+	inv.Workloads[1].Host = "" // nothing says which interface is w2's: it may be in g2
+	if v := ask(lift(asAnswers(base)), 1, 0); v.Lower != layer.Deny || v.Upper != layer.Allow {
+		t.Errorf("a workload whose groups are not known: %+v", v)
+	}
+	inv.Workloads[1].Host = "eni-w2"
 	files = asAnswers(base)
 	delete(files, "describe-vpc-peering-connections.json")
 	if v := ask(lift(asAnswersOf(row{rules: []said{{proto: "tcp", from: 80, to: 80, peer: "g3"}}}, files)), 2, 0); v.Lower != layer.Deny || v.Upper != layer.Allow {

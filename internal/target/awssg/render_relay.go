@@ -19,7 +19,9 @@ func (r *renderer) routed(a, b string) bool {
 		if n.Within != "" || n.Name != a && n.Name != b {
 			continue
 		}
-		known++
+		if !n.Open {
+			known++
+		}
 		if slices.Contains(n.Peers, a) || slices.Contains(n.Peers, b) {
 			return true
 		}

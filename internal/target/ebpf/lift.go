@@ -1,6 +1,7 @@
 package ebpf
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -30,10 +31,11 @@ type lifter struct {
 	fleets map[string]*commons     // by file
 	tables map[string]*layer.Table // by what they say
 	order  []string
+	hosts  map[string]string // the file of each
 }
 
 func lift(s *target.Source) (*layer.Layer, diag.List) {
-	l := &lifter{src: s, out: &layer.Layer{Target: "ebpf", Names: true, Nameless: true, Renewed: true}, onHost: map[string][]int{}, fleets: map[string]*commons{}, tables: map[string]*layer.Table{}}
+	l := &lifter{src: s, out: &layer.Layer{Target: "ebpf", Names: true, Nameless: true, Renewed: true}, onHost: map[string][]int{}, fleets: map[string]*commons{}, tables: map[string]*layer.Table{}, hosts: map[string]string{}}
 	for i := range s.Inventory.Workloads {
 		if h := s.Inventory.Workloads[i].Host; h != "" {
 			l.onHost[h] = append(l.onHost[h], i)
@@ -73,6 +75,10 @@ func (l *lifter) file(file string) {
 	if err == nil && dump.Host != "" {
 		host = dump.Host
 	}
+	if other := l.hosts[host]; other != "" {
+		err = errors.Join(err, fmt.Errorf("%s is of the same host, and which of them it has is not known", other))
+	}
+	l.hosts[host] = file
 	here := l.onHost[host]
 	var names []string
 	for _, i := range here {

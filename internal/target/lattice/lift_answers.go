@@ -57,7 +57,7 @@ func (r *reader) unasked(question, id, arn string) bool {
 
 // lives reports whether an association is in force, or still is while it goes.
 func lives(status string) bool {
-	return status != "CREATE_FAILED" && status != "DELETE_IN_PROGRESS" || status == ""
+	return status != "CREATE_FAILED"
 }
 
 func (r *reader) answered(id, arn, name, auth string, pos diag.Pos) guarded {

@@ -197,7 +197,13 @@ func (s *spoken) principalType(o operator, key string, values []string) {
 		return
 	}
 	s.nobody = s.nobody && anonymous
-	if !role {
+	users := []string{"arn:*:iam::*:user/*"}
+	switch user, _ := o.holds("User", values); {
+	case role && !user:
+		s.narrow(operator{negated: true}, users)
+	case user && !role:
+		s.narrow(operator{}, users)
+	case !role:
 		s.who = nil
 	}
 }
@@ -327,6 +333,8 @@ func (w *way) header(s *spoken, o operator, name string, values []string) {
 	case w.plain(s, o, values):
 	case o.family == byNull:
 		s.request(operator{negated: slices.Contains(values, "true")}, policy.HTTP{Headers: []policy.Header{there}})
+	case o.any && o.negated:
+		s.doubtful("its condition on the header %s does not hold where there is none", name)
 	case o.ifExists || o.all:
 		s.doubtful("its condition on the header %s holds where there is none, too", name)
 	case o.family == byPattern && !o.negated && slices.Contains(values, "*"):

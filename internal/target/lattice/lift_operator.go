@@ -158,6 +158,9 @@ func wild(pattern, text string) bool {
 
 // instant reads a date as IAM takes it: ISO 8601, or seconds since 1970.
 func instant(v string) (time.Time, bool) {
+	if len(v) <= len("2006") { // a year, which is none of the forms below
+		return time.Time{}, false
+	}
 	if n, err := strconv.ParseInt(v, 10, 64); err == nil {
 		return time.Unix(n, 0).UTC(), true
 	}

@@ -50,19 +50,43 @@ func (r *reader) around(vpc string, traffic netset.Traffic) []layer.Rule {
 	skip := func(m layer.Match, t netset.Traffic, why string) layer.Rule {
 		return layer.Rule{Ref: flow.Rule{Rule: why}, Effect: layer.Abstain, Subject: layer.Everything(), Peer: m, Traffic: t}
 	}
-	near := []string{vpc}
-	for _, n := range r.inventory.Networks {
-		if n.Name == vpc {
-			near = append(near, n.Peers...)
-		}
-	}
+	near, open := r.routes(vpc)
 	outside, _ := label.Parse("!net/vpc")
-	return []layer.Rule{
+	var more []layer.Rule
+	perhaps := skip(inVPC(open...), netset.All(), "a VPC that may exchange packets with it")
+	perhaps.Unknown = "nobody asked by which peerings and transit gateways its VPC exchanges packets with others (describe-vpc-peering-connections, describe-transit-gateway-vpc-attachments)"
+	if len(open) > 0 {
+		more = append(more, perhaps)
+	}
+	return append([]layer.Rule{
 		skip(layer.Everything(), netset.All().Subtract(traffic), "no listener leads to that port"),
 		skip(layer.Match{{Not: layer.AnyWorkload()}}, netset.All(), "no workload of a VPC"),
 		skip(layer.Selected(outside), netset.All(), "a workload that is in no VPC"),
 		skip(inVPC(near...), netset.All(), "the same VPC, or one that exchanges packets with it"),
+	}, more...)
+}
+
+// routes lists the VPCs that exchange packets with one, itself among them, and
+// those of which that is not known.
+func (r *reader) routes(vpc string) (near, open []string) {
+	near = []string{vpc}
+	own := false
+	for _, n := range r.inventory.Networks {
+		switch {
+		case n.Within != "":
+		case n.Name == vpc:
+			own = own || n.Open
+			near = append(near, n.Peers...)
+		case slices.Contains(n.Peers, vpc):
+			near = append(near, n.Name)
+		}
 	}
+	for _, n := range r.inventory.Networks {
+		if n.Within == "" && (own || n.Open) && !slices.Contains(near, n.Name) {
+			open = append(open, n.Name)
+		}
+	}
+	return near, open
 }
 
 // builder makes the tables of one landing.

@@ -86,6 +86,9 @@ var conditionRows = []row{
 	{`"Null":{"vpc-lattice-svcs:RequestHeader/x-team":"false"}`, "GET /x x-team=green", "a b n", operatorsPage},
 	{`"Null":{"vpc-lattice-svcs:RequestHeader/x-team":"false"}`, "GET /x", "", operatorsPage},
 	{`"StringLike":{"vpc-lattice-svcs:RequestHeader/x-team":"*"}`, "GET /x x-team=green", "a b n", operatorsPage},
+	{`"ForAnyValue:StringNotEquals":{"vpc-lattice-svcs:RequestHeader/x-team":"red"}`, "GET /x", "a? b? n?", "does not hold where there is none: " + setPage},
+	{`"DateLessThan":{"aws:CurrentTime":"2027"}`, "GET /x", "a? b? n?", "a year, not seconds since 1970: www.w3.org/TR/NOTE-datetime"},
+	{`"StringEquals":{"aws:PrincipalType":"User"}`, "GET /x", "", "docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html"},
 	{`"StringEqualsIfExists":{"vpc-lattice-svcs:RequestHeader/x-team":"red"}`, "GET /x", "a? b? n?", "holds where there is none, which is not modelled"},
 	{`"StringNotEquals":{"vpc-lattice-svcs:RequestMethod":"GET"}`, "GET /x", "a? b? n?", "an Allow that leaves out requests is not modelled"},
 	{`"StringEquals":{"vpc-lattice-svcs:RequestQueryString/q":"1"}`, "GET /x", "a? b? n?", "queries are not modelled"},
@@ -302,6 +305,45 @@ func TestAuthTypes(t *testing.T) {
 	delete(fsys, "get-auth-policy.svc-1.json")
 	if got := says(liftFS(fsys, inv), inv, "GET /x"); got != "a? b? n?" {
 		t.Errorf("%q may pass a policy that nobody asked for", got)
+	}
+}
+
+// TestWaysAround: who reaches the service's VPC without Lattice is not judged by
+// it, and where that is not known neither is what it lets pass.
+func TestWaysAround(t *testing.T) {
+	closed := `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*",` + invoke + `}]}`
+	for _, row := range []struct {
+		about string
+		edit  func([]inventory.Network)
+		want  string
+	}{
+		{"no way", func([]inventory.Network) {}, ""},
+		{"peered, as this end says", func(n []inventory.Network) { n[0].Peers = []string{"vpc-1"} }, "a? n?"},
+		{"peered, as the other end says", func(n []inventory.Network) { n[1].Peers = []string{"vpc-0"} }, "a? n?"},
+		{"nobody asked of the other end", func(n []inventory.Network) { n[2].Open = true }, "b?"},
+		{"nobody asked of this end", func(n []inventory.Network) { n[0].Open = true }, "a? b? n?"},
+	} {
+		inv := tableInventory()
+		row.edit(inv.Networks)
+		for form, fsys := range forms(closed, "AWS_IAM") {
+			if got := says(liftFS(fsys, inv), inv, "GET /x"); got != row.want {
+				t.Errorf("%s, %s: %q, want %q", row.about, form, got, row.want)
+			}
+		}
+	}
+}
+
+// TestGoingAssociations: what is being deleted still leads packets.
+func TestGoingAssociations(t *testing.T) {
+	open := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*",` + invoke + `}]}`
+	inv := tableInventory()
+	for status, want := range map[string]string{"DELETE_IN_PROGRESS": "a b n", "DELETE_FAILED": "a b n", "CREATE_FAILED": "b"} {
+		fsys := forms(open, "AWS_IAM")["answers"]
+		name := "list-service-network-vpc-associations.json"
+		fsys[name] = &fstest.MapFile{Data: []byte(strings.Replace(string(fsys[name].Data), "ACTIVE", status, 1))}
+		if got := says(liftFS(fsys, inv), inv, "GET /x"); got != want {
+			t.Errorf("%s: %q, want %q", status, got, want)
+		}
 	}
 }
 

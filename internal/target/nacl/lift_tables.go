@@ -161,7 +161,7 @@ func (l *lifter) tables(out *layer.Layer, s *liftedSubnet, a *liftedACL, why str
 func (l *lifter) unrouted(vpc string) []string {
 	near, known := map[string]bool{vpc: true}, map[string]bool{}
 	for _, n := range l.src.Inventory.Networks {
-		known[n.Name] = known[n.Name] || n.Within == ""
+		known[n.Name] = known[n.Name] || n.Within == "" && !n.Open
 		for _, p := range n.Peers {
 			near[n.Name] = near[n.Name] || p == vpc
 			near[p] = near[p] || n.Name == vpc

@@ -1,6 +1,7 @@
 package nftables
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -50,7 +51,14 @@ func lift(s *target.Source) (*layer.Layer, diag.List) {
 			l.onHost[w.Host] = append(l.onHost[w.Host], i)
 		}
 	}
+	of := map[string][]string{}
+	for _, file := range files {
+		of[hostOf(file)] = append(of[hostOf(file)], file)
+	}
 	for i, c := range l.readAll(files) {
+		if same := of[hostOf(files[i])]; len(same) > 1 && files[i] == same[0] {
+			c.broken = errors.Join(c.broken, fmt.Errorf("%s are of one host, and which of them it has is not known", strings.Join(same, " and ")))
+		}
 		l.file(files[i], c)
 	}
 	for _, key := range l.order {
@@ -156,15 +164,20 @@ func (l *lifter) doubt(file string, line int, why string, concerns layer.Match) 
 // hooksOf are the hooks that a workload's conversations pass, by direction:
 // those of the host itself, or those of what it forwards. Pods have network
 // namespaces of their own behind their host; everything else is taken for
-// processes of the host. https://wiki.nftables.org/wiki-nftables/index.php/Netfilter_hooks
+// processes of the host, and so are pods in its network. https://wiki.nftables.org/wiki-nftables/index.php/Netfilter_hooks
 func hooksOf(w *inventory.Workload, d flow.Direction) []string {
 	switch {
-	case w.Namespace != "":
+	case behind(w):
 		return []string{"prerouting", "forward", "postrouting", "ingress", "egress"}
 	case d == flow.Ingress:
 		return []string{"prerouting", "input", "ingress"}
 	}
 	return []string{"output", "postrouting", "egress"}
+}
+
+// behind reports whether a workload has a network namespace of its own.
+func behind(w *inventory.Workload) bool {
+	return w.Namespace != "" && w.Labels["k8s/hostnetwork"] != "true"
 }
 
 // workload reads every base chain for one workload, and reports whether any
@@ -199,7 +212,7 @@ func (l *lifter) ownAddresses(here []int) [2]*area {
 	for _, w := range here {
 		wl := &l.src.Inventory.Workloads[w]
 		for _, a := range wl.Addresses {
-			if a = plain(a); wl.Namespace == "" {
+			if a = plain(a); !behind(wl) {
 				spans[familyOf(a)] = append(spans[familyOf(a)], span{a, a})
 			}
 		}
