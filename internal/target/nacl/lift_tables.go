@@ -285,9 +285,9 @@ func replied(entries []liftedEntry) []liftedEntry {
 			case said.IsEmpty():
 			case p != netset.TCP && p != netset.UDP:
 				whole = whole.Union(said)
-			case clients(p).Subtract(said).IsEmpty() || e.allow && clients(p).Subtract(before(entries, i, p)).IsEmpty():
+			case said.Equal(all) || clients(p).Subtract(said).IsEmpty() && (e.allow || !open(entries[i+1:], e.prefix, p)) || e.allow && clients(p).Subtract(before(entries, i, p)).IsEmpty():
 				whole = whole.Union(all)
-			case !said.Intersect(clients(p)).IsEmpty():
+			case e.allow || !said.Intersect(clients(p)).IsEmpty():
 				part = part.Union(all)
 			}
 		}
@@ -299,11 +299,19 @@ func replied(entries []liftedEntry) []liftedEntry {
 		if !part.IsEmpty() {
 			x := e
 			x.traffic = part
-			x.unknown = cmp.Or(e.unknown, fmt.Sprintf("it speaks of replies to some of the ports %d-%d only, and clients choose among all", firstEphemeral, lastEphemeral))
+			x.unknown = cmp.Or(e.unknown, fmt.Sprintf("it speaks of replies to some ports only, and clients choose among all: %d-%d, or below if they may", firstEphemeral, lastEphemeral))
 			out = append(out, x)
 		}
 	}
 	return out
+}
+
+// open reports whether one of some entries allows a protocol to a port below those
+// that clients usually choose, to addresses that overlap a prefix.
+func open(entries []liftedEntry, prefix netip.Prefix, p netset.Protocol) bool {
+	return slices.ContainsFunc(entries, func(e liftedEntry) bool {
+		return (e.allow || e.unknown != "") && e.prefix.Overlaps(prefix) && !e.traffic.Intersect(netset.Of(p, 0, firstEphemeral-1)).IsEmpty()
+	})
 }
 
 func clients(p netset.Protocol) netset.Traffic { return netset.Of(p, firstEphemeral, lastEphemeral) }
