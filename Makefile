@@ -38,6 +38,7 @@ FUZZ := \
   internal/live/terraform:FuzzRead \
   internal/netset:FuzzTraffic \
   internal/policy:FuzzResolve \
+  internal/target/istio:FuzzLift \
   internal/target/nftables:FuzzLift \
   internal/verify/space:FuzzPaths \
   internal/wire:FuzzDecode
