@@ -25,6 +25,10 @@ func (Target) Lift(s *target.Source) (*layer.Layer, diag.List) {
 	}
 	l.members()
 	if len(l.authz)+len(l.peers) > 0 {
+		for _, f := range l.pods {
+			f()
+		}
+		l.protocols()
 		l.findWays()
 		l.policies()
 		l.points()
@@ -48,7 +52,12 @@ type lifter struct {
 	gateways map[string]*gateway // waypoints, and Services, by namespace/name
 	services map[string]service
 	ways     []*way
-	later    []func() // what waits for the mesh's configuration
+	pods     []func() // manifests of pods, read if there are policies
+	byName   map[string]*inventory.Workload
+	past     []layer.Rule                   // what goes past sidecars
+	plain    bool                           // some initiators are told to show no certificate
+	spoken   map[string]map[uint16][]string // "http" and "tcp": the workloads by the port that speaks it
+	later    []func()                       // what waits for the mesh's configuration
 }
 
 // object is what all Kubernetes objects have.
@@ -75,7 +84,7 @@ func header(d manifest.Document, n *yaml.Node) (o object, spec *manifest.Object,
 		if ns := meta.Text("namespace"); ns != "" {
 			o.namespace = ns
 		}
-		o.annotations = meta.Labels("annotations")
+		o.annotations = annotations(meta)
 	}
 	o.ref.Policy = o.namespace + "/" + o.name
 	return o, top, true
@@ -116,6 +125,8 @@ func (l *lifter) take(d manifest.Document, n *yaml.Node, inList bool) {
 		l.readGateway(o, top)
 	case "v1/Service":
 		l.readService(o, top)
+	case "v1/Pod", "apps/Deployment", "apps/StatefulSet", "apps/DaemonSet", "apps/ReplicaSet", "batch/Job", "batch/CronJob":
+		l.pods = append(l.pods, func() { l.readPods(o, top) })
 	case "v1/ConfigMap":
 		l.readConfig(o, top)
 	default:
@@ -156,6 +167,8 @@ func (l *lifter) other(o object, top *manifest.Object) {
 		concerned = layer.AnyWorkload()
 	}
 	switch o.kind {
+	case "DestinationRule":
+		l.readDestination(o, top)
 	case "EnvoyFilter", "WasmPlugin", "TrafficExtension":
 		l.unknown(o, concerned, "a "+o.kind+" may change any decision of the proxies that it applies to")
 	case "Sidecar":

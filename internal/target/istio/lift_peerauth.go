@@ -190,7 +190,7 @@ func (l *lifter) peerTables() {
 		governs layer.Match
 		ambient bool
 	}{{"sidecars: PeerAuthentication", l.mesh.sidecar, false}, {"ztunnel: PeerAuthentication", l.mesh.ambient, true}} {
-		t := layer.Table{Name: kind.name, Direction: flow.Ingress, Governs: kind.governs, Default: layer.Allow, Tiers: [][]layer.Rule{around()}}
+		t := layer.Table{Name: kind.name, Direction: flow.Ingress, Governs: kind.governs, Default: layer.Allow, Tiers: [][]layer.Rule{l.around()}}
 		for level := range meshLevel + 1 {
 			var first, then []layer.Rule
 			for _, p := range l.peers {

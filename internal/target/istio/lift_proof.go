@@ -77,7 +77,7 @@ func (l *lifter) provesAll() bool {
 			switch {
 			case r.Effect == layer.Deny:
 				closed = append(closed, r.Subject)
-			case r.Cond != nil && r.Cond.MTLS, r.Unknown != "", everybody(r.Peer), l.elsewhere(r.Peer), !l.any(and(r.Peer, l.mesh.all)):
+			case r.Cond != nil && r.Cond.MTLS, r.Unknown != "", everybody(r.Peer) && !l.plain, l.elsewhere(r.Peer), !l.any(and(r.Peer, l.mesh.all)):
 			default:
 				loose = append(loose, r.Subject)
 			}

@@ -31,9 +31,10 @@ func (l *lifter) any(m layer.Match) bool {
 }
 
 // around lets the table abstain about what does not go through the mesh.
-func around() []layer.Rule {
+func (l *lifter) around() []layer.Rule {
 	rest := netset.All().Subtract(netset.Of(netset.TCP, 0, 65535))
-	return []layer.Rule{{Effect: layer.Abstain, Subject: layer.Everything(), Peer: layer.Everything(), Traffic: rest, Ref: flow.Rule{Policy: "mesh", Rule: "not-tcp"}}}
+	out := []layer.Rule{{Effect: layer.Abstain, Subject: layer.Everything(), Peer: layer.Everything(), Traffic: rest, Ref: flow.Rule{Policy: "mesh", Rule: "not-tcp"}}}
+	return append(out, l.past...)
 }
 
 // decide makes the tables of one kind of proxy.
@@ -56,10 +57,10 @@ func (l *lifter) decide(name string, governs layer.Match, ztunnel bool) {
 		}
 	}
 	if denies != nil {
-		deny.Tiers = [][]layer.Rule{around(), denies}
+		deny.Tiers = [][]layer.Rule{l.around(), denies}
 		l.out.Tables = append(l.out.Tables, deny)
 	}
-	allow.Tiers = [][]layer.Rule{around(), allows, closed}
+	allow.Tiers = [][]layer.Rule{l.around(), allows, closed}
 	l.out.Tables = append(l.out.Tables, allow)
 }
 
@@ -117,7 +118,11 @@ func (l *lifter) allows(a *authorization, ztunnel bool) []layer.Rule {
 					out = append(out, rest)
 				}
 			}
-			out = append(out, one)
+			if c.http == nil && c.not == nil || ztunnel || a.proven {
+				out = append(out, one)
+			} else {
+				out = append(out, l.onPlain(one)...)
+			}
 		}
 	}
 	return out
@@ -151,13 +156,21 @@ func (l *lifter) denies(a *authorization, name string, governs layer.Match, ztun
 				plain = append(plain, one)
 				continue
 			}
+			if (c.http != nil || c.not != nil) && len(c.notID) == 0 && !a.proven {
+				plain = append(plain, l.onPorts("tcp", one)...)
+			}
 			t := layer.Table{Name: name + ": DENY " + one.Ref.Policy + " " + one.Ref.Rule, Direction: flow.Ingress, Governs: governs, Default: layer.Allow}
-			t.Tiers = append(t.Tiers, around(), l.exempt(&c, one), nil)
+			t.Tiers = append(t.Tiers, l.around(), l.exempt(&c, one), nil)
 			if c.http != nil {
 				said := one
 				said.Cond = c.cond(layer.Deny, l.mesh.normalizes, true)
 				t.Tiers[2] = []layer.Rule{said}
-				t.Tiers = append(t.Tiers, []layer.Rule{{Ref: one.Ref, Effect: layer.Allow, Subject: a.subject, Peer: layer.Everything(), Traffic: netset.All(), Cond: anyRequest()}}, nil)
+				other := layer.Rule{Ref: one.Ref, Effect: layer.Allow, Subject: a.subject, Peer: layer.Everything(), Traffic: netset.All(), Cond: anyRequest()}
+				t.Tiers = append(t.Tiers, []layer.Rule{other}, nil)
+				if !a.proven { // where HTTP is said to be spoken, nothing else comes in whatever policies say
+					other.Cond = nil
+					t.Tiers[3] = append(t.Tiers[3], l.onPorts("http", other)...)
+				}
 			}
 			t.Tiers[len(t.Tiers)-1] = []layer.Rule{one}
 			tables = append(tables, t)

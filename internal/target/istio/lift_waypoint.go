@@ -24,8 +24,9 @@ type gateway struct {
 
 // service is what a Service says beside what the inventory knows of it.
 type service struct {
-	labels   map[string]string
-	headless bool
+	labels    map[string]string
+	headless  bool
+	protocols map[uint16]string // appProtocol by port
 }
 
 // way leads through a waypoint to the workloads behind a Service: from some of
@@ -74,6 +75,7 @@ func (l *lifter) readService(o object, top *manifest.Object) {
 	}
 	if spec := top.Object("spec"); spec != nil {
 		s.headless = spec.Text("clusterIP") == "None"
+		s.protocols = readProtocols(spec, &l.diags)
 	}
 	l.services[o.namespace+"/"+o.name] = s
 }
@@ -111,7 +113,7 @@ func (l *lifter) findWays() {
 		}
 	}
 	l.share()
-	l.pods(byName)
+	l.ledPods(byName)
 }
 
 func serviceName(f *inventory.Frontend) (string, bool) {
@@ -238,8 +240,8 @@ func (l *lifter) share() {
 	}
 }
 
-// pods are led through a waypoint by themselves if it is for workloads, too.
-func (l *lifter) pods(ambient map[string]*inventory.Workload) {
+// ledPods are led through a waypoint by themselves if it is for workloads, too.
+func (l *lifter) ledPods(ambient map[string]*inventory.Workload) {
 	why := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(ambient)) {
 		w := ambient[name]

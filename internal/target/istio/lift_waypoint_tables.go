@@ -39,7 +39,7 @@ func (l *lifter) behind() {
 	straight, second := l.ztunnelOf(led)
 	closed := []layer.Rule{{Effect: layer.Deny, Subject: led, Peer: layer.Everything(), Traffic: netset.All(), Ref: flow.Rule{Policy: "waypoint", Rule: "no-way"}}}
 	table := func(name string, tiers ...[]layer.Rule) layer.Table {
-		return layer.Table{Name: name, Direction: flow.Ingress, Governs: led, Default: layer.Allow, Tiers: append([][]layer.Rule{around(), straight}, tiers...)}
+		return layer.Table{Name: name, Direction: flow.Ingress, Governs: led, Default: layer.Allow, Tiers: append([][]layer.Rule{l.around(), straight}, tiers...)}
 	}
 	var allows, denies []layer.Rule
 	for _, y := range l.ways {
@@ -163,7 +163,7 @@ func proven(c *policy.Condition) *policy.Condition {
 // denied on both ways if it is denied to everybody; else it is not known.
 func (l *lifter) ztunnelOf(led layer.Match) (straight, second []layer.Rule) {
 	open := slices.Clone(led[0].Workloads)
-	deny := layer.Table{Name: "ztunnel behind a waypoint: DENY", Direction: flow.Ingress, Governs: led, Default: layer.Allow, Tiers: [][]layer.Rule{around(), nil}}
+	deny := layer.Table{Name: "ztunnel behind a waypoint: DENY", Direction: flow.Ingress, Governs: led, Default: layer.Allow, Tiers: [][]layer.Rule{l.around(), nil}}
 	for _, a := range l.authz {
 		if !l.applies(a, true) {
 			continue

@@ -92,8 +92,8 @@ func (r *renderer) deny(s *plan.Subject, out *statements, who among, g *plan.Gra
 	opens := func(x plan.Clause) bool {
 		return !x.Deny && (x.Cond == nil || x.Cond.HTTP == nil) && !x.Traffic.Intersect(c.Traffic).IsEmpty()
 	}
-	if c.Cond != nil && c.Cond.HTTP != nil && slices.ContainsFunc(g.Clauses, opens) {
-		r.warn("allow the requests that are meant instead of denying others, or give what is no HTTP a port of its own",
+	if c.Cond != nil && c.Cond.HTTP != nil && slices.ContainsFunc(g.Clauses, opens) && !r.onlyHTTP(s, c.Traffic.Intersect(tcp)) {
+		r.warn("allow the requests that are meant instead of denying others, give what is no HTTP a port of its own, or say by the name of the Service's port (http-…) that nothing else is spoken there",
 			"%s denies requests to %s: on %s what is no HTTP is denied, too", c.Rule, s.Name, t)
 	}
 	out.http = out.http || c.Cond != nil && c.Cond.HTTP != nil
