@@ -81,6 +81,7 @@ func OfFolder(path string, a Asked) (*Live, diag.List) {
 	for i := range lists {
 		diags = append(diags, lists[i]...)
 	}
+	diags = append(diags, l.misread()...)
 	return l, tidied(diags, path)
 }
 

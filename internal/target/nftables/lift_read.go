@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"firebreak/internal/diag"
 	"firebreak/internal/flow"
 )
 
@@ -181,6 +182,11 @@ func (l *lifter) apply(r *ruleset, file string, c located) error {
 		}
 		return l.object(r, file, c)
 	case "delete", "flush":
+		if c.verb == "flush" && c.kind == "ruleset" {
+			// https://wiki.nftables.org/wiki-nftables/index.php/Atomic_rule_replacement
+			l.diags.Warnf(diag.Pos{File: file, Line: c.line, Col: 1}, "live-misread", "flush ruleset removes the tables of everybody, those of Docker and of other tools too").
+				WithHelp("own one table, and replace that: add it, delete it, and add it again in one transaction")
+		}
 		return r.remove(c)
 	}
 	return fmt.Errorf("the command %q is not followed", c.verb)
