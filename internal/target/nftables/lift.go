@@ -27,6 +27,8 @@ type lifter struct {
 	diags  diag.List
 	sets   map[*parsed]*set
 	areas  map[*any]*knownArea
+	groups map[*any][]group
+	ids    map[*area]int // of those that are large
 	peers  inventoryIndex
 	onHost map[string][]int
 	tables map[string]*layer.Table // by what they say
@@ -37,7 +39,7 @@ type lifter struct {
 const suffix = ".nft.json"
 
 func lift(s *target.Source) (*layer.Layer, diag.List) {
-	l := &lifter{src: s, out: &layer.Layer{Target: "nftables", Names: true, Timeless: true, Nameless: true}, sets: map[*parsed]*set{}, areas: map[*any]*knownArea{},
+	l := &lifter{src: s, out: &layer.Layer{Target: "nftables", Names: true, Timeless: true, Nameless: true}, sets: map[*parsed]*set{}, areas: map[*any]*knownArea{}, groups: map[*any][]group{}, ids: map[*area]int{},
 		onHost: map[string][]int{}, tables: map[string]*layer.Table{}, said: map[string]*answers{}}
 	files, diags := s.Folder.Names(suffix)
 	l.diags = diags
@@ -232,7 +234,7 @@ func (l *lifter) chain(t *table, c *chain, file string, w int, d flow.Direction,
 		if t.family == "ip" && f == 1 || t.family == "ip6" && f == 0 {
 			continue
 		}
-		x := &walker{table: t, local: a, family: f, direction: d, hook: c.hook, neighbors: own[f], areas: l.areas}
+		x := &walker{table: t, local: a, family: f, direction: d, hook: c.hook, neighbors: own[f], areas: l.areas, groups: l.groups}
 		lists[f] = append(lists[f], x.base(c))
 		for _, r := range x.rewrites {
 			l.doubt(file, r.ref.Line, "the rule rewrites addresses, or leaves connections untracked, so that it is not known who talks with whom", layer.Named(wl.Name))
@@ -266,7 +268,7 @@ func (l *lifter) chain(t *table, c *chain, file string, w int, d flow.Direction,
 // replies checks that what goes back through a chain passes: the replies of what
 // the other direction permits are established. They go the other way.
 func (l *lifter) replies(t *table, c *chain, a netip.Addr, d flow.Direction, own [2]*area, file, name string) {
-	x := &walker{table: t, local: a, family: familyOf(a), direction: d, hook: c.hook, reply: true, neighbors: own[familyOf(a)], areas: l.areas}
+	x := &walker{table: t, local: a, family: familyOf(a), direction: d, hook: c.hook, reply: true, neighbors: own[familyOf(a)], areas: l.areas, groups: l.groups}
 	if x.direction == flow.Egress {
 		x.direction = flow.Ingress
 	} else {

@@ -96,7 +96,7 @@ type piece struct {
 
 // answers turns the entries of a workload's addresses, by family, into rules.
 func (l *lifter) answers(lists [2][][]entry, w int) *answers {
-	key := keyOf(lists)
+	key := l.keyOf(lists)
 	a := l.said[key]
 	if a == nil {
 		r := &resolver{l: l, lists: lists}
@@ -108,29 +108,50 @@ func (l *lifter) answers(lists [2][][]entry, w int) *answers {
 	return a
 }
 
-func keyOf(lists [2][][]entry) string {
-	var b strings.Builder
+// keyOf is what two workloads' entries must have in common to be one answer.
+func (l *lifter) keyOf(lists [2][][]entry) string {
+	var all, one []byte
 	seen := map[string]bool{}
 	for f := range lists {
 		for _, list := range lists[f] {
-			var one strings.Builder
-			for _, e := range list {
-				fmt.Fprintf(&one, "%d %p %s %v %s", f, e.peer, e.traffic, e.allow, e.unknown)
-				if len(e.peer.spans) < 8 { // those that sets hold are the same by pointer
-					fmt.Fprint(&one, e.peer.spans)
-				}
-				if e.rule != nil {
-					fmt.Fprint(&one, e.rule.ref.Policy, e.rule.ref.Rule)
-				}
-				one.WriteByte('\n')
+			one = append(one[:0], byte(f))
+			for i := range list {
+				one = l.appendEntry(one, &list[i])
 			}
-			if !seen[one.String()] {
-				seen[one.String()] = true
-				b.WriteString(one.String() + "\n")
+			if !seen[string(one)] {
+				seen[string(one)] = true
+				all = append(binary.AppendUvarint(all, uint64(len(one))), one...)
 			}
 		}
 	}
-	return b.String()
+	return string(all)
+}
+
+func (l *lifter) appendEntry(b []byte, e *entry) []byte {
+	if n := len(e.peer.spans); n < 8 {
+		b = append(b, byte(n))
+		for _, s := range e.peer.spans {
+			b = append(append(b, s.lo.AsSlice()...), s.hi.AsSlice()...)
+		}
+	} else { // those that sets hold are the same by pointer
+		id, known := l.ids[e.peer]
+		if !known {
+			id = len(l.ids)
+			l.ids[e.peer] = id
+		}
+		b = binary.AppendUvarint(append(b, 8), uint64(id))
+	}
+	for proto, ports := range e.traffic.Runs() {
+		b = binary.BigEndian.AppendUint16(append(b, 1, byte(proto)), ports.Lo)
+		b = binary.BigEndian.AppendUint16(b, ports.Hi)
+	}
+	b = strconv.AppendBool(append(b, 0), e.allow)
+	b = append(append(b, e.unknown...), 0)
+	if e.rule == nil {
+		return append(b, 0)
+	}
+	b = append(append(append(b, 1), e.rule.ref.Policy...), 0)
+	return append(append(b, e.rule.ref.Rule...), 0)
 }
 
 // resolver works out what a workload's entries say to every peer.

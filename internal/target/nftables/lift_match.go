@@ -14,17 +14,18 @@ import (
 )
 
 // narrow applies a match to every cond.
-func (x *walker) narrow(conds []cond, body any) []cond {
+func (x *walker) narrow(conds []cond, body any, at *any) []cond {
 	o, _ := body.(map[string]any)
 	op, _ := o["op"].(string)
 	left, right := o["left"], o["right"]
 	var out []cond
-	for _, g := range x.values(left, right) {
+	groups := x.values(left, right, at)
+	for _, g := range groups {
 		for _, c := range conds {
 			out = append(out, x.apply(c, left, g, op)...)
 		}
 	}
-	if len(conds) > 0 && out == nil && op == "!=" && x.values(left, right) == nil {
+	if len(conds) > 0 && out == nil && op == "!=" && groups == nil {
 		return conds // not in an empty set
 	}
 	return slices.DeleteFunc(out, func(c cond) bool { return c.none() })
@@ -40,8 +41,9 @@ type group struct {
 	rest  bool // what no other element speaks of
 }
 
-// values are the groups of what a match compares with.
-func (x *walker) values(left, right any) []group {
+// values are the groups of what a match compares with. Those that stand in the
+// rule itself are remembered by the place of the statement, at.
+func (x *walker) values(left, right any, at *any) []group {
 	if s, is := right.(string); is && strings.HasPrefix(s, "@") {
 		set := x.table.sets[s[1:]]
 		if set == nil {
@@ -49,6 +51,15 @@ func (x *walker) values(left, right any) []group {
 		}
 		return set.grouped(left, s)
 	}
+	known, is := x.groups[at]
+	if !is {
+		known = literals(left, right)
+		x.groups[at] = known
+	}
+	return known
+}
+
+func literals(left, right any) []group {
 	if list, is := right.([]any); is {
 		return []group{{parts: [][]any{list}}}
 	}
@@ -195,15 +206,20 @@ func (x *walker) apply(c cond, left any, g group, op string) []cond {
 }
 
 // vmap leads on by a map of verdicts.
-func (x *walker) vmap(r *statements, conds []cond, in cond, body any, rest, after func(cond)) bool {
+func (x *walker) vmap(r *statements, conds []cond, in cond, body any, at *any, rest, after func(cond)) bool {
 	o, _ := body.(map[string]any)
 	data := o["data"]
 	var groups []group
 	if m, is := data.(map[string]any); is && m["set"] != nil {
-		list, _ := m["set"].([]any)
-		groups = (&set{verdicts: true, elems: list}).grouped(o["key"], "a map")
+		known, is := x.groups[at]
+		if !is {
+			list, _ := m["set"].([]any)
+			known = (&set{verdicts: true, elems: list}).grouped(o["key"], "a map")
+			x.groups[at] = known
+		}
+		groups = known
 	} else {
-		groups = x.values(o["key"], data)
+		groups = x.values(o["key"], data, at)
 	}
 	for _, c := range conds {
 		for _, g := range groups {

@@ -91,6 +91,14 @@ type parser struct {
 
 // file takes one apart, command by command, as far as it can be read.
 func (p *parser) file(data []byte) (out []located, err error) {
+	if out, whole := p.whole(data); whole {
+		return out, nil
+	}
+	return p.carefully(data)
+}
+
+// carefully takes apart what there is of a file that is not as it should be.
+func (p *parser) carefully(data []byte) (out []located, err error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	if err := open(d, '{', "nftables", '['); err != nil {
 		return nil, err

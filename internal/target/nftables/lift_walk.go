@@ -26,6 +26,7 @@ type walker struct {
 	steps     int
 	broken    string // why it was given up
 	areas     map[*any]*knownArea
+	groups    map[*any][]group
 }
 
 // base walks along a base chain and returns its entries, of which the last ones
@@ -72,7 +73,8 @@ func (x *walker) rule(c *chain, i int, in cond, after func(cond)) (done bool) {
 		}
 	}
 	conds := []cond{in}
-	for _, s := range r.expr {
+	for k, s := range r.expr {
+		at := &r.expr[k]
 		o, _ := s.(map[string]any)
 		if len(o) != 1 {
 			o = map[string]any{"a statement that is not one object": nil}
@@ -80,9 +82,9 @@ func (x *walker) rule(c *chain, i int, in cond, after func(cond)) (done bool) {
 		for kind, body := range o {
 			switch {
 			case kind == "match":
-				conds = x.narrow(conds, body)
+				conds = x.narrow(conds, body, at)
 			case kind == "vmap":
-				return x.vmap(r, conds, in, body, rest, after)
+				return x.vmap(r, conds, in, body, at, rest, after)
 			case verdictWords[kind]:
 				return x.verdicts(r, conds, in, kind, body, rest, after)
 			case harmless[kind] && !changesPackets(kind, body):
