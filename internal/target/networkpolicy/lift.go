@@ -70,11 +70,17 @@ func (l *lifter) document(d manifest.Document, kind string, inList bool) {
 	d.Root = root
 	version := text(child(root, "apiVersion"))
 	kind = cmp.Or(text(child(root, "kind")), kind)
+	if inList && (kind == "List" || strings.HasSuffix(kind, "List") && child(root, "items") != nil) {
+		l.everybody(d, "a List within a List is not read") // one that held itself would have no end
+		return
+	}
 	if of, isList := strings.CutSuffix(kind, "List"); isList && !inList && (kind == "List" || child(root, "items") != nil) {
 		if items := child(root, "items"); items != nil && items.Kind == yaml.SequenceNode {
 			for _, n := range items.Content {
 				l.document(manifest.Document{File: d.File, Root: n}, of, true)
 			}
+		} else if items != nil {
+			l.everybody(d, "what the List holds cannot be read")
 		}
 		return
 	}
@@ -89,6 +95,14 @@ func (l *lifter) document(d manifest.Document, kind string, inList bool) {
 	default:
 		l.stranger(d, group, kind)
 	}
+}
+
+// everybody makes unknown what the whole cluster may do.
+func (l *lifter) everybody(d manifest.Document, why string) {
+	l.layer.Unknown = append(l.layer.Unknown, layer.Unknown{
+		Where: flow.Rule{File: d.File, Line: d.Root.Line}, Why: why,
+		Concerns: layer.Selected(l.estate.selector(label.Requirement{Key: namespaceKey, Op: label.Exists})),
+	})
 }
 
 // networkPolicy reads one object. What cannot be read as the API server reads
@@ -106,6 +120,9 @@ func (l *lifter) networkPolicy(d manifest.Document) {
 	l.count(d)
 	p := l.begin(d)
 	r := reader{lifter: l, policy: p}
+	if r.metadata(); len(r.refused) > 0 { // nor is it known of which namespace it is
+		l.everybody(d, "its metadata cannot be read: "+r.refused[0].Message)
+	}
 	r.read()
 	if len(r.refused) == 0 {
 		l.policies = append(l.policies, p)

@@ -31,7 +31,8 @@ var strangerKinds = map[string][]string{
 
 // stranger notes an object that is no NetworkPolicy.
 func (l *lifter) stranger(d manifest.Document, group, kind string) {
-	if !slices.Contains(strangerKinds[group], kind) {
+	known, listed := strangerKinds[group]
+	if !slices.Contains(known, kind) && (listed || !strings.HasSuffix(kind, "NetworkPolicy")) {
 		return
 	}
 	meta := child(d.Root, "metadata")

@@ -58,6 +58,19 @@ func (r *reader) read() {
 	}
 }
 
+// metadata looks whether the fields of metadata that count are there once, and not
+// merged in from elsewhere (<<), which readers of YAML take differently.
+func (r *reader) metadata() {
+	o := manifest.NewObject(r.policy.Document, r.policy.Root, "a NetworkPolicy", &diag.List{})
+	if o == nil || o.Field("metadata") == nil {
+		return
+	}
+	meta := manifest.NewObject(r.policy.Document, o.Field("metadata"), "metadata", &r.refused)
+	if n := meta.Field("<<"); n != nil {
+		r.refuse(n, "metadata is merged in from elsewhere")
+	}
+}
+
 // subject is the pods that the policy selects: all of its namespace if the
 // selector is empty or absent.
 func (r *reader) subject(o *manifest.Object) {
@@ -318,7 +331,7 @@ func (r *reader) protocol(o *manifest.Object) netset.Protocol {
 
 func (r *reader) number(n *yaml.Node) uint16 {
 	v, err := strconv.ParseUint(n.Value, 10, 16)
-	if err != nil || v == 0 || n.Tag != "!!int" {
+	if err != nil || v == 0 || n.Tag != "!!int" || n.Value[0] == '0' { // a leading zero makes it octal, or not, by whoever reads it
 		r.refuse(n, "%q is no port from 1 to 65535", n.Value)
 		return 1
 	}

@@ -49,6 +49,13 @@ func TestAround(t *testing.T) {
 		"twice":           {text: policy, unknown: "two objects", said: "two NetworkPolicies"},
 		"old":             {text: strings.Replace(policy, "networking.k8s.io/v1", "extensions/v1beta1", 1), unknown: "extensions/v1beta1", said: "no cluster serves"},
 		"no egress rule":  {text: strings.Replace(strings.Replace(policy, "name: p", "name: q", 1), "podSelector: {}", "podSelector: {}, policyTypes: [Egress]", 1), said: "the cluster's DNS neither"},
+		"unknown policy":  {text: "apiVersion: policy.example.org/v1\nkind: ZoneNetworkPolicy\nmetadata: {name: c, namespace: shop}\n", unknown: "ZoneNetworkPolicy"},
+		"no apiVersion":   {text: strings.Replace(strings.Replace(policy, "apiVersion: networking.k8s.io/v1\n", "", 1), "name: p", "name: q", 1), unknown: "NetworkPolicy"},
+		"staged":          {text: "apiVersion: projectcalico.org/v3\nkind: StagedNetworkPolicy\nmetadata: {name: c, namespace: shop}\n"},
+		"list in a list":  {text: "kind: List\nitems: &a [{kind: List, items: *a}]\n", unknown: "List"},
+		"octal":           {text: strings.Replace(strings.Replace(policy, "name: p", "name: q", 1), "podSelector: {}", "podSelector: {}, ingress: [{ports: [{port: 010}]}]", 1), unknown: "no port", said: "no port"},
+		"namespace twice": {text: strings.Replace(policy, "name: p,", "name: q, namespace: bank,", 1), unknown: "twice", said: "twice"},
+		"merged":          {text: strings.Replace(policy, "metadata: {name: p, namespace: shop}", "x-base: &b {namespace: bank}\nmetadata: {<<: *b, name: q}", 1), unknown: "metadata", said: "metadata"},
 		"empty from":      {text: strings.Replace(strings.Replace(policy, "name: p", "name: q", 1), "podSelector: {}", "podSelector: {}, ingress: [{from: []}]", 1), said: "everybody pass, not nobody"},
 	}
 	for name, c := range cases {
