@@ -43,9 +43,9 @@ func small(seed uint64) (fstest.MapFS, []inventory.Network) {
 			inv.WriteString("---\n")
 		}
 		vpc, subnet := 1+i%3, d.IntN(2)
-		tier := []string{"web", "app", "data"}[i%3]
-		fmt.Fprintf(&inv, "kind: Workload\nmetadata: {name: w%d, labels: {tier: %s, env: %s, cloud/provider: aws, cloud/account: \"111122223333\", cloud/region: eu-west-1, net/vpc: vpc-%d, net/subnet: subnet-%d-%d, aws/role: \"arn:aws:iam::111122223333:role/%s\"}}\nspec: {addresses: [10.%d.%d.%d], host: i-%d}\n", i,
-			tier, pick("prod", "prod", "dev"), vpc, vpc, subnet, tier, vpc, subnet, 10+i, i)
+		tier, env := []string{"web", "app", "data"}[i%3], pick("prod", "prod", "dev")
+		fmt.Fprintf(&inv, "kind: Workload\nmetadata: {name: w%d, labels: {tier: %s, env: %s, cloud/provider: aws, cloud/account: \"111122223333\", cloud/region: eu-west-1, net/vpc: vpc-%d, net/subnet: subnet-%d-%d, aws/role: \"arn:aws:iam::111122223333:role/%s-%s\"}}\nspec: {addresses: [10.%d.%d.%d], host: i-%d}\n", i,
+			tier, env, vpc, vpc, subnet, tier, env, vpc, subnet, 10+i, i)
 	}
 	return fstest.MapFS{"policy.yaml": {Data: []byte(b.String())}, "inventory.yaml": {Data: []byte(inv.String())}}, networks(d.IntN(2) == 0)
 }
@@ -80,7 +80,7 @@ func TestTerraformAcceptsRandomEstates(t *testing.T) {
 		t.Run(fmt.Sprintf("small-%d", seed+1), func(t *testing.T) { estates(t, files, nets, points, sum) })
 	}
 	for seed := range uint64(1) {
-		fsys, err := gen.Estate(gen.Options{Workloads: 40, Identities: 15, Rules: 20, Seed: seed + 1})
+		fsys, err := gen.Estate(gen.Options{Workloads: 24, Identities: 10, Rules: 20, Seed: seed + 1})
 		if err != nil {
 			t.Fatal(err)
 		}
