@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +121,15 @@ func TestSnapshotIsWhatTheFilesSay(t *testing.T) {
 	for i := range read.Frontends {
 		read.Frontends[i].Source = diag.Pos{}
 	}
+	for i := range read.Networks {
+		read.Networks[i].Source = diag.Pos{}
+		if n := read.Networks[i]; i < len(direct.Networks) && fmt.Sprint(n) != fmt.Sprint(direct.Networks[i]) {
+			t.Fatalf("read\n%+v\nnot\n%+v", n, direct.Networks[i])
+		}
+	}
+	if len(read.Networks) != len(direct.Networks) || len(read.Networks) < 20 {
+		t.Errorf("%d networks, not %d", len(read.Networks), len(direct.Networks))
+	}
 	if len(read.Workloads) != len(direct.Workloads) || len(read.Frontends) == 0 || !reflect.DeepEqual(read.Frontends, direct.Frontends) {
 		t.Errorf("%d workloads, not %d; frontends %v, not %v", len(read.Workloads), len(direct.Workloads), read.Frontends, direct.Frontends)
 	}
@@ -180,6 +190,52 @@ func TestTheShapeIsThatOfAnEstate(t *testing.T) {
 	} {
 		if kinds[what] < least {
 			t.Errorf("%s: %d, want at least %d", what, kinds[what], least)
+		}
+	}
+}
+
+// TestNetworksHoldTheirWorkloads checks what targets of clouds rely on.
+func TestNetworksHoldTheirWorkloads(t *testing.T) {
+	inv, err := gen.Snapshot(gen.Options{Workloads: 20_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	byName := map[string]inventory.Network{}
+	var all []netip.Prefix // of networks, or of subnets
+	for _, within := range []bool{false, true} {
+		all = all[:0]
+		for _, n := range inv.Networks {
+			byName[n.Name] = n
+			if (n.Within != "") != within {
+				continue
+			}
+			for _, c := range n.CIDRs {
+				all = append(all, c)
+			}
+			for _, p := range n.Peers {
+				if !slices.ContainsFunc(inv.Networks, func(x inventory.Network) bool { return x.Name == p && slices.Contains(x.Peers, n.Name) }) {
+					t.Errorf("%s is a peer of %s, and not the other way round", p, n.Name)
+				}
+			}
+		}
+		slices.SortFunc(all, netip.Prefix.Compare)
+		for i := 1; i < len(all); i++ {
+			if all[i-1].Overlaps(all[i]) {
+				t.Errorf("%s and %s overlap", all[i-1], all[i])
+			}
+		}
+	}
+	for _, w := range inv.Workloads {
+		for _, key := range []string{"net/vpc", "net/subnet"} {
+			n := byName[w.Labels[key]]
+			for _, a := range w.Addresses {
+				if !slices.ContainsFunc(n.CIDRs, func(c netip.Prefix) bool { return c.Contains(a) }) {
+					t.Fatalf("%s has %s, which is not in %s %v", w.Name, a, n.Name, n.CIDRs)
+				}
+			}
+		}
+		if byName[w.Labels["net/subnet"]].Within != w.Labels["net/vpc"] {
+			t.Fatalf("%s: its subnet is not in its network", w.Name)
 		}
 	}
 }

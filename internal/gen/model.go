@@ -48,7 +48,8 @@ type group struct {
 	region  string
 	place   int
 	size    int
-	from    int // number of its first workload within its place
+	from    int        // number of its first workload within its place
+	at      [zones]int // and of the first in each zone, within the subnet
 }
 
 // team owns the services of one domain: a run of estate.services.

@@ -29,6 +29,7 @@ func (w *writer) estateFile() {
 	if len(w.frontendList()) > 0 {
 		w.printf("  - {file: %s}\n", frontendFile)
 	}
+	w.printf("  - {file: %s}\n", networkFile)
 }
 
 func (w *writer) zoneFile() {

@@ -13,15 +13,15 @@ type pair struct{ key, value string }
 
 // record is what a group's workloads have in common, and one of them at a time.
 type record struct {
-	e      *estate
-	g      *group
-	s      *service
-	a      *app
-	p      *place
-	shared []pair
-	owner  string // principal
-	prefix string // of names
-	subnet string
+	e       *estate
+	g       *group
+	s       *service
+	a       *app
+	p       *place
+	shared  []pair
+	owner   string // principal
+	prefix  string // of names
+	subnets [zones]string
 
 	// of one workload
 	name   string
@@ -34,7 +34,9 @@ func (e *estate) record(g *group) *record {
 	r := &record{e: e, g: g, s: &e.services[g.service], p: &e.places[g.place]}
 	r.a = &e.apps[r.s.app]
 	r.prefix = r.s.name + "-" + g.region + "-"
-	r.subnet = "subnet-" + strconv.FormatUint(hash(e.Seed, 300_000+r.p.number)>>36, 16)
+	for z := range r.subnets {
+		r.subnets[z] = e.subnetName(r.p, r.a.class*zones+z)
+	}
 	r.shared = r.common()
 	return r
 }
@@ -73,10 +75,10 @@ const rollouts = 2
 // workload makes the record that of the i-th workload of the group.
 func (r *record) workload(i int) {
 	n := r.g.from + i // within the place
-	zone := "abc"[i%3 : i%3+1]
+	subnet, seat := r.g.seat(r.a.class, i)
 	r.name = r.prefix + strconv.Itoa(i)
 	r.labels = append(r.labels[:0], r.shared...)
-	r.labels = append(r.labels, pair{"net/subnet", r.subnet + zone})
+	r.labels = append(r.labels, pair{"net/subnet", r.subnets[i%zones]})
 	if !r.a.role.vm {
 		version := hash(r.e.Seed, 400_000+r.g.service*rollouts+i%7/6)
 		r.labels = append(r.labels, pair{"pod-template-hash", strconv.FormatUint(version>>28, 36)})
@@ -84,9 +86,9 @@ func (r *record) workload(i int) {
 	} else {
 		r.host = r.name
 	}
-	r.addrs = append(r.addrs[:0], r.p.address(n))
+	r.addrs = append(r.addrs[:0], r.p.address(subnet, seat))
 	if r.p.dual && !r.a.role.vm {
-		r.addrs = append(r.addrs, r.p.address6(n))
+		r.addrs = append(r.addrs, r.p.address6(subnet, seat))
 	}
 }
 

@@ -49,7 +49,7 @@ func Snapshot(o Options) (*inventory.Snapshot, error) {
 		return nil, err
 	}
 	e := build(o)
-	s := &inventory.Snapshot{Workloads: make([]inventory.Workload, 0, o.Workloads), Frontends: e.frontendValues()}
+	s := &inventory.Snapshot{Workloads: make([]inventory.Workload, 0, o.Workloads), Frontends: e.frontendValues(), Networks: e.networkValues()}
 	for i := range e.groups {
 		r := e.record(&e.groups[i])
 		for n := range r.g.size {
@@ -167,6 +167,7 @@ func (w *writer) inventory() {
 		}
 	}
 	w.frontends()
+	w.networks()
 	w.end()
 	w.progress(w.written, w.Workloads)
 }
