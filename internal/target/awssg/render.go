@@ -23,7 +23,8 @@ type renderer struct {
 // Render returns a folder of Terraform for each VPC, named after it: a group for
 // each subject in it, a resource for each rule, the attachments to interfaces
 // that are known, and for all others an output that says which workload belongs
-// into which groups. Workloads without the label net/vpc are in no group.
+// into which groups. Workloads without the label net/vpc or of
+// other clouds (cloud/provider) are in no group.
 //
 // A peer in the same VPC is named by its group; every other is named by its
 // addresses, which is right over a peering, a gateway, and from account to
@@ -73,6 +74,7 @@ type network struct {
 	r      *renderer
 	vpc    string
 	groups []*group
+	routes []bool // by cell: whether packets go between it and here
 	// lookups are the groups of other VPCs that rules name, by local name.
 	lookups map[string]*cell
 	relays  [2]bool // Lattice's addresses of IPv4 and IPv6 are named
@@ -105,7 +107,7 @@ type piece struct {
 }
 
 func (r *renderer) render(vpc string) *network {
-	v := &network{r: r, vpc: vpc, lookups: map[string]*cell{}}
+	v := &network{r: r, vpc: vpc, routes: r.routes(vpc), lookups: map[string]*cell{}}
 	for i := range r.cells {
 		if r.cells[i].vpc != vpc {
 			continue

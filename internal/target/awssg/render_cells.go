@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"firebreak/internal/flow"
+	"firebreak/internal/inventory"
 	"firebreak/internal/netset"
 	"firebreak/internal/plan"
 	"firebreak/internal/verify"
@@ -19,9 +20,11 @@ import (
 type cell struct {
 	name      string // of the group; unique in its VPC
 	vpc       string // empty: in no VPC that is known
+	network   string // the same, or another cloud's network
 	subject   *plan.Subject
 	identity  int   // one of its identities
 	workloads []int // indices into the inventory
+	addressed bool  // the addresses of all of them are known
 }
 
 // elements are all that rules can be about: cells first, then kinds of address.
@@ -29,7 +32,7 @@ type elements struct {
 	cells []cell
 	peers []verify.Peer // by element less len(cells): those that are addresses or names
 	at    []int         // by verify.Peer: the element of an address or a name; -1
-	entry []entry       // every prefix and address that means something else than what is around it
+	trees [2]*node      // whose the addresses of IPv4 and IPv6 are
 }
 
 func (r *renderer) divide() {
@@ -39,13 +42,16 @@ func (r *renderer) divide() {
 	of := map[string]int{}
 	for i := range p.Inventory.Workloads {
 		id := p.IdentityOf[i]
-		vpc := p.Inventory.Workloads[i].Labels["net/vpc"]
-		key := vpc + "\x00" + alike[id]
+		vpc, net := vpcOf(&p.Inventory.Workloads[i]), p.Inventory.Workloads[i].Labels["net/vpc"]
+		key := vpc + "\x00" + net + "\x00" + alike[id]
 		n, known := of[key]
 		if !known {
 			n = len(r.cells)
 			of[key] = n
-			r.cells = append(r.cells, cell{vpc: vpc, subject: w.SubjectOf(id), identity: id})
+			r.cells = append(r.cells, cell{vpc: vpc, network: net, subject: w.SubjectOf(id), identity: id, addressed: true})
+		}
+		if len(p.Inventory.Workloads[i].Addresses) == 0 {
+			r.cells[n].addressed = false
 		}
 		r.cells[n].workloads = append(r.cells[n].workloads, i)
 	}
@@ -58,7 +64,16 @@ func (r *renderer) divide() {
 			r.peers = append(r.peers, peer)
 		}
 	}
-	r.entry = r.entries()
+	r.trees = trees(r.entries(), len(r.cells)+len(r.peers))
+}
+
+// vpcOf is the VPC that a workload is in; empty if that is not known, or it runs
+// in another cloud.
+func vpcOf(w *inventory.Workload) string {
+	if p := w.Labels["cloud/provider"]; p != "" && p != "aws" {
+		return ""
+	}
+	return w.Labels["net/vpc"]
 }
 
 // alike gives identities the same text if their subject is the same and no other
@@ -203,26 +218,32 @@ func (r *renderer) ofAddress(unknown bool, externals []int) int {
 	return -1
 }
 
-// traffic lists, by element, what a cell's own end permits in a direction, as
-// security groups can say it.
-func (r *renderer) traffic(c *cell, d flow.Direction) []netset.Traffic {
-	out := make([]netset.Traffic, len(r.cells)+len(r.peers))
-	byIdentity := map[int]netset.Traffic{}
+// permits is what a cell's own end permits in a direction, as security groups can
+// say it.
+type permits struct {
+	sets []netset.Traffic // the first one is nothing
+	of   []int            // by element: which of them
+}
+
+func (r *renderer) permits(c *cell, d flow.Direction) permits {
+	out := permits{sets: []netset.Traffic{netset.None()}, of: make([]int, len(r.cells)+len(r.peers))}
+	byIdentity := map[int]int{}
 	for _, g := range c.subject.Grants(d) {
 		t := sayable(g.Open)
 		if !t.Equal(g.Open) {
 			r.widened(c, d, &g, t)
 		}
+		out.sets = append(out.sets, t)
 		for _, x := range g.Peers {
 			if id := r.w.Engine.Identity(x); id >= 0 {
-				byIdentity[id] = t
+				byIdentity[id] = len(out.sets) - 1
 			} else if n := r.at[x]; n >= 0 {
-				out[n] = t
+				out.of[n] = len(out.sets) - 1
 			}
 		}
 	}
 	for i := range r.cells {
-		out[i] = byIdentity[r.cells[i].identity]
+		out.of[i] = byIdentity[r.cells[i].identity]
 	}
 	return out
 }

@@ -1,83 +1,133 @@
 package awssg
 
-import "net/netip"
+import (
+	"math/bits"
+	"net/netip"
+	"slices"
+)
 
 // What a rule is to do about an element.
 type wish uint8
 
 const (
-	indifferent wish = iota // another rule permits it anyway
+	indifferent wish = iota // another rule permits it anyway, or no packet comes from there
 	wanted
 	unwanted
 )
 
-// cover finds the prefixes that hold every address of the wanted elements and
-// none of the unwanted. Where a wanted and an unwanted workload share an address
-// it is held. visit is given each prefix and the elements of the addresses for
-// which it is there.
-type cover struct {
-	entries []entry
-	wishes  []wish // by element
-	wanted  []int  // how many of the entries before this one are wanted by any element
-	avoided []int
-	visit   func(netip.Prefix, []int)
-}
+// mask is a set of elements.
+type mask []uint64
 
-func newCover(entries []entry, wishes []wish, visit func(netip.Prefix, []int)) *cover {
-	c := &cover{entries: entries, wishes: wishes, visit: visit, wanted: make([]int, len(entries)+1), avoided: make([]int, len(entries)+1)}
-	for i := range entries {
-		c.wanted[i+1], c.avoided[i+1] = c.wanted[i], c.avoided[i]
-		if c.any(entries[i].elements, wanted) {
-			c.wanted[i+1]++
-		}
-		if c.any(entries[i].elements, unwanted) {
-			c.avoided[i+1]++
-		}
-	}
-	return c
-}
+func newMask(n int) mask { return make(mask, (n+63)/64) }
 
-func (c *cover) any(elements []int, w wish) bool {
-	for _, n := range elements {
-		if c.wishes[n] == w {
+func (m mask) add(n int) { m[n/64] |= 1 << (n % 64) }
+
+func (m mask) overlaps(o mask) bool {
+	for i, x := range m {
+		if x&o[i] != 0 {
 			return true
 		}
 	}
 	return false
 }
 
-// run visits the cover of both families.
-func (c *cover) run() {
-	v6 := 0
-	for v6 < len(c.entries) && c.entries[v6].prefix.Addr().Is4() {
-		v6++
-	}
-	c.walk(netip.PrefixFrom(netip.IPv4Unspecified(), 0), 0, v6, nil)
-	c.walk(netip.PrefixFrom(netip.IPv6Unspecified(), 0), v6, len(c.entries), nil)
+// node is a prefix and who is in it. A leaf's addresses all belong to the same
+// elements.
+type node struct {
+	prefix      netip.Prefix
+	left, right *node
+	elements    []int // of a leaf; none: built in, or nobody asked about
+	mask        mask
 }
 
-// walk covers a prefix, of which the entries lo to hi are and the rest belongs to
-// own.
-func (c *cover) walk(p netip.Prefix, lo, hi int, own []int) {
-	if lo < hi && c.entries[lo].prefix == p {
-		own = c.entries[lo].elements
-		lo++
+// tree divides all addresses of a family by whom they belong to. The entries are
+// sorted, and all in p; own is whom the rest of p belongs to.
+func tree(p netip.Prefix, entries []entry, own []int, size int) *node {
+	if len(entries) > 0 && entries[0].prefix == p {
+		own, entries = entries[0].elements, entries[1:]
 	}
-	want, avoid := c.any(own, wanted), c.any(own, unwanted)
-	inside, cut := c.wanted[hi]-c.wanted[lo], c.avoided[hi]-c.avoided[lo]
-	switch {
-	case !want && inside == 0:
-	case want && (lo == hi || !avoid && cut == 0):
-		c.visit(p, own)
-	default:
-		left, right := halves(p)
-		mid := lo
-		for mid < hi && c.entries[mid].prefix.Addr().Less(right.Addr()) {
-			mid++
+	n := &node{prefix: p}
+	if len(entries) > 0 {
+		lower, upper := halves(p)
+		mid, _ := slices.BinarySearchFunc(entries, upper.Addr(), func(e entry, a netip.Addr) int { return e.prefix.Addr().Compare(a) })
+		n.left, n.right = tree(lower, entries[:mid], own, size), tree(upper, entries[mid:], own, size)
+		if n.left.left != nil || n.right.left != nil || !slices.Equal(n.left.elements, n.right.elements) {
+			n.mask = slices.Clone(n.left.mask)
+			for i, x := range n.right.mask {
+				n.mask[i] |= x
+			}
+			return n
 		}
-		c.walk(left, lo, mid, own)
-		c.walk(right, mid, hi, own)
+		own, n.left, n.right = n.left.elements, nil, nil
 	}
+	n.elements, n.mask = own, newMask(size)
+	for _, x := range own {
+		n.mask.add(x)
+	}
+	return n
+}
+
+// trees divides all addresses there are.
+func trees(entries []entry, size int) [2]*node {
+	v6 := 0
+	for v6 < len(entries) && entries[v6].prefix.Addr().Is4() {
+		v6++
+	}
+	return [2]*node{
+		tree(netip.PrefixFrom(netip.IPv4Unspecified(), 0), entries[:v6], nil, size),
+		tree(netip.PrefixFrom(netip.IPv6Unspecified(), 0), entries[v6:], nil, size),
+	}
+}
+
+// cover finds the least number of prefixes that hold every address of the wanted
+// elements and none of the unwanted. Where a wanted and an unwanted workload share
+// an address it is held.
+type cover struct {
+	wanted, unwanted mask
+	held             []*node
+}
+
+func newCover(wishes []wish) *cover {
+	c := &cover{wanted: newMask(len(wishes)), unwanted: newMask(len(wishes))}
+	for i, w := range wishes {
+		switch w {
+		case wanted:
+			c.wanted.add(i)
+		case unwanted:
+			c.unwanted.add(i)
+		}
+	}
+	return c
+}
+
+// walk covers a node, and reports whether none of its addresses is left out for
+// being unwanted.
+func (c *cover) walk(n *node) bool {
+	want, whole := n.mask.overlaps(c.wanted), !n.mask.overlaps(c.unwanted)
+	switch {
+	case !want:
+		return whole
+	case whole || n.left == nil:
+		c.held = append(c.held, n)
+		return true
+	}
+	before := len(c.held)
+	l, r := c.walk(n.left), c.walk(n.right)
+	if l && r {
+		c.held = append(c.held[:before], n)
+	}
+	return l && r
+}
+
+// of lists the wanted elements of a node.
+func (c *cover) of(n *node) []int {
+	var out []int
+	for i, x := range n.mask {
+		for x &= c.wanted[i]; x != 0; x &= x - 1 {
+			out = append(out, 64*i+bits.TrailingZeros64(x))
+		}
+	}
+	return out
 }
 
 // halves divides a prefix that is longer than one address.

@@ -8,25 +8,31 @@ import (
 	"firebreak/internal/netset"
 )
 
-// routed reports whether packets can go from one VPC to another. Of a VPC that
-// the inventory's networks do not have it is not known, and so they can.
-func (r *renderer) routed(a, b string) bool {
-	if a == b || a == "" || b == "" {
-		return true
-	}
-	known := 0
+// routes says of each cell whether packets can go between it and a VPC. Of a VPC
+// that the inventory's networks do not have it is not known, and so they can.
+func (r *renderer) routes(vpc string) []bool {
+	near := map[string]bool{vpc: true, "": true}
+	known := map[string]bool{}
 	for _, n := range r.w.Policy.Inventory.Networks {
-		if n.Within != "" || n.Name != a && n.Name != b {
+		if n.Within != "" {
 			continue
 		}
-		if !n.Open {
-			known++
+		known[n.Name] = !n.Open
+		if slices.Contains(n.Peers, vpc) {
+			near[n.Name] = true
 		}
-		if slices.Contains(n.Peers, a) || slices.Contains(n.Peers, b) {
-			return true
+		if n.Name == vpc {
+			for _, p := range n.Peers {
+				near[p] = true
+			}
 		}
 	}
-	return known < 2
+	out := make([]bool, len(r.cells))
+	for i := range r.cells {
+		far := r.cells[i].network
+		out[i] = near[far] || !known[vpc] || !known[far]
+	}
+	return out
 }
 
 // unrouted takes out of the wishes what is in VPCs from and to which no packets
@@ -34,7 +40,7 @@ func (r *renderer) routed(a, b string) bool {
 func (v *network) unrouted(wishes []wish) []int {
 	var out []int
 	for n := range v.r.cells {
-		if v.r.routed(v.vpc, v.r.cells[n].vpc) {
+		if v.routes[n] {
 			continue
 		}
 		if wishes[n] == wanted {

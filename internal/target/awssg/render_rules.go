@@ -20,9 +20,9 @@ const codeWidened = "widened"
 // estate's own addresses are all permitted to do is not kept from single
 // workloads among them: that costs a rule for each gap.
 func (v *network) rulesOf(c *cell, d flow.Direction, loose bool) []rule {
-	traffic := v.r.traffic(c, d)
+	traffic := v.r.permits(c, d)
 	var out []rule
-	for _, what := range pieces(traffic) {
+	for _, what := range pieces(traffic.sets) {
 		out = append(out, v.rulesFor(c, d, what, traffic, loose)...)
 	}
 	slices.SortFunc(out, func(a, b rule) int { return strings.Compare(a.name, b.name) })
@@ -77,7 +77,7 @@ func (p piece) name() string {
 }
 
 // rulesFor lists the rules about one piece.
-func (v *network) rulesFor(c *cell, d flow.Direction, what piece, traffic []netset.Traffic, loose bool) []rule {
+func (v *network) rulesFor(c *cell, d flow.Direction, what piece, traffic permits, loose bool) []rule {
 	wishes := v.r.wishes(what, traffic)
 	relayed := v.unrouted(wishes)
 	v.r.follow(c, d, what, wishes)
@@ -98,15 +98,18 @@ func (v *network) rulesFor(c *cell, d flow.Direction, what piece, traffic []nets
 		if peer.vpc == v.vpc {
 			named = append(named, n)
 			wishes[n] = indifferent
-		} else if !v.r.addressed(peer) && !open {
+		} else if !peer.addressed && !open {
 			out = append(out, v.lookUp(c, d, what, peer)...)
 		}
 	}
 	var held []netip.Prefix
-	newCover(v.r.entry, wishes, func(p netip.Prefix, elements []int) {
-		held = append(held, p)
-		out = append(out, v.byAddress(c, d, what, p, v.r.because(c, d, what, elements, wishes))...)
-	}).run()
+	covering := newCover(wishes)
+	covering.walk(v.r.trees[0])
+	covering.walk(v.r.trees[1])
+	for _, n := range covering.held {
+		held = append(held, n.prefix)
+		out = append(out, v.byAddress(c, d, what, n.prefix, v.r.because(c, d, what, covering.of(n), wishes))...)
+	}
 	if relayed != nil {
 		out = append(out, v.byRelay(c, d, what, relayed, held)...)
 	}
@@ -119,16 +122,20 @@ func (v *network) rulesFor(c *cell, d flow.Direction, what piece, traffic []nets
 }
 
 // wishes says what a rule about a piece is to do with each element.
-func (r *renderer) wishes(what piece, traffic []netset.Traffic) []wish {
-	out := make([]wish, len(traffic))
+func (r *renderer) wishes(what piece, traffic permits) []wish {
+	bySet := make([]wish, len(traffic.sets))
 	set := what.set()
-	for n, t := range traffic {
+	for i, t := range traffic.sets {
 		switch {
 		case !set.Subtract(t).IsEmpty():
-			out[n] = unwanted
+			bySet[i] = unwanted
 		case slices.Contains(cut(t), what):
-			out[n] = wanted
+			bySet[i] = wanted
 		}
+	}
+	out := make([]wish, len(traffic.of))
+	for n, i := range traffic.of {
+		out[n] = bySet[i]
 	}
 	return out
 }
@@ -233,14 +240,9 @@ func (r *renderer) widened(c *cell, d flow.Direction, g *plan.Grant, t netset.Tr
 		"protocols beside TCP, UDP and ICMP have no ports here and cannot be listed: name the ports that are meant, or let another target deny the rest")
 }
 
-// addressed reports whether the addresses of all workloads are known.
-func (r *renderer) addressed(c *cell) bool {
-	return !slices.ContainsFunc(c.workloads, func(i int) bool { return len(r.w.Policy.Inventory.Workloads[i].Addresses) == 0 })
-}
-
 // within reports whether the prefixes hold all addresses of a cell.
 func (r *renderer) within(c *cell, held []netip.Prefix) bool {
-	return r.addressed(c) && !slices.ContainsFunc(c.workloads, func(i int) bool {
+	return c.addressed && !slices.ContainsFunc(c.workloads, func(i int) bool {
 		return slices.ContainsFunc(r.w.Policy.Inventory.Workloads[i].Addresses, func(a netip.Addr) bool {
 			return !slices.ContainsFunc(held, func(p netip.Prefix) bool { return p.Contains(a) })
 		})
