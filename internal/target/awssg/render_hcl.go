@@ -70,13 +70,13 @@ func (v *network) file(g *group) []byte {
 	for part := range g.parts {
 		v.group(b, g, part)
 	}
+	out := f.Bytes()
 	for _, d := range []flow.Direction{flow.Ingress, flow.Egress} {
 		for i := range g.rules[d] {
-			b.AppendNewline()
-			v.rule(b, g, d, &g.rules[d][i])
+			out = v.rule(append(out, '\n'), g, d, &g.rules[d][i])
 		}
 	}
-	return f.Bytes()
+	return out
 }
 
 func (v *network) workloadNames(c *cell) string {
@@ -117,35 +117,31 @@ func (v *network) tags(name string) cty.Value {
 	return cty.MapVal(map[string]cty.Value{"Name": cty.StringVal(name), "firebreak:estate": cty.StringVal(v.r.w.Policy.Estate)})
 }
 
-func (v *network) rule(b *hclwrite.Body, g *group, d flow.Direction, x *rule) {
-	kind, end, cidr := "aws_vpc_security_group_egress_rule", "to", "cidr_ipv4"
+// rule appends the resource of a rule.
+func (v *network) rule(b []byte, g *group, d flow.Direction, x *rule) []byte {
+	kind, end := "aws_vpc_security_group_egress_rule", "to"
 	if d == flow.Ingress {
 		kind, end = "aws_vpc_security_group_ingress_rule", "from"
 	}
 	name := g.name + "_" + end + "_" + x.name
-	s := b.AppendNewBlock("resource", []string{kind, name}).Body()
-	s.SetAttributeTraversal("security_group_id", idOf("aws_security_group", local(g.cell, x.part)))
-	s.SetAttributeValue("description", cty.StringVal(because(x.by)))
+	attrs := []attr{{"security_group_id", "aws_security_group." + local(g.cell, x.part) + ".id"}, {"description", quote(because(x.by))}}
 	switch {
 	case x.peer != nil && x.peer.vpc != v.vpc:
-		s.SetAttributeTraversal("referenced_security_group_id", append(hcl.Traversal{hcl.TraverseRoot{Name: "data"}}, steps("aws_security_group", identifier(x.peer.vpc+"_"+x.peer.name))...))
+		attrs = append(attrs, attr{"referenced_security_group_id", "data.aws_security_group." + identifier(x.peer.vpc+"_"+x.peer.name) + ".id"})
 	case x.list:
-		s.SetAttributeTraversal("prefix_list_id", append(hcl.Traversal{hcl.TraverseRoot{Name: "data"}}, steps("aws_ec2_managed_prefix_list", listName(x.v6))...))
+		attrs = append(attrs, attr{"prefix_list_id", "data.aws_ec2_managed_prefix_list." + listName(x.v6) + ".id"})
 	case x.peer != nil:
-		s.SetAttributeTraversal("referenced_security_group_id", idOf("aws_security_group", local(x.peer, 0)))
+		attrs = append(attrs, attr{"referenced_security_group_id", "aws_security_group." + local(x.peer, 0) + ".id"})
+	case x.v6:
+		attrs = append(attrs, attr{"cidr_ipv6", quote(x.cidr)})
 	default:
-		if x.v6 {
-			cidr = "cidr_ipv6"
-		}
-		s.SetAttributeValue(cidr, cty.StringVal(x.cidr))
+		attrs = append(attrs, attr{"cidr_ipv4", quote(x.cidr)})
 	}
-	ports(s, x)
-	s.SetAttributeValue("tags", v.tags(name))
+	return resource(b, kind, name, ports(attrs, x), []attr{{"Name", quote(name)}, {`"firebreak:estate"`, quote(v.r.w.Policy.Estate)}})
 }
 
 // ports writes a rule's protocol and ports. 132 is SCTP.
-func ports(s *hclwrite.Body, x *rule) {
-	number := func(n int) cty.Value { return cty.NumberIntVal(int64(n)) }
+func ports(attrs []attr, x *rule) []attr {
 	protocol, lo, hi := strings.ToLower(x.what.proto.String()), int(x.what.lo), int(x.what.hi)
 	switch {
 	case x.what.all:
@@ -157,23 +153,15 @@ func ports(s *hclwrite.Body, x *rule) {
 			protocol = "icmpv6"
 		}
 	}
-	s.SetAttributeValue("ip_protocol", cty.StringVal(protocol))
+	attrs = append(attrs, attr{"ip_protocol", quote(protocol)})
 	if !x.what.all && x.what.proto != netset.SCTP {
-		s.SetAttributeValue("from_port", number(lo))
-		s.SetAttributeValue("to_port", number(hi))
+		attrs = append(attrs, attr{"from_port", number(lo)}, attr{"to_port", number(hi)})
 	}
-}
-
-func steps(names ...string) hcl.Traversal {
-	var out hcl.Traversal
-	for _, n := range names {
-		out = append(out, hcl.TraverseAttr{Name: n})
-	}
-	return append(out, hcl.TraverseAttr{Name: "id"})
+	return attrs
 }
 
 func idOf(kind, name string) hcl.Traversal {
-	return append(hcl.Traversal{hcl.TraverseRoot{Name: kind}}, steps(name)...)
+	return hcl.Traversal{hcl.TraverseRoot{Name: kind}, hcl.TraverseAttr{Name: name}, hcl.TraverseAttr{Name: "id"}}
 }
 
 // because is a rule's description: what of the policy it is there for.
@@ -227,7 +215,7 @@ func (v *network) members() []byte {
 	provider(b)
 	comment(b, "Interfaces that are not known by their ID: give each the groups listed for its workload,")
 	comment(b, "and no other. One that is given none is in the VPC's default group.")
-	var items []hclwrite.ObjectAttrTokens
+	var items []attr
 	type attachment struct{ workload, eni, group string }
 	var attached []attachment
 	for _, g := range v.groups {
@@ -239,19 +227,15 @@ func (v *network) members() []byte {
 				}
 				continue
 			}
-			var ids []hclwrite.Tokens
+			var ids []string
 			for part := range g.parts {
-				ids = append(ids, hclwrite.TokensForTraversal(idOf("aws_security_group", local(g.cell, part))))
+				ids = append(ids, "aws_security_group."+local(g.cell, part)+".id")
 			}
-			items = append(items, hclwrite.ObjectAttrTokens{Name: hclwrite.TokensForValue(cty.StringVal(w.Name)), Value: hclwrite.TokensForTuple(ids)})
+			items = append(items, attr{quote(w.Name), "[" + strings.Join(ids, ", ") + "]"})
 		}
 	}
-	out := b.AppendNewBlock("output", []string{"firebreak_security_groups"}).Body()
-	out.SetAttributeValue("description", cty.StringVal("The security groups that each workload belongs into."))
-	slices.SortFunc(items, func(a, b hclwrite.ObjectAttrTokens) int {
-		return strings.Compare(string(a.Name.Bytes()), string(b.Name.Bytes()))
-	})
-	out.SetAttributeRaw("value", hclwrite.TokensForObject(items))
+	slices.SortFunc(items, func(a, b attr) int { return strings.Compare(a.name, b.name) })
+	f.Body().AppendUnstructuredTokens(outputs(items))
 	slices.SortFunc(attached, func(a, b attachment) int {
 		return strings.Compare(a.eni+" "+a.group, b.eni+" "+b.group)
 	})
@@ -263,6 +247,15 @@ func (v *network) members() []byte {
 		s.SetAttributeValue("network_interface_id", cty.StringVal(a.eni))
 	}
 	return f.Bytes()
+}
+
+// outputs is the output that says who belongs into which groups.
+func outputs(items []attr) hclwrite.Tokens {
+	text := []byte("output \"firebreak_security_groups\" {\n  description = \"The security groups that each workload belongs into.\"\n  value = {")
+	if len(items) > 0 {
+		text = append(aligned(append(text, '\n'), "    ", items), "  "...)
+	}
+	return hclwrite.Tokens{{Type: hclsyntax.TokenComment, Bytes: append(text, "}\n}\n"...)}}
 }
 
 // interfaceOf returns the ID of a workload's network interface; empty if it is
