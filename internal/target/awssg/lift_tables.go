@@ -111,14 +111,15 @@ func (t *tabler) point(out *layer.Layer, vpc string) {
 		}
 	}
 	p.Governs = t.named(governed)
+	far := t.unrouted(vpc)
 	for d := range both {
 		table := layer.Table{Name: "security groups of " + p.Name, Direction: flow.Direction(d), Governs: p.Governs, Default: layer.Deny}
-		if far := t.unrouted(vpc); len(far) > 0 {
+		if len(far) > 0 {
 			table.Tiers = append(table.Tiers, []layer.Rule{{
 				Ref: flow.Rule{Rule: "no packets are exchanged with its VPC"}, Effect: layer.Abstain, Subject: layer.Everything(), Peer: t.named(far), Traffic: netset.All(),
 			}})
 		}
-		table.Tiers = append(table.Tiers, t.rules(vpc, flow.Direction(d), governed))
+		table.Tiers = append(table.Tiers, t.rules(vpc, flow.Direction(d), governed, far))
 		out.Tables = append(out.Tables, table)
 	}
 	for _, k := range t.keys() {
@@ -158,7 +159,7 @@ func (t *tabler) unrouted(vpc string) []int {
 }
 
 // rules lists what the groups of a VPC's workloads allow in a direction.
-func (t *tabler) rules(vpc string, d flow.Direction, governed []int) []layer.Rule {
+func (t *tabler) rules(vpc string, d flow.Direction, governed, far []int) []layer.Rule {
 	var out []layer.Rule
 	everything := func(subject layer.Match, why string, ref flow.Rule) {
 		out = append(out, layer.Rule{Ref: ref, Effect: layer.Allow, Subject: subject, Peer: layer.Everything(), Traffic: netset.All(), Unknown: why})
@@ -193,7 +194,7 @@ func (t *tabler) rules(vpc string, d flow.Direction, governed []int) []layer.Rul
 			}
 		}
 	}
-	return append(out, t.several(vpc, d, governed)...)
+	return append(out, t.several(vpc, d, governed, far)...)
 }
 
 func keep(in []int, f func(int) bool) []int {
@@ -325,99 +326,12 @@ func region(s *inventory.Snapshot, network string) string {
 	return ""
 }
 
-// several finds what workloads with more than one address may do that no single
-// rule allows all of their addresses: rules for IPv4 and for IPv6 stand apart.
-func (t *tabler) several(vpc string, d flow.Direction, governed []int) []layer.Rule {
-	var peers []int
-	for i := range t.src.Inventory.Workloads {
-		if len(t.src.Inventory.Workloads[i].Addresses) > 1 {
-			peers = append(peers, i)
-		}
-	}
-	if len(peers) == 0 {
-		return nil
-	}
-	classes := map[string][]int{} // workloads by the groups that they are in
-	for _, i := range governed {
-		if key := strings.Join(t.all[i].sure, "\x00"); key != "" {
-			classes[key] = append(classes[key], i)
-		}
-	}
-	var out []layer.Rule
-	for _, key := range sortedKeys(classes) {
-		var rules []*liftedRule
-		var groups []*liftedGroup
-		for _, k := range strings.Split(key, "\x00") {
-			for i := range t.groups[k].rules {
-				if r := &t.groups[k].rules[i]; r.dir == d && r.unknown == "" {
-					rules, groups = append(rules, r), append(groups, t.groups[k])
-				}
-			}
-		}
-		named := map[string][]int{}
-		traffic := map[string]netset.Traffic{}
-		for _, i := range peers {
-			if extra := t.together(i, rules, groups); !extra.IsEmpty() {
-				named[extra.String()] = append(named[extra.String()], i)
-				traffic[extra.String()] = extra
-			}
-		}
-		for _, text := range sortedKeys(named) {
-			out = append(out, layer.Rule{
-				Ref:    flow.Rule{Policy: strings.Join(t.namesOf(key), "+"), Rule: "rules for each of several addresses"},
-				Effect: layer.Allow, Subject: t.named(classes[key]), Peer: t.named(named[text]), Traffic: traffic[text],
-			})
-		}
-	}
-	return out
-}
-
 func (t *tabler) namesOf(key string) []string {
 	var out []string
 	for _, k := range strings.Split(key, "\x00") {
 		out = append(out, cmp.Or(t.groups[k].name, k))
 	}
 	return out
-}
-
-// together is what rules allow every address of a workload, less what a single
-// one allows all of them.
-func (t *tabler) together(i int, rules []*liftedRule, groups []*liftedGroup) netset.Traffic {
-	addrs := t.src.Inventory.Workloads[i].Addresses
-	every := netset.All()
-	single := netset.None()
-	for n, a := range addrs {
-		one := netset.None()
-		for k, r := range rules {
-			if t.allows(groups[k], r, i, a) {
-				one = one.Union(r.traffic)
-			}
-			if n == 0 && !slices.ContainsFunc(addrs, func(b netip.Addr) bool { return !t.allows(groups[k], r, i, b) }) {
-				single = single.Union(r.traffic)
-			}
-		}
-		every = every.Intersect(one)
-	}
-	return every.Subtract(single)
-}
-
-// allows reports whether a rule means one address of a workload.
-func (t *tabler) allows(g *liftedGroup, r *liftedRule, i int, a netip.Addr) bool {
-	if r.family != 0 && a.Is4() != (r.family == 4) {
-		return false
-	}
-	if slices.ContainsFunc(r.prefixes, func(p netip.Prefix) bool { return p.Contains(a) }) {
-		return true
-	}
-	return slices.ContainsFunc(r.groups, func(k string) bool {
-		m := t.members[k]
-		if m == nil || t.groups[k] == nil {
-			return false
-		}
-		why, reaches := t.reaches(g.vpc, t.groups[k].vpc)
-		_, in := slices.BinarySearch(m.sure, i)
-		return reaches && why == "" && in
-	})
 }
 
 // detached adds a point for each group that the files mean workloads to be in

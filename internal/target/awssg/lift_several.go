@@ -1,0 +1,174 @@
+package awssg
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"firebreak/internal/flow"
+	"firebreak/internal/layer"
+	"firebreak/internal/netset"
+)
+
+// several finds what workloads with more than one address may do that no single
+// rule allows all of their addresses: rules for IPv4 and for IPv6 stand apart. far
+// are workloads of which nothing is asked.
+func (t *tabler) several(vpc string, d flow.Direction, governed, far []int) []layer.Rule {
+	away := map[int]bool{}
+	for _, i := range far {
+		away[i] = true
+	}
+	var homes []home
+	for i := range t.src.Inventory.Workloads {
+		if addrs := t.src.Inventory.Workloads[i].Addresses; len(addrs) > 1 && !away[i] {
+			for n, a := range addrs {
+				homes = append(homes, home{a, i, n})
+			}
+		}
+	}
+	if len(homes) == 0 {
+		return nil
+	}
+	slices.SortFunc(homes, func(a, b home) int { return cmp.Or(a.addr.Compare(b.addr), cmp.Compare(a.workload, b.workload)) })
+	classes := map[string][]int{} // workloads by the groups that they are in
+	for _, i := range governed {
+		if key := strings.Join(t.all[i].sure, "\x00"); key != "" {
+			classes[key] = append(classes[key], i)
+		}
+	}
+	var out []layer.Rule
+	for _, key := range sortedKeys(classes) {
+		named := map[string][]int{}
+		traffic := map[string]netset.Traffic{}
+		for i, extra := range t.together(t.hits(strings.Split(key, "\x00"), d, homes)) {
+			text := extra.String()
+			named[text], traffic[text] = append(named[text], i), extra
+		}
+		for _, text := range sortedKeys(named) {
+			slices.Sort(named[text])
+			out = append(out, layer.Rule{
+				Ref:    flow.Rule{Policy: strings.Join(t.namesOf(key), "+"), Rule: "rules for each of several addresses"},
+				Effect: layer.Allow, Subject: t.named(classes[key]), Peer: t.named(named[text]), Traffic: traffic[text],
+			})
+		}
+	}
+	return out
+}
+
+// home is one of a workload's several addresses.
+type home struct {
+	addr     netip.Addr
+	workload int
+	nth      int // of its addresses
+}
+
+// hit is rules that mean addresses of a workload: by address, what they allow.
+type hit struct {
+	rules   [][]int // by address, in ascending order
+	traffic []netset.Traffic
+}
+
+// hits finds, by workload, which rules of some groups mean which of its
+// addresses. The homes are sorted.
+func (t *tabler) hits(keys []string, d flow.Direction, homes []home) map[int]*hit {
+	out := map[int]*hit{}
+	var traffic []netset.Traffic
+	mean := func(i, nth int) {
+		h := out[i]
+		if h == nil {
+			h = &hit{rules: make([][]int, len(t.src.Inventory.Workloads[i].Addresses))}
+			out[i] = h
+		}
+		n, r := len(h.rules[nth]), len(traffic)-1
+		if n == 0 || h.rules[nth][n-1] != r {
+			h.rules[nth] = append(h.rules[nth], r)
+		}
+	}
+	away := map[int]bool{}
+	for _, h := range homes {
+		away[h.workload] = true
+	}
+	for _, k := range keys {
+		g := t.groups[k]
+		for n := range g.rules {
+			r := &g.rules[n]
+			if r.dir != d || r.unknown != "" {
+				continue
+			}
+			traffic = append(traffic, r.traffic)
+			fits := func(a netip.Addr) bool { return r.family == 0 || a.Is4() == (r.family == 4) }
+			for _, p := range r.prefixes {
+				first, _ := slices.BinarySearchFunc(homes, p.Masked().Addr(), func(h home, a netip.Addr) int { return h.addr.Compare(a) })
+				for ; first < len(homes) && p.Contains(homes[first].addr); first++ {
+					if fits(homes[first].addr) {
+						mean(homes[first].workload, homes[first].nth)
+					}
+				}
+			}
+			for _, i := range t.referred(g, r) {
+				if away[i] {
+					for nth, a := range t.src.Inventory.Workloads[i].Addresses {
+						if fits(a) {
+							mean(i, nth)
+						}
+					}
+				}
+			}
+		}
+	}
+	for _, h := range out {
+		h.traffic = traffic
+	}
+	return out
+}
+
+// referred lists the workloads that are surely in a group that a rule names.
+func (t *tabler) referred(g *liftedGroup, r *liftedRule) []int {
+	var out []int
+	for _, k := range r.groups {
+		m := t.members[k]
+		if m == nil || t.groups[k] == nil {
+			continue
+		}
+		if why, reaches := t.reaches(g.vpc, t.groups[k].vpc); reaches && why == "" {
+			out = append(out, m.sure...)
+		}
+	}
+	return out
+}
+
+// together is what rules allow every address of each workload, less what a single
+// one allows all of them. Those of whom that is nothing are left out.
+func (t *tabler) together(hits map[int]*hit) map[int]netset.Traffic {
+	out := map[int]netset.Traffic{}
+	known := map[string]netset.Traffic{} // by which rules mean which address
+	for i, h := range hits {
+		key := fmt.Sprint(h.rules)
+		extra, done := known[key]
+		if !done {
+			extra = h.extra()
+			known[key] = extra
+		}
+		if !extra.IsEmpty() {
+			out[i] = extra
+		}
+	}
+	return out
+}
+
+func (h *hit) extra() netset.Traffic {
+	every, single := netset.All(), netset.None()
+	for n, rules := range h.rules {
+		one := netset.None()
+		for _, r := range rules {
+			one = one.Union(h.traffic[r])
+			if n == 0 && !slices.ContainsFunc(h.rules, func(other []int) bool { return !slices.Contains(other, r) }) {
+				single = single.Union(h.traffic[r])
+			}
+		}
+		every = every.Intersect(one)
+	}
+	return every.Subtract(single)
+}
