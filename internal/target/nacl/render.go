@@ -24,6 +24,9 @@ type renderer struct {
 	diags   diag.List
 	denies  bool // some guardrail is rendered at all
 	cache   map[int]pair
+	// networks are those that are in no other, by name.
+	networks map[string]*inventory.Network
+	seen     map[int]bool // classes of pairs, within one question
 }
 
 // region is a range of addresses that entries can name. What is in a narrower
@@ -32,6 +35,7 @@ type region struct {
 	prefix  netip.Prefix
 	members []verify.Peer // who may have an address in it
 	subnet  string        // empty for other ranges
+	vpc     string        // of the subnet
 	open    bool          // nothing is denied of it
 }
 
@@ -45,12 +49,17 @@ type pair struct{ permitted, forbidden netset.Traffic }
 // subnet without such has no file. Subnets are those of the label net/subnet;
 // one whose ranges the inventory does not know is reported and left out.
 func (Target) Render(w *plan.Wanted) ([]target.File, diag.List) {
-	r := &renderer{w: w, cache: map[int]pair{}}
+	r := &renderer{w: w, cache: map[int]pair{}, seen: map[int]bool{}, networks: map[string]*inventory.Network{}}
 	r.denies = slices.ContainsFunc(w.Policy.Rules, func(x policy.Rule) bool {
 		return x.Tier == policy.Guardrails && (w.ToCome || x.Stage == policy.Enforce)
 	})
 	if !r.denies {
 		return nil, nil
+	}
+	for i := range w.Policy.Inventory.Networks {
+		if n := &w.Policy.Inventory.Networks[i]; n.Within == "" {
+			r.networks[n.Name] = n
+		}
 	}
 	for x := range w.Engine.Peers() {
 		if w.Engine.Exists(verify.Peer(x)) {
@@ -61,6 +70,9 @@ func (Target) Render(w *plan.Wanted) ([]target.File, diag.List) {
 	subnets := r.subnets()
 	r.divide(subnets)
 	for _, s := range subnets {
+		if s.foreign {
+			continue
+		}
 		if a := r.acl(s); a != nil {
 			byVPC[a.vpc] = append(byVPC[a.vpc], a)
 		}
@@ -81,6 +93,7 @@ type subnet struct {
 	name, vpc string
 	cidrs     []netip.Prefix
 	members   []verify.Peer
+	foreign   bool // another cloud's
 }
 
 // subnets lists those that workloads say they are in, by name.
@@ -96,13 +109,13 @@ func (r *renderer) subnets() []*subnet {
 		}
 		s := byName[name]
 		if s == nil {
-			s = &subnet{name: name, vpc: w.Labels["net/vpc"]}
+			s = &subnet{name: name, vpc: w.Labels["net/vpc"], foreign: !slices.Contains([]string{"", "aws"}, w.Labels["cloud/provider"])}
 			for _, n := range p.Inventory.Networks {
 				if n.Name == name {
 					s.cidrs, s.vpc = n.CIDRs, cmp.Or(n.Within, s.vpc)
 				}
 			}
-			if len(s.cidrs) == 0 {
+			if len(s.cidrs) == 0 && !s.foreign {
 				r.diags.Warnf(w.Source, "not-expressible", "nacl: the range of subnet %s is not known; it has no network ACL", name).
 					WithHelp("let the inventory come from Terraform or from AWS, which say the ranges of subnets")
 			}
@@ -138,7 +151,7 @@ func (r *renderer) divide(subnets []*subnet) {
 	}
 	for _, s := range subnets {
 		for _, c := range s.cidrs {
-			add(c, s.name)
+			add(c, s.name).vpc = s.vpc
 		}
 	}
 	for _, f := range p.Inventory.Frontends {
@@ -161,8 +174,13 @@ func (r *renderer) divide(subnets []*subnet) {
 func (r *renderer) populate() {
 	p := r.w.Policy
 	table := p.Prefixes()
+	at, of := map[netip.Prefix]int{}, map[string][]int{}
 	for i := range r.regions {
 		x := &r.regions[i]
+		at[x.prefix] = i
+		if x.subnet != "" {
+			of[x.subnet] = append(of[x.subnet], i)
+		}
 		owner := ownerOf(table, x.prefix)
 		for _, peer := range r.peers {
 			if r.owns(peer, owner) {
@@ -173,7 +191,7 @@ func (r *renderer) populate() {
 	for i := range p.Inventory.Workloads {
 		w := &p.Inventory.Workloads[i]
 		peer := r.w.Engine.OfWorkload(i)
-		for _, n := range r.where(w) {
+		for _, n := range r.where(w, at, of) {
 			if !slices.Contains(r.regions[n].members, peer) {
 				r.regions[n].members = append(r.regions[n].members, peer)
 			}
@@ -205,19 +223,21 @@ func ownerOf(table []policy.PrefixPeer, prefix netip.Prefix) policy.PrefixPeer {
 }
 
 // where lists the regions that a workload is in; all of the estate's if that is
-// not known.
-func (r *renderer) where(w *inventory.Workload) []int {
+// not known. at has the regions by prefix, and by subnet.
+func (r *renderer) where(w *inventory.Workload, at map[netip.Prefix]int, of map[string][]int) []int {
 	var out []int
 	for _, a := range w.Addresses {
-		if n := slices.IndexFunc(r.regions, func(x region) bool { return x.prefix.Contains(a) }); n >= 0 {
-			out = append(out, n)
+		for bits := a.BitLen(); bits >= 0; bits-- {
+			if p, err := a.Prefix(bits); err == nil {
+				if n, found := at[p]; found {
+					out = append(out, n)
+					break
+				}
+			}
 		}
 	}
-	for n := range r.regions {
-		x := &r.regions[n]
-		if x.subnet != "" && x.subnet == w.Labels["net/subnet"] {
-			out = append(out, n)
-		}
+	if name := w.Labels["net/subnet"]; name != "" {
+		out = append(out, of[name]...)
 	}
 	if len(out) == 0 {
 		for n := range r.regions {
@@ -251,8 +271,14 @@ func (r *renderer) passes(from, to verify.Peer) (permitted, forbidden netset.Tra
 // between is what is permitted and what is forbidden from some peers to others.
 func (r *renderer) between(from, to []verify.Peer) (permitted, forbidden netset.Traffic) {
 	permitted, forbidden = netset.None(), netset.None()
+	clear(r.seen)
 	for _, a := range from {
 		for _, b := range to {
+			class := r.w.Engine.Class(a, b)
+			if r.seen[class] || r.w.Engine.Identity(a) < 0 && r.w.Engine.Identity(b) < 0 {
+				continue
+			}
+			r.seen[class] = true
 			p, f := r.passes(a, b)
 			permitted, forbidden = permitted.Union(p), forbidden.Union(f)
 			if permitted.IsAll() {

@@ -1,6 +1,7 @@
 package nacl
 
 import (
+	"cmp"
 	"hash/fnv"
 	"net/netip"
 	"slices"
@@ -29,21 +30,9 @@ type entry struct {
 func (r *renderer) entries(s *subnet, here []verify.Peer, d flow.Direction) []entry {
 	var out []entry
 	icmp := map[bool]bool{} // by "is IPv4": some entry denies ICMP
-	denies := map[int]netset.Traffic{}
-	for i := range r.regions {
-		x := &r.regions[i]
-		if x.subnet != s.name {
-			denies[i] = r.denied(here, x, d)
-		}
-	}
-	for i := range r.regions {
-		x := &r.regions[i]
-		t, asked := denies[i]
-		if parent, inside := r.parent(i, denies); !asked || inside && parent.Equal(t) {
-			continue // the entries about what it lies in say the same
-		}
-		out = append(out, r.about(x, t, d, r.around(i, denies))...)
-		if len(t.Ranges(netset.ICMP)) > 0 {
+	for _, x := range r.choices(s, here, d) {
+		out = append(out, about(x, d)...)
+		if len(x.denies.Ranges(netset.ICMP)) > 0 {
 			icmp[x.prefix.Addr().Is4()] = true
 		}
 	}
@@ -70,32 +59,54 @@ func tooBig(d flow.Direction, all netip.Prefix) entry {
 	return e
 }
 
-// parent is what is denied of the narrowest region that a region lies in.
-func (r *renderer) parent(i int, denies map[int]netset.Traffic) (t netset.Traffic, inside bool) {
-	for n := i + 1; n < len(r.regions); n++ { // the narrowest stand first
-		x, p := &r.regions[n], r.regions[i].prefix
-		if d, asked := denies[n]; asked && x.prefix.Bits() < p.Bits() && x.prefix.Contains(p.Addr()) {
-			return d, true
+// choices says of which ranges what is denied. What stays in the subnet its ACL
+// never sees, and of networks that exchange no packets with it nothing is asked.
+func (r *renderer) choices(s *subnet, here []verify.Peer, d flow.Direction) []choice {
+	values := []netset.Traffic{netset.None()}
+	var asked []known
+	for i := range r.regions {
+		x := &r.regions[i]
+		switch {
+		case x.subnet == s.name:
+			asked = append(asked, known{x.prefix, -1})
+			continue
+		case x.subnet != "" && !r.routed(s.vpc, x.vpc):
+			continue
 		}
+		t := r.denied(here, x, d)
+		n := slices.IndexFunc(values, t.Equal)
+		if n < 0 {
+			n = len(values)
+			values = append(values, t)
+		}
+		asked = append(asked, known{x.prefix, n})
 	}
-	return t, false
+	slices.SortFunc(asked, func(a, b known) int {
+		return cmp.Or(a.prefix.Addr().Compare(b.prefix.Addr()), cmp.Compare(a.prefix.Bits(), b.prefix.Bits()))
+	})
+	v6 := 0
+	for v6 < len(asked) && asked[v6].prefix.Addr().Is4() {
+		v6++
+	}
+	out := table(netip.PrefixFrom(netip.IPv4Unspecified(), 0), asked[:v6], 0).choose(0, values, netset.None(), nil)
+	return table(netip.PrefixFrom(netip.IPv6Unspecified(), 0), asked[v6:], 0).choose(0, values, netset.None(), out)
 }
 
-// around reports whether regions around one deny what it does not.
-func (r *renderer) around(i int, denies map[int]netset.Traffic) bool {
-	for n := range r.regions {
-		x := &r.regions[n]
-		if n != i && x.prefix.Bits() < r.regions[i].prefix.Bits() && x.prefix.Contains(r.regions[i].prefix.Addr()) && !denies[n].Subtract(denies[i]).IsEmpty() {
-			return true
-		}
+// routed reports whether packets can go from one VPC to another. Of one that the
+// inventory's networks do not have it is not known, and so they can.
+func (r *renderer) routed(a, b string) bool {
+	if a == b || a == "" || b == "" {
+		return true
 	}
-	return false
+	x, y := r.networks[a], r.networks[b]
+	return x == nil || y == nil || slices.Contains(x.Peers, b) || slices.Contains(y.Peers, a)
 }
 
-// about lists the entries about a region of which t is denied. What regions
-// around it deny beside that has to be allowed first.
-func (r *renderer) about(x *region, t netset.Traffic, d flow.Direction, around bool) []entry {
+// about lists the entries about a range of addresses. What those about the ranges
+// around it deny beside what it does has to be allowed first.
+func about(x choice, d flow.Direction) []entry {
 	var out []entry
+	t, around := x.denies, !x.around.Subtract(x.denies).IsEmpty()
 	v4 := x.prefix.Addr().Is4()
 	closing := entry{dir: d, prefix: x.prefix, allow: true, proto: "-1", last: true, why: "what the ranges around it may not have"}
 	switch {
