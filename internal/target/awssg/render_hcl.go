@@ -137,7 +137,7 @@ func (v *network) rule(b []byte, g *group, d flow.Direction, x *rule) []byte {
 	default:
 		attrs = append(attrs, attr{"cidr_ipv4", quote(x.cidr)})
 	}
-	return resource(b, kind, name, ports(attrs, x), []attr{{"Name", quote(name)}, {`"firebreak:estate"`, quote(v.r.w.Policy.Estate)}})
+	return resource(b, kind, name, append(ports(attrs, x), attr{"tags", `{ "firebreak:estate" = ` + quote(v.r.w.Policy.Estate) + " }"}))
 }
 
 // ports writes a rule's protocol and ports. 132 is SCTP.

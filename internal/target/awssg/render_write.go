@@ -42,11 +42,8 @@ func aligned(b []byte, indent string, attrs []attr) []byte {
 	return b
 }
 
-// resource appends a block with attributes and tags.
-func resource(b []byte, kind, name string, attrs, tags []attr) []byte {
+// resource appends a block with attributes.
+func resource(b []byte, kind, name string, attrs []attr) []byte {
 	b = append(append(append(append(append(b, "resource \""...), kind...), "\" \""...), name...), "\" {\n"...)
-	b = aligned(b, "  ", attrs)
-	b = append(b, "  tags = {\n"...)
-	b = aligned(b, "    ", tags)
-	return append(b, "  }\n}\n"...)
+	return append(aligned(b, "  ", attrs), "}\n"...)
 }

@@ -73,7 +73,7 @@ func (r *renderer) choices(s *subnet, here []verify.Peer, d flow.Direction) []ch
 		case x.subnet != "" && !r.routed(s.vpc, x.vpc):
 			continue
 		}
-		t := r.denied(here, x, d)
+		t := nameable(r.denied(here, x, d))
 		n := slices.IndexFunc(values, t.Equal)
 		if n < 0 {
 			n = len(values)
@@ -88,8 +88,8 @@ func (r *renderer) choices(s *subnet, here []verify.Peer, d flow.Direction) []ch
 	for v6 < len(asked) && asked[v6].prefix.Addr().Is4() {
 		v6++
 	}
-	out := table(netip.PrefixFrom(netip.IPv4Unspecified(), 0), asked[:v6], 0).choose(0, values, netset.None(), nil)
-	return table(netip.PrefixFrom(netip.IPv6Unspecified(), 0), asked[v6:], 0).choose(0, values, netset.None(), out)
+	out := table(netip.PrefixFrom(netip.IPv4Unspecified(), 0), asked[:v6], 0).choose(0, values, nil)
+	return table(netip.PrefixFrom(netip.IPv6Unspecified(), 0), asked[v6:], 0).choose(0, values, out)
 }
 
 // routed reports whether packets can go from one VPC to another. Of one that the
@@ -102,34 +102,37 @@ func (r *renderer) routed(a, b string) bool {
 	return x == nil || y == nil || slices.Contains(x.Peers, b) || slices.Contains(y.Peers, a)
 }
 
-// about lists the entries about a range of addresses. What those about the ranges
-// around it deny beside what it does has to be allowed first.
+// about lists the entries about a range of addresses: where it differs from the
+// range around it, whose entries come later. Protocols without a name can only be
+// spoken of together, and last.
 func about(x choice, d flow.Direction) []entry {
-	var out []entry
-	t, around := x.denies, !x.around.Subtract(x.denies).IsEmpty()
 	v4 := x.prefix.Addr().Is4()
-	closing := entry{dir: d, prefix: x.prefix, allow: true, proto: "-1", last: true, why: "what the ranges around it may not have"}
-	switch {
-	case t.IsEmpty() && !around:
-		return nil
-	case t.IsEmpty():
-		return []entry{closing}
-	case t.Contains(netset.Other, 0): // cannot be named: all is denied but what is allowed first
-		for _, e := range cut(netset.All().Subtract(t), v4) {
-			e.dir, e.prefix, e.allow, e.why = d, x.prefix, true, "before the guardrail"
-			out = append(out, e)
+	say := func(t netset.Traffic, allow bool, why string) []entry {
+		out := cut(t, v4)
+		for i := range out {
+			out[i].dir, out[i].prefix, out[i].allow, out[i].why = d, x.prefix, allow, why
 		}
-		closing.allow, closing.why = false, "guardrails"
-		return append(out, closing)
+		return out
 	}
-	for _, e := range cut(t, v4) {
-		e.dir, e.prefix, e.why = d, x.prefix, "guardrails"
-		out = append(out, e)
+	open, shut := x.around.Subtract(x.denies), x.denies.Subtract(x.around)
+	if !open.Contains(netset.Other, 0) && !shut.Contains(netset.Other, 0) {
+		return append(say(shut, false, "guardrails"), say(open, true, "what the ranges around it may not have")...)
 	}
-	if around {
-		out = append(out, closing)
+	last := entry{dir: d, prefix: x.prefix, allow: !x.denies.Contains(netset.Other, 0), proto: "-1", last: true, why: "what the ranges around it may not have"}
+	if last.allow {
+		return append(say(x.denies, false, "guardrails"), last)
 	}
-	return out
+	last.why = "guardrails"
+	return append(say(netset.All().Subtract(x.denies), true, "before the guardrail"), last)
+}
+
+// nameable is t less what entries cannot say of it: they know no ports of SCTP.
+func nameable(t netset.Traffic) netset.Traffic {
+	all := netset.Of(netset.SCTP, 0, 65535)
+	if sctp := t.Intersect(all); !sctp.Equal(all) {
+		return t.Subtract(all)
+	}
+	return t
 }
 
 // cut writes traffic as entries. SCTP has no ports here.
@@ -143,9 +146,6 @@ func cut(t netset.Traffic, v4 bool) []entry {
 		case netset.UDP:
 			e.proto = "17"
 		case netset.SCTP:
-			if len(t.Ranges(p)) > 1 || ports != (netset.Range{Hi: 65535}) {
-				continue
-			}
 			e.proto, e.hi = "132", 0
 		case netset.ICMP:
 			e = entry{proto: "1", kind: -1, code: -1}

@@ -12,7 +12,7 @@ import (
 type choice struct {
 	prefix netip.Prefix
 	denies netset.Traffic
-	around netset.Traffic // what the choices around it deny
+	around netset.Traffic // what the narrowest choice around it denies
 }
 
 // branch is a prefix and what may be said of it, so that the fewest choices say
@@ -79,15 +79,15 @@ func both(a, b []int) []int {
 }
 
 // choose lists what has to be said of a branch in which value holds if nothing is.
-func (b *branch) choose(value int, values []netset.Traffic, around netset.Traffic, out []choice) []choice {
+func (b *branch) choose(value int, values []netset.Traffic, out []choice) []choice {
 	if b.may != nil && !slices.Contains(b.may, value) {
+		around := values[value]
 		value = slices.MinFunc(b.may, func(x, y int) int { return len(cut(values[x], true)) - len(cut(values[y], true)) })
 		out = append(out, choice{b.prefix, values[value], around})
-		around = around.Union(values[value])
 	}
 	if b.left != nil {
-		out = b.left.choose(value, values, around, out)
-		out = b.right.choose(value, values, around, out)
+		out = b.left.choose(value, values, out)
+		out = b.right.choose(value, values, out)
 	}
 	return out
 }
