@@ -131,7 +131,8 @@ func (e *estate) networkValues() []inventory.Network {
 		p := &e.places[i]
 		n := inventory.Network{
 			Name: p.vpc, CIDRs: []netip.Prefix{netip.PrefixFrom(at10(p.base), p.bits)},
-			Labels: map[string]string{"cloud/provider": p.provider, "cloud/account": p.account, "cloud/region": p.region},
+			Complete: true,
+			Labels:   map[string]string{"cloud/provider": p.provider, "cloud/account": p.account, "cloud/region": p.region},
 		}
 		if p.dual {
 			n.CIDRs = append(n.CIDRs, netip.PrefixFrom(p.address6(0, -reserved), 48))

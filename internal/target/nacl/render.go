@@ -24,9 +24,8 @@ type renderer struct {
 	diags   diag.List
 	denies  bool // some guardrail is rendered at all
 	cache   map[int]pair
-	// networks are those that are in no other, by name.
-	networks map[string]*inventory.Network
-	seen     map[int]bool // classes of pairs, within one question
+	routes  inventory.Routes
+	seen    map[int]bool // classes of pairs, within one question
 }
 
 // region is a range of addresses that entries can name. What is in a narrower
@@ -49,17 +48,12 @@ type pair struct{ permitted, forbidden netset.Traffic }
 // subnet without such has no file. Subnets are those of the label net/subnet;
 // one whose ranges the inventory does not know is reported and left out.
 func (Target) Render(w *plan.Wanted) ([]target.File, diag.List) {
-	r := &renderer{w: w, cache: map[int]pair{}, seen: map[int]bool{}, networks: map[string]*inventory.Network{}}
+	r := &renderer{w: w, cache: map[int]pair{}, seen: map[int]bool{}, routes: w.Policy.Inventory.Routes()}
 	r.denies = slices.ContainsFunc(w.Policy.Rules, func(x policy.Rule) bool {
 		return x.Tier == policy.Guardrails && (w.ToCome || x.Stage == policy.Enforce)
 	})
 	if !r.denies {
 		return nil, nil
-	}
-	for i := range w.Policy.Inventory.Networks {
-		if n := &w.Policy.Inventory.Networks[i]; n.Within == "" {
-			r.networks[n.Name] = n
-		}
 	}
 	for x := range w.Engine.Peers() {
 		if w.Engine.Exists(verify.Peer(x)) {

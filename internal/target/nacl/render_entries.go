@@ -70,7 +70,7 @@ func (r *renderer) choices(s *subnet, here []verify.Peer, d flow.Direction) []ch
 		case x.subnet == s.name:
 			asked = append(asked, known{x.prefix, -1})
 			continue
-		case x.subnet != "" && !r.routed(s.vpc, x.vpc):
+		case x.subnet != "" && r.apart(s.vpc, x.vpc):
 			continue
 		}
 		t := nameable(r.denied(here, x, d))
@@ -92,19 +92,15 @@ func (r *renderer) choices(s *subnet, here []verify.Peer, d flow.Direction) []ch
 	return table(netip.PrefixFrom(netip.IPv6Unspecified(), 0), asked[v6:], 0).choose(0, values, out)
 }
 
-// routed reports whether packets can go from one VPC to another. Of one that the
-// inventory's networks do not have it is not known, and so they can.
-func (r *renderer) routed(a, b string) bool {
-	if a == b || a == "" || b == "" {
-		return true
-	}
-	x, y := r.networks[a], r.networks[b]
-	return x == nil || y == nil || slices.Contains(x.Peers, b) || slices.Contains(y.Peers, a)
+// apart reports whether it is sure that two VPCs exchange no packets.
+func (r *renderer) apart(a, b string) bool {
+	apart, sure := r.routes.Apart(a, b)
+	return apart && sure
 }
 
 // about lists the entries about a range of addresses: where it differs from the
-// range around it, whose entries come later. Protocols without a name can only be
-// spoken of together, and last.
+// range around it, whose entries come later, or everything, if that takes no more.
+// Protocols without a name can only be spoken of together, and last.
 func about(x choice, d flow.Direction) []entry {
 	v4 := x.prefix.Addr().Is4()
 	say := func(t netset.Traffic, allow bool, why string) []entry {
@@ -114,16 +110,22 @@ func about(x choice, d flow.Direction) []entry {
 		}
 		return out
 	}
-	open, shut := x.around.Subtract(x.denies), x.denies.Subtract(x.around)
-	if !open.Contains(netset.Other, 0) && !shut.Contains(netset.Other, 0) {
-		return append(say(shut, false, "guardrails"), say(open, true, "what the ranges around it may not have")...)
-	}
+	var whole []entry // everything about it
 	last := entry{dir: d, prefix: x.prefix, allow: !x.denies.Contains(netset.Other, 0), proto: "-1", last: true, why: "what the ranges around it may not have"}
 	if last.allow {
-		return append(say(x.denies, false, "guardrails"), last)
+		whole = append(say(x.denies, false, "guardrails"), last)
+	} else {
+		last.why = "guardrails"
+		whole = append(say(netset.All().Subtract(x.denies), true, "before the guardrail"), last)
 	}
-	last.why = "guardrails"
-	return append(say(netset.All().Subtract(x.denies), true, "before the guardrail"), last)
+	open, shut := x.around.Subtract(x.denies), x.denies.Subtract(x.around)
+	if open.Contains(netset.Other, 0) || shut.Contains(netset.Other, 0) {
+		return whole
+	}
+	if apart := append(say(shut, false, "guardrails"), say(open, true, "what the ranges around it may not have")...); len(apart) < len(whole) {
+		return apart
+	}
+	return whole
 }
 
 // nameable is t less what entries cannot say of it: they know no ports of SCTP.
