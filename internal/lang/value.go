@@ -65,6 +65,10 @@ func (r *reader) textTo(dst *string, what string) func(*yaml.Node) {
 // choice reads one of words and returns its index; ok is false, with a
 // diagnostic, if it is none of them.
 func (r *reader) choice(n *yaml.Node, code, what string, words []string) (i int, ok bool) {
+	if n != nil && (n.Kind == yaml.MappingNode || n.Kind == yaml.SequenceNode) {
+		r.errorf(n, "bad-value", "%s must be a text, not %s", what, describe(n)).WithHelp("%s", oneOf("", words))
+		return 0, false
+	}
 	s, ok := r.text(n, what)
 	if !ok {
 		return 0, false

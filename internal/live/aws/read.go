@@ -28,6 +28,11 @@ func Read(fsys fs.FS, names []string) (*Answers, diag.List) {
 		a.any = true
 		n, at, err := jsontree.Read(fsys, name)
 		if err != nil {
+			if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
+				diags.Errorf(at, "unreadable-file", "this file cannot be read: %v", err)
+				a.spoil(q)
+				continue
+			}
 			diags.Errorf(at, "json-syntax", "this is not JSON: %v", err).WithHelp("ask again, and keep all of the answer")
 			a.spoil(q)
 			continue

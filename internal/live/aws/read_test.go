@@ -1,6 +1,7 @@
 package aws_test
 
 import (
+	"io/fs"
 	"maps"
 	"slices"
 	"testing"
@@ -108,4 +109,20 @@ func FuzzRead(f *testing.F) {
 			aws.Read(fsys, []string{name})
 		}
 	})
+}
+
+// forbidden is a folder whose files nobody may read.
+type forbidden struct{}
+
+func (forbidden) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+}
+
+// TestForbidden reads a file that nobody may read: it is not there, and no JSON
+// is blamed.
+func TestForbidden(t *testing.T) {
+	a, diags := aws.Read(forbidden{}, []string{"describe-vpcs.json"})
+	if len(diags) != 1 || diags[0].Code != "unreadable-file" || !a.Missing("describe-vpcs") {
+		t.Errorf("%v", diags)
+	}
 }

@@ -28,7 +28,7 @@ func (r *renderer) peers(s *plan.Subject, dir flow.Direction, g *plan.Grant) (it
 		case id >= 0:
 			ids = append(ids, id)
 		case e.ByName(x):
-			r.closed(s, dir, "%s, known by its name only,", e.Name(x)).
+			r.closed(s, dir, "%s, known by its name only", e.Name(x)).
 				WithHelp("give the External CIDRs, or let a target enforce it that follows names")
 		case e.Unknown(x):
 			unknown = true
@@ -231,7 +231,7 @@ func blockYAML(p netip.Prefix, except []netip.Prefix, text string) string {
 // for which no list need be written.
 func (r *renderer) ports(s *plan.Subject, dir flow.Direction, g *plan.Grant) (items []string, all bool) {
 	if later := g.Set.Ports().Subtract(g.Open); !later.IsEmpty() {
-		r.closed(s, dir, "%s at some times only,", later)
+		r.closed(s, dir, "%s at some times only", later)
 	}
 	if g.Open.IsAll() {
 		return nil, true
