@@ -56,6 +56,9 @@ func Read(fsys fs.FS, names []string) (*Set, diag.List) {
 	}
 	out := NewSet(merge(set.Resources, plans, states, &diags))
 	out.Outputs, out.Locals = set.Outputs, set.Locals
+	out.Unread = slices.DeleteFunc(set.Unread, func(u Unread) bool {
+		return slices.ContainsFunc(dumps, func(d *dump) bool { return strings.HasPrefix(u.Address, rootPrefix(d.root, several)) })
+	})
 	diags.Sort()
 	return out, diags
 }

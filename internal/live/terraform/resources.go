@@ -31,7 +31,7 @@ func evaluate(fsys fs.FS, names []string, folders map[string]*folder, several bo
 			}
 		}
 	}
-	set.Resources = e.out
+	set.Resources, set.Unread = e.out, e.unread
 	return set
 }
 
@@ -126,6 +126,7 @@ func (e *evaluator) declare(sc *scope) {
 			if c.why != "" {
 				e.diags.Warnf(b.pos, "terraform-unread", "what module %s makes is not read: %s", b.labels[0], c.why).
 					WithHelp("lay its files, or a plan or a state of the whole, into the folder")
+				e.unread = append(e.unread, Unread{sc.prefix + "module." + b.labels[0], c.why, b.pos})
 				continue
 			}
 			for _, key := range c.is.keys {

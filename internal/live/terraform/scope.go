@@ -15,6 +15,7 @@ type evaluator struct {
 	work    int // how many values may still be made
 	modules int // how many calls of modules may still be followed
 	out     []Resource
+	unread  []Unread
 }
 
 func (e *evaluator) spend(n int) bool {

@@ -57,8 +57,17 @@ type Set struct {
 	Resources []Resource
 	Outputs   map[string]Value // of root modules
 	Locals    map[string]Value // of root modules
+	// Unread are calls of modules that are not in the folder: they may make
+	// resources of any type. Those that a plan or a state tells of are none.
+	Unread []Unread
 
 	byAddress map[string]int
+}
+
+// Unread is a call of a module that could not be read.
+type Unread struct {
+	Address, Why string
+	Pos          diag.Pos
 }
 
 // NewSet makes a set of resources, which it sorts. Of several with one address

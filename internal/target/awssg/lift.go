@@ -9,6 +9,7 @@ import (
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
 	"firebreak/internal/layer"
+	"firebreak/internal/live/terraform"
 	"firebreak/internal/netset"
 	"firebreak/internal/target"
 )
@@ -23,6 +24,7 @@ type lifter struct {
 	asked   bool               // peerings are all known
 	meant   map[string][]string
 	unknown []layer.Unknown
+	unread  []terraform.Unread // modules that may have rules and attachments
 }
 
 // liftedGroup is a security group as it was read.

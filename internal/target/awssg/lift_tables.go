@@ -43,6 +43,13 @@ func (l *lifter) layer() *layer.Layer {
 	for _, vpc := range t.vpcs() {
 		t.point(out, vpc)
 	}
+	for _, u := range l.unread {
+		var all layer.Match
+		for i := range out.Points {
+			all = append(all, out.Points[i].Governs...)
+		}
+		l.doubtful(u.Address, u.Address+" may have rules, and put interfaces into groups: "+u.Why, u.Pos, all)
+	}
 	t.detached(out)
 	out.Unknown = l.unknown
 	return out

@@ -29,6 +29,7 @@ func (l *lifter) terraform(set *terraform.Set) {
 		return
 	}
 	t := &tf{lifter: l, set: set}
+	l.unread = set.Unread
 	for _, r := range set.Of("aws_security_group", "aws_default_security_group") {
 		t.group(r)
 	}

@@ -42,6 +42,17 @@ func TestLive(t *testing.T) {
 	if v := ask(lift(files), 1, 0); v.Lower != layer.Deny || v.Upper != layer.Allow {
 		t.Errorf("interfaces that nobody asked for: %+v", v)
 	}
+	files = asConfiguration(base)
+	files["modules.tf"] = &fstest.MapFile{Data: []byte("module \"more\" {\n  source = \"example/more/aws\"\n}\n")}
+	if l := lift(files); len(l.Unknown) != 1 || !strings.Contains(l.Unknown[0].Why, "module.more may have rules") || l.Unknown[0].Concerns == nil {
+		t.Errorf("a module that is not in the folder: %+v", l.Unknown)
+	}
+	for name, data := range asState(base) {
+		files[name] = data
+	}
+	if l := lift(files); len(l.Unknown) != 0 {
+		t.Errorf("a module that the state tells of: %+v", l.Unknown)
+	}
 	inv.Workloads[1].Host = "" // nothing says which interface is w2's: it may be in g2
 	if v := ask(lift(asAnswers(base)), 1, 0); v.Lower != layer.Deny || v.Upper != layer.Allow {
 		t.Errorf("a workload whose groups are not known: %+v", v)

@@ -39,12 +39,22 @@ func lift(s *target.Source) (*layer.Layer, diag.List) {
 		r.tf = &terraform.Set{}
 	}
 	r.layer = &layer.Layer{Target: "lattice", Optional: true, Names: true, Modelled: true, Timeless: true, Nameless: true}
+	var unread []terraform.Unread
 	if answers.Any() && !(answers.Missing("list-services") && answers.Missing("list-service-networks") && len(answers.Services) == 0 && len(answers.ServiceNetworks) == 0) {
 		r.answersAll()
 	} else {
 		r.terraformAll()
+		unread = r.tf.Unread
 	}
 	r.build()
+	for _, u := range unread {
+		var all layer.Match
+		for i := range r.layer.Points {
+			all = append(all, r.layer.Points[i].Governs...)
+		}
+		r.nobody(u.Address, u.Pos, "%s may have services, associations and policies: %s", u.Address, u.Why)
+		r.layer.Unknown[len(r.layer.Unknown)-1].Concerns = all
+	}
 	r.layer.Ours, r.layer.Foreign = r.out.ours, r.out.foreign
 	if len(r.layer.Points) > 0 {
 		r.layer.Relays = relays()

@@ -9,6 +9,7 @@ import (
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
 	"firebreak/internal/layer"
+	"firebreak/internal/live/terraform"
 	"firebreak/internal/netset"
 	"firebreak/internal/target"
 )
@@ -19,6 +20,7 @@ type lifter struct {
 	acls    map[string]*liftedACL // by key: the address in Terraform or the ID
 	subnets map[string]*liftedSubnet
 	unknown []layer.Unknown
+	unread  []terraform.Unread // modules that may have ACLs, entries and associations
 }
 
 // liftedACL is a network ACL as it was read.

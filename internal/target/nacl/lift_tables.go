@@ -51,6 +51,13 @@ func (l *lifter) layer() *layer.Layer {
 		p.Governs[0].Workloads = slices.Compact(p.Governs[0].Workloads)
 		out.Points = append(out.Points, *p)
 	}
+	for _, u := range l.unread {
+		var all layer.Match
+		for i := range out.Points {
+			all = append(all, out.Points[i].Governs...)
+		}
+		out.Unknown = append(out.Unknown, layer.Unknown{Where: flow.Rule{Rule: u.Address, File: u.Pos.File, Line: u.Pos.Line}, Why: u.Address + " may have network ACLs and entries: " + u.Why, Concerns: all})
+	}
 	l.detached(out)
 	return out
 }

@@ -30,6 +30,7 @@ func (l *lifter) terraform(set *terraform.Set) {
 		return
 	}
 	t := &tf{lifter: l, set: set}
+	l.unread = set.Unread
 	for _, r := range set.Of("aws_subnet", "aws_default_subnet") {
 		t.readSubnet(r)
 	}
