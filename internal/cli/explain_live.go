@@ -107,7 +107,7 @@ func (l *loaded) walk(f explainFlags, in flow.Circumstances, got *load.Live) (*w
 	walks := 0
 	for _, from := range froms {
 		for _, to := range tos {
-			if from.Name() == to.Name() && len(froms)*len(tos) > 1 {
+			if len(froms)*len(tos) > 1 && (from.Name() == to.Name() || strangers(partyOf(from), partyOf(to))) {
 				continue
 			}
 			if walks++; walks > mostWalked {
@@ -171,6 +171,24 @@ func partyOf(p semantics.Party) layer.Party {
 		return layer.Party{External: p.Externals[0]}
 	}
 	return layer.Party{Addr: netip.AddrFrom4([4]byte{192, 0, 2, 1})} // of the range for documentation (RFC 5737): somebody
+}
+
+// strangers reports whether two ends have addresses, and none in one family: no
+// packets pass between IPv4 and IPv6.
+func strangers(a, b layer.Party) bool {
+	of := func(p layer.Party) (v4, v6 bool) {
+		list := []netip.Addr{p.Addr}
+		if p.Workload != nil {
+			list = p.Workload.Addresses
+		}
+		for _, x := range list {
+			v4, v6 = v4 || x.Unmap().Is4(), v6 || x.Is6() && !x.Is4In6()
+		}
+		return v4, v6
+	}
+	a4, a6 := of(a)
+	b4, b6 := of(b)
+	return (a4 || a6) && (b4 || b6) && !(a4 && b4) && !(a6 && b6)
 }
 
 func (w *walked) add(x way) {
