@@ -171,11 +171,16 @@ func (l *compiled) layHalf(u *universe, d flow.Direction, why []string, all *con
 	}
 	h := &l.halves[d]
 	h.rows = make([][]int32, len(u.ends))
+	known := map[string][]int32{}
 	if len(tables) == 0 {
+		for x := range u.ends { // nothing could be read at all
+			if len(l.tables) == 0 && why[x] != "" && u.ends[x].managed() {
+				h.rows[x] = constant(known, why[x], u.peers, all.of(bounds{upper: everything, why: why[x]}))
+			}
+		}
 		return
 	}
 	open := make([]int32, u.peers) // all openContent
-	known := map[string][]int32{}
 	combos := newCombos(all)
 	var key []byte
 	for x := range u.ends {

@@ -123,45 +123,46 @@ func (d *Dump) Tables() *Tables {
 	return t
 }
 
-// Text writes a dump as ParseDump reads it, one entry a line.
+// Text writes a dump as ParseDump reads it, one entry a line. It is for what a
+// kernel holds, which is whole: what refers to a fleet is left out.
 func (d *Dump) Text() ([]byte, error) {
 	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	field := func(name string, value any) error {
-		b.WriteString(",\n\"" + name + "\": ")
-		return e.Encode(value)
-	}
-	b.WriteString("{\n\"maps\": ")
-	err := e.Encode(d.Format)
-	for _, f := range []struct {
-		name  string
-		value any
-		there bool
-	}{
-		{"host", d.Host, d.Host != ""}, {"estate", d.Estate, d.Estate != ""}, {"hostIdentity", d.Default, true},
-		{"cgroups", d.Cgroups, len(d.Cgroups) > 0}, {"identities", d.Identities, len(d.Identities) > 0}, {"rules", d.Rules, len(d.Rules) > 0},
-	} {
-		if f.there {
-			err = errors.Join(err, field(f.name, f.value))
+	var errs []error
+	field := func(name string, value any, there bool) {
+		if !there {
+			return
 		}
+		text, err := json.Marshal(value)
+		errs = append(errs, err)
+		fmt.Fprintf(&b, ",\n%q: %s", name, text)
 	}
-	err = errors.Join(err, lines(&b, e, "addresses", d.Addresses), lines(&b, e, "classes", d.Classes), lines(&b, e, "policy", d.Policy))
-	b.WriteString("}\n")
-	return b.Bytes(), err
+	fmt.Fprintf(&b, "{\n\"maps\": %d", d.Format)
+	field("host", d.Host, d.Host != "")
+	field("estate", d.Estate, d.Estate != "")
+	field("hostIdentity", d.Default, true)
+	field("cgroups", d.Cgroups, len(d.Cgroups) > 0)
+	field("identities", d.Identities, len(d.Identities) > 0)
+	field("rules", d.Rules, len(d.Rules) > 0)
+	errs = append(errs, lines(&b, "addresses", d.Addresses), lines(&b, "classes", d.Classes), lines(&b, "policy", d.Policy))
+	b.WriteString("\n}\n")
+	return b.Bytes(), errors.Join(errs...)
 }
 
 // lines writes a list with a line for each item.
-func lines[T any](b *bytes.Buffer, e *json.Encoder, name string, items []T) error {
-	b.WriteString(",\n\"" + name + "\": [\n")
+func lines[T any](b *bytes.Buffer, name string, items []T) error {
+	fmt.Fprintf(b, ",\n%q: [", name)
 	for i := range items {
-		if i > 0 {
-			b.WriteString(",")
-		}
-		if err := e.Encode(&items[i]); err != nil {
+		text, err := json.Marshal(&items[i])
+		if err != nil {
 			return err
 		}
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('\n')
+		b.Write(text)
 	}
-	b.WriteString("]\n")
+	b.WriteString("\n]")
 	return nil
 }
 
