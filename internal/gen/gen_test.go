@@ -209,9 +209,7 @@ func TestNetworksHoldTheirWorkloads(t *testing.T) {
 			if (n.Within != "") != within {
 				continue
 			}
-			for _, c := range n.CIDRs {
-				all = append(all, c)
-			}
+			all = append(all, n.CIDRs...)
 			for _, p := range n.Peers {
 				if !slices.ContainsFunc(inv.Networks, func(x inventory.Network) bool { return x.Name == p && slices.Contains(x.Peers, n.Name) }) {
 					t.Errorf("%s is a peer of %s, and not the other way round", p, n.Name)

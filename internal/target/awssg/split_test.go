@@ -1,0 +1,86 @@
+package awssg_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"firebreak/internal/layer"
+	"firebreak/internal/prove"
+	"firebreak/internal/target"
+	"firebreak/internal/target/awssg"
+	"firebreak/internal/target/targettest"
+)
+
+// crowd is an estate in which one database lets in n partners, each from a range
+// of its own that nothing can be joined with, over a peering two services, and
+// from a VPC that no packets come from one that therefore is not named.
+func crowd(t *testing.T, n int) *estate {
+	var b, inv strings.Builder
+	b.WriteString("kind: Estate\nmetadata: {name: e}\nspec: {inventory: [{file: inventory.yaml}], networks: [10.0.0.0/8]}\n")
+	b.WriteString("---\nkind: Zone\nmetadata: {name: all}\nspec: {select: tier, stage: enforce, default: deny}\n")
+	b.WriteString("---\nkind: Service\nmetadata: {name: db}\nspec: {select: tier=db, ports: [{name: main, port: 5432}]}\n")
+	b.WriteString("---\nkind: Service\nmetadata: {name: app}\nspec: {select: tier=app, ports: [{name: main, port: 80}]}\n")
+	b.WriteString("---\nkind: External\nmetadata: {name: partners}\nspec:\n  reason: x\n  cidrs:\n")
+	for i := range n {
+		fmt.Fprintf(&b, "  - 203.0.%d.%d/32\n", i/128, i%128*2)
+	}
+	b.WriteString("---\nkind: Policy\nmetadata: {name: p}\nspec:\n  stage: enforce\n  rules:\n")
+	b.WriteString("  - {name: partners, effect: allow, from: {external: partners}, to: {service: db}, ports: [5432/TCP]}\n")
+	b.WriteString("  - {name: app, effect: allow, from: {service: app}, to: {service: db}, ports: [5432/TCP]}\n")
+	for i, w := range []struct{ tier, vpc string }{{"db", "vpc-1"}, {"db", "vpc-1"}, {"app", "vpc-1"}, {"app", "vpc-2"}, {"app", "vpc-2"}, {"app", "vpc-3"}, {"web", "vpc-1"}} {
+		if i > 0 {
+			inv.WriteString("---\n")
+		}
+		fmt.Fprintf(&inv, "kind: Workload\nmetadata: {name: w%d, labels: {tier: %s, net/vpc: %s}}\nspec: {addresses: [10.%s.0.%d]}\n", i, w.tier, w.vpc, w.vpc[4:], 10+i)
+	}
+	return open(t, fstest.MapFS{"policy.yaml": {Data: []byte(b.String())}, "inventory.yaml": {Data: []byte(inv.String())}}, networks...)
+}
+
+// TestRulesAreDividedAmongGroups proves that as many groups as it takes permit
+// what one would, up to what an interface can be in.
+func TestRulesAreDividedAmongGroups(t *testing.T) {
+	for _, row := range []struct {
+		partners, groups int // groups of the database; 0: too many rules
+	}{{20, 1}, {100, 3}, {200, 5}, {297, 5}, {298, 0}} {
+		w := crowd(t, row.partners).wanted(false)
+		files, diags := awssg.Target{}.Render(w)
+		if row.groups == 0 {
+			if len(diags) != 1 || diags[0].Code != "over-quota" || !strings.Contains(diags[0].Message, "needs 301") {
+				t.Errorf("%d partners: %v", row.partners, diags)
+			}
+			continue
+		}
+		if diags.HasErrors() {
+			t.Fatalf("%d partners: %v", row.partners, diags)
+		}
+		if n := count(files, `resource "aws_security_group" "db`); n < (row.partners+3+59)/60 || n > 5 || row.groups == 1 && n != 1 {
+			t.Errorf("%d partners: %d groups, want about %d", row.partners, n, row.groups)
+		}
+		if count(files, `"10.3.0.`) > 0 || count(files, `cidr_ipv4         = "10.2.0.`) == 0 {
+			t.Error("peers over the peering are named by address, and what has no route is not named")
+		}
+		l, more := awssg.Target{}.Lift(targettest.Estate{Wanted: w}.Source(files))
+		if more.HasErrors() {
+			t.Fatal(more)
+		}
+		r, err := prove.Prove(prove.Intent{Policy: w.Policy}, []*layer.Layer{l}, prove.Options{At: noon})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range r.Results {
+			if x.Result != prove.Exact && x.Result != prove.ExactToday {
+				t.Errorf("%d partners: %s is %s: %s %+v %+v", row.partners, x.Point, x.Result, x.Reason, x.Over, x.Under)
+			}
+		}
+	}
+}
+
+func count(files []target.File, text string) int {
+	n := 0
+	for _, f := range files {
+		n += strings.Count(string(f.Data), text)
+	}
+	return n
+}
