@@ -1,12 +1,16 @@
 package all_test
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"firebreak/internal/diag"
 	"firebreak/internal/gen"
 	"firebreak/internal/inventory"
+	"firebreak/internal/label"
 	"firebreak/internal/layer"
 	"firebreak/internal/load"
 	"firebreak/internal/plan"
@@ -23,14 +27,7 @@ import (
 // bytes back, and the proof. Targets are asked side by side, as the verbs do. It
 // reports what each takes alone as well.
 func BenchmarkRenderLiftProve(b *testing.B) {
-	fsys, err := gen.Estate(gen.Options{Workloads: 10_000, Rules: 1_000, Seed: 1})
-	if err != nil {
-		b.Fatal(err)
-	}
-	l, diags := load.FS(fsys, ".", nil)
-	if l.Policy == nil {
-		b.Fatal(diags)
-	}
+	l := benchEstate(b)
 	intent := prove.Intent{Policy: l.Policy, ToCome: true, Resolve: func(s *inventory.Snapshot) (*policy.Policy, error) {
 		p, _ := policy.Resolve(l.Tree, s)
 		return p, nil
@@ -56,7 +53,10 @@ func BenchmarkRenderLiftProve(b *testing.B) {
 		for i, x := range targets {
 			wait.Go(func() {
 				at := time.Now()
-				files, _ := x.Render(w)
+				files, diags := x.Render(w)
+				if diags.HasErrors() {
+					b.Log(x.Name(), "renders nothing:", diags[slices.IndexFunc(diags, func(d diag.Diagnostic) bool { return d.Severity == diag.Error })])
+				}
 				render[i] += since(&at)
 				layers[i] = read(x, l, files)
 				lift[i] += since(&at)
@@ -78,6 +78,43 @@ func BenchmarkRenderLiftProve(b *testing.B) {
 		b.ReportMetric(ms(lift[i]), x.Name()+"-lift-ms")
 		b.ReportMetric(float64(bytes[i])/1e6, x.Name()+"-MB")
 	}
+}
+
+// benchEstate is what gen makes, of 10,000 workloads, as one that all targets can
+// be asked about: NetworkPolicies are rendered for one cluster, where pods carry
+// their region as a label, and no service of Lattice has more than 1,000 targets.
+func benchEstate(b *testing.B) *load.Loaded {
+	fsys, err := gen.Estate(gen.Options{Workloads: 10_500, Rules: 1_000, Seed: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	l, diags := load.FS(fsys, ".", nil)
+	if l.Policy == nil {
+		b.Fatal(diags)
+	}
+	inv := *l.Policy.Inventory
+	inv.Workloads = nil
+	replicas := map[string]int{}
+	for _, w := range l.Policy.Inventory.Workloads {
+		service := w.Labels["app.kubernetes.io/name"] + " " + w.Labels["env"]
+		if replicas[service]++; replicas[service] > 1000 || len(inv.Workloads) == 10_000 {
+			continue
+		}
+		if w.Labels["k8s/cluster"] != "" {
+			w.Labels, w.Pod = maps.Clone(w.Labels), map[string]string{"region": w.Labels["cloud/region"]}
+			w.Labels["k8s/cluster"] = "corp"
+			for k, v := range w.Labels {
+				if !label.IsBuiltin(k) {
+					w.Pod[k] = v
+				}
+			}
+		}
+		inv.Workloads = append(inv.Workloads, w)
+	}
+	if l.Policy, diags = policy.Resolve(l.Tree, &inv); l.Policy == nil || len(inv.Workloads) < 10_000 {
+		b.Fatal(len(inv.Workloads), diags)
+	}
+	return l
 }
 
 func read(x target.Target, l *load.Loaded, files []target.File) *layer.Layer {

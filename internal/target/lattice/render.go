@@ -25,6 +25,11 @@ type renderer struct {
 	names  map[string]bool // of services
 	said   map[string]bool
 	diags  diag.List
+	// Workloads that cannot sign the requests that the policy permits them, the
+	// first of them, and whom they would call.
+	unsigned map[*inventory.Workload]bool
+	first    *inventory.Workload
+	missed   map[string]bool
 }
 
 // unit is a Lattice service: some workloads of a subject in one VPC, on at most
@@ -48,6 +53,7 @@ func render(w *plan.Wanted) ([]target.File, diag.List) {
 	for i := range w.Subjects {
 		r.subject(&w.Subjects[i])
 	}
+	r.sayRoleless()
 	if len(r.units) == 0 || r.diags.HasErrors() {
 		return nil, r.diags
 	}

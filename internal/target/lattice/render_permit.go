@@ -1,6 +1,8 @@
 package lattice
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -28,7 +30,7 @@ func (r *renderer) permit(u *unit, port uint16) {
 		case role == "" && g == nil:
 			continue
 		case role == "":
-			r.say(w.Source, "give it a role (aws/role): callers sign their requests with one", "%s may not reach %s, since it has no role to sign its requests with", w.Name, u.subject.Name)
+			r.roleless(w, u.subject)
 			continue
 		case r.net != "" && !r.joined[vpc] && g != nil:
 			r.say(w.Source, "associate the VPC with the service network, and say so in its net/service-network", "%s may not reach %s: its VPC %s is not joined to %s", w.Name, u.subject.Name, vpc, r.net)
@@ -41,6 +43,37 @@ func (r *renderer) permit(u *unit, port uint16) {
 		callers[c][g] = w.Name
 	}
 	r.write(u, port, callers)
+}
+
+// roleless remembers a workload that would call and cannot sign its requests.
+func (r *renderer) roleless(w *inventory.Workload, to *plan.Subject) {
+	if r.unsigned == nil {
+		r.unsigned, r.missed = map[*inventory.Workload]bool{}, map[string]bool{}
+		r.first = w
+	}
+	r.unsigned[w], r.missed[to.Name] = true, true
+}
+
+// sayRoleless tells, once, who they are and whom they do not reach.
+func (r *renderer) sayRoleless() {
+	if len(r.unsigned) == 0 {
+		return
+	}
+	var from []string
+	for w := range r.unsigned {
+		from = append(from, w.Name)
+	}
+	r.say(r.first.Source, "give each a role (aws/role): callers sign their requests with one", "%s may not reach %s, without a role to sign requests with", few(from), few(slices.Collect(maps.Keys(r.missed))))
+}
+
+// few names some of many, in order.
+func few(names []string) string {
+	const most = 5
+	slices.Sort(names)
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 // granted finds what each identity may do with a port of a service; nil for

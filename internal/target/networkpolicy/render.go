@@ -31,6 +31,7 @@ func (Target) Render(w *plan.Wanted) ([]target.File, diag.List) {
 		r.subject(&w.Subjects[i])
 	}
 	r.defaults()
+	r.sayLost()
 	r.sayDNS()
 	r.sayBuiltins()
 	r.sayHostNetwork()

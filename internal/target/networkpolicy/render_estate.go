@@ -34,6 +34,7 @@ type renderer struct {
 	isolated  map[string][2]bool // by namespace: all pods are
 	dns       map[verify.Peer]bool
 	noDNS     []string // subjects
+	lost      []lost   // in the order in which they were found
 	cutsOff   bool     // some pod is closed to what is built in
 	isolating map[*inventory.Workload][2]bool
 }

@@ -252,8 +252,7 @@ func (r *renderer) ports(s *plan.Subject, dir flow.Direction, g *plan.Grant) (it
 		}
 	}
 	if !lost.IsEmpty() {
-		r.closed(s, dir, "%s, of which a NetworkPolicy with ports cannot speak,", lost).
-			WithHelp("it speaks of TCP, UDP and SCTP, or of everything")
+		r.noteLost(s, dir, lost)
 	}
 	return items, false
 }
