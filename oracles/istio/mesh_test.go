@@ -21,6 +21,7 @@ import (
 	"istio.io/istio/pkg/config/schema/gvk"
 	"istio.io/istio/pkg/config/validation"
 	"istio.io/istio/pkg/util/protomarshal"
+	wds "istio.io/istio/pkg/workloadapi/security"
 	"sigs.k8s.io/yaml"
 
 	"firebreak/internal/inventory"
@@ -35,6 +36,7 @@ type world struct {
 	peers []*config.Config
 	files fstest.MapFS
 	built map[string]*chains
+	ztuns map[string][]*wds.Authorization // by workload
 }
 
 // chains are the filters of one workload.
@@ -46,7 +48,7 @@ type chains struct {
 // newWorld reads manifests, each a YAML document, and validates them with
 // Istio's own code.
 func newWorld(docs []string) (*world, error) {
-	w := &world{authz: &model.AuthorizationPolicies{NamespaceToPolicies: map[string][]model.AuthorizationPolicy{}, RootNamespace: root}, files: fstest.MapFS{}, built: map[string]*chains{}}
+	w := &world{authz: &model.AuthorizationPolicies{NamespaceToPolicies: map[string][]model.AuthorizationPolicy{}, RootNamespace: root}, files: fstest.MapFS{}, built: map[string]*chains{}, ztuns: map[string][]*wds.Authorization{}}
 	for i, d := range docs {
 		w.files[fmt.Sprintf("%04d.yaml", i)] = &fstest.MapFile{Data: []byte(d)}
 		if err := w.add(d); err != nil {

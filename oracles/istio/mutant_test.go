@@ -31,6 +31,7 @@ var others = map[string][]string{
 	"principals": {"*", "cluster.local/ns/shop/sa/web", "cluster.local/ns/bank/sa/api", "cluster.local/ns/shop/*"}, "ipBlocks": {"0.0.0.0/0", "10.0.0.0/8", "198.51.100.7"},
 	"notIpBlocks": {"203.0.113.9"}, "hosts": {"*", "*.example"}, "values": {"*", "blue"}, "action": {"ALLOW", "DENY", "AUDIT"},
 	"mode": {"PERMISSIVE", "DISABLE", "UNSET"}, "app": {"front", "orders", "none"}, "v": {"0", "1", "2"}, "namespace": namespaces, "key": {"request.headers[other]"},
+	"name": {"front0", "orders2", "front6"},
 }
 
 // edit is a place in a tree that can be changed, and how.

@@ -15,6 +15,7 @@ import (
 	"istio.io/istio/pilot/pkg/security/trustdomain"
 	"istio.io/istio/pilot/pkg/serviceregistry/provider"
 
+	"firebreak/internal/flow"
 	"firebreak/internal/inventory"
 	"firebreak/internal/layer"
 	"firebreak/internal/netset"
@@ -203,17 +204,7 @@ func TestRenderedWaypoints(t *testing.T) {
 		}
 		for seed := range uint64(120) {
 			d := dice{rand.New(rand.NewPCG(seed, 9))}
-			inv := waypointPeople(label)
-			for i := range inv.Workloads { // a Service each
-				inv.Workloads[i].Labels["app"] = fmt.Sprint(inv.Workloads[i].Labels["app"], i)
-				inv.Frontends[i%len(inv.Frontends)].Workloads = nil
-			}
-			inv.Frontends = nil
-			for i := range inv.Workloads {
-				w := &inv.Workloads[i]
-				inv.Frontends = append(inv.Frontends, inventory.Frontend{Name: w.Namespace + "/" + w.Labels["app"] + "[Service]", Namespace: w.Namespace, Ports: servicePorts, Rewrites: "destination", Workloads: []string{w.Name}})
-			}
-			e := d.estateOf(t, inv)
+			e := d.estateOf(t, apart(label))
 			w, err := newWorld(docs(e.files))
 			if err != nil {
 				t.Fatal(err)
@@ -240,5 +231,122 @@ func TestRenderedWaypoints(t *testing.T) {
 			}
 		}
 		t.Logf("label %q: %d cases agree exactly, %d within what is unknown; proofs: %v", label, count.exact, count.unknown, words)
+	}
+}
+
+// apart are people in ambient mode with a Service each.
+func apart(label string) *inventory.Snapshot {
+	inv := waypointPeople(label)
+	inv.Frontends = nil
+	for i := range inv.Workloads {
+		w := &inv.Workloads[i]
+		w.Labels["app"] = fmt.Sprint(w.Labels["app"], i)
+		inv.Frontends = append(inv.Frontends, inventory.Frontend{Name: w.Namespace + "/" + w.Labels["app"] + "[Service]", Namespace: w.Namespace, Ports: servicePorts, Rewrites: "destination", Workloads: []string{w.Name}})
+	}
+	return inv
+}
+
+// waypointGrid asks Istio about everybody in ambient mode.
+func waypointGrid(w *world, inv *inventory.Snapshot) string {
+	requests := []*flow.Request{nil}
+	for _, m := range []string{"GET", "POST", "PUT"} {
+		for _, p := range []string{"/", "/a", "/a/b", "/a/b/x", "/b/c"} {
+			requests = append(requests, &flow.Request{Method: m, Path: p, Host: "shop.example"}, &flow.Request{Method: m, Path: p, Host: "other", Headers: map[string]string{"x-team": "red"}})
+		}
+	}
+	var b strings.Builder
+	for i := range inv.Workloads {
+		for _, port := range []uint32{80, 443, 8080, 9090} {
+			for _, r := range requests {
+				for j := range inv.Workloads {
+					if x := &inv.Workloads[j]; i != j {
+						s := seen{port: port, request: r, from: x.Addresses[0], principal: "spiffe://cluster.local/ns/" + x.Namespace + "/sa/" + x.Labels["k8s/serviceaccount"]}
+						b.WriteByte("01"[map[bool]int{true: 1}[w.arrives(&inv.Workloads[i], "wp", s)]])
+					}
+				}
+			}
+		}
+	}
+	return b.String()
+}
+
+// TestWaypointMutants damages what was rendered for waypoints.
+func TestWaypointMutants(t *testing.T) {
+	var made, refused, same, caught int
+	kinds := map[string]int{}
+	for seed := uint64(0); caught < 200 && seed < 500; seed++ {
+		d := dice{rand.New(rand.NewPCG(seed, 10))}
+		e := d.estateOf(t, apart("wp"))
+		whole := docs(e.files)
+		before, exact := found(t, e.intent, whole, e.inv)
+		w, err := newWorld(whole)
+		if err != nil || !exact {
+			continue
+		}
+		meant := waypointGrid(w, e.inv)
+		for range 16 {
+			mutant, kind := mutate(d, whole)
+			if mutant == nil {
+				continue
+			}
+			made++
+			m, err := newWorld(mutant)
+			if err != nil {
+				refused++
+				continue
+			}
+			if waypointGrid(m, e.inv) == meant {
+				same++
+				continue
+			}
+			after, exact := found(t, e.intent, mutant, e.inv)
+			if exact || after == before {
+				t.Fatalf("seed %d: %s: the mutant permits something else, and the proof did not see it\n%s\n%s\nbefore:\n%s", seed, kind, e.text, m.text(), w.text())
+			}
+			caught++
+			kinds[kind]++
+		}
+	}
+	t.Logf("%d mutants: %d refused by Istio's validation, %d permit the same, %d permit something else and are all found: %v", made, refused, same, caught, kinds)
+	if caught < 100 {
+		t.Error("too few mutants")
+	}
+}
+
+// TestNamedPorts: where Services say that only HTTP is spoken, denies of requests
+// are exact.
+func TestNamedPorts(t *testing.T) {
+	words := map[bool]map[string]int{}
+	for _, named := range []bool{false, true} {
+		words[named] = map[string]int{}
+		for seed := range uint64(100) {
+			d := dice{rand.New(rand.NewPCG(seed, 11))}
+			inv := people()
+			for i := range inv.Workloads {
+				w := &inv.Workloads[i]
+				f := inventory.Frontend{Name: fmt.Sprintf("%s/s%d[Service]", w.Namespace, i), Namespace: w.Namespace, Workloads: []string{w.Name}, Rewrites: "destination"}
+				for _, p := range []uint16{80, 443, 8080, 9090} {
+					port := inventory.FrontendPort{Number: p, Target: p, Protocol: netset.TCP}
+					if named {
+						port.Name = fmt.Sprint("http-", p)
+					}
+					f.Ports = append(f.Ports, port)
+				}
+				inv.Frontends = append(inv.Frontends, f)
+			}
+			slices.SortFunc(inv.Frontends, func(a, b inventory.Frontend) int { return strings.Compare(a.Name, b.Name) })
+			e := d.estateOf(t, inv)
+			report, err := prove.Prove(e.intent, []*layer.Layer{e.lift(e.files, inv)}, prove.Options{At: noon})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range report.Results {
+				words[named][string(r.Result)]++
+			}
+		}
+	}
+	t.Logf("proofs where ports have no names %v, where they say http %v", words[false], words[true])
+	if words[true]["wrong"] >= words[false]["wrong"] && words[false]["wrong"] > 0 {
+		t.Error("names make no difference")
 	}
 }

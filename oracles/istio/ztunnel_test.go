@@ -141,6 +141,9 @@ func TestAmbient(t *testing.T) {
 
 // ambient lists the policies that ztunnel has for a workload.
 func (w *world) ambient(x *inventory.Workload) []*wds.Authorization {
+	if out, ok := w.ztuns[x.Name]; ok {
+		return out
+	}
 	match := model.PolicyMatcherFor(x.Labels["k8s/namespace"], podLabels(x), false).WithRootNamespace(root)
 	r := w.authz.ListAuthorizationPolicies(match)
 	var out []*wds.Authorization
@@ -151,5 +154,6 @@ func (w *world) ambient(x *inventory.Workload) []*wds.Authorization {
 			out = append(out, a)
 		}
 	}
+	w.ztuns[x.Name] = out
 	return out
 }
