@@ -100,8 +100,9 @@ type Network struct {
 	// Complete says that Peers are all that there are: nothing else exchanges
 	// packets with it directly. Of a VPC only.
 	Complete bool
-	// Open says that a cloud was asked about it, but not about all of its peers: it
-	// may have others. What declares networks (a file, Terraform) leaves it false.
+	// Open says that not all of its peers need be known: a cloud was not asked about
+	// all, or Terraform declares it, and somebody else may peer with it. What is
+	// Complete is not Open.
 	Open   bool
 	Labels map[string]string // cloud/provider, cloud/account, cloud/region …
 	Source diag.Pos

@@ -186,3 +186,13 @@ func TestFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestOthersMayPeer: Terraform need not know all peers of a VPC.
+func TestOthersMayPeer(t *testing.T) {
+	snap, _ := terraform.Read(fstest.MapFS{"main.tf": {Data: []byte(base)}}, ".", "")
+	for _, n := range snap.Networks {
+		if n.Complete || n.Open != (n.Within == "") {
+			t.Errorf("%s: %v %v", n.Name, n.Complete, n.Open)
+		}
+	}
+}

@@ -187,6 +187,10 @@ func invented(kind string, raw tftypes.Value, source map[string]attribute) (tfty
 			return tftypes.NewValue(tftypes.String, id), nil
 		case v.Type().Is(tftypes.String) && name == "owner_id":
 			return tftypes.NewValue(tftypes.String, "111122223333"), nil
+		case v.Type().Is(tftypes.String) && name == "accept_status": // of a peering
+			return tftypes.NewValue(tftypes.String, "active"), nil
+		case !nulls && (v.Type().Is(tftypes.List{}) || v.Type().Is(tftypes.Set{})): // there is none, and AWS says so
+			return tftypes.NewValue(v.Type(), []tftypes.Value{}), nil
 		case v.Type().Is(tftypes.String) && !nulls:
 			return tftypes.NewValue(tftypes.String, name+"-of-"+id), nil
 		}
