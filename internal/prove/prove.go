@@ -138,6 +138,10 @@ type Difference struct {
 	Missing []Line // was meant to pass, and does not
 	Unknown []Line // perhaps one of these; with the reason
 	More    int    // lines that were left out, of all three
+	// Ungoverned names the workloads that the policy governs and no layer does;
+	// empty if there are none. They may be outside what was read, or their layer
+	// may be gone: nothing is said of them.
+	Ungoverned string
 }
 
 // Drift compares what live layers permit with the intent, semantically: order,

@@ -2,6 +2,7 @@ package prove
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"firebreak/internal/inventory"
@@ -17,6 +18,9 @@ func drift(in Intent, layers []*layer.Layer, o Options) (*Difference, error) {
 	c.pairs.each(nil, c.differs, c.note)
 	out := &Difference{Beyond: []Line{}, Missing: []Line{}, Unknown: []Line{}}
 	names := newNamer(c.e.u, c.p)
+	if open := slices.Sorted(maps.Keys(c.open)); len(open) > 0 {
+		out.Ungoverned = names.name(open)
+	}
 	for n, l := range c.e.layers {
 		for p, t := range c.byPoint[n] {
 			point := ""
