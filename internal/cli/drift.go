@@ -130,9 +130,6 @@ func driftText(w io.Writer, d *drift) error {
 		}
 		b.WriteByte('\n')
 	}
-	if d.Ungoverned != "" {
-		fmt.Fprintf(&b, "note: nothing that was read governs %s, so nothing is said of it\n\n", d.Ungoverned)
-	}
 	if d.More > 0 {
 		fmt.Fprintf(&b, "and %d more; see --lines\n\n", d.More)
 	}

@@ -136,12 +136,10 @@ func Prove(in Intent, layers []*layer.Layer, o Options) (*Report, error) {
 type Difference struct {
 	Beyond  []Line // passes, and was not meant to
 	Missing []Line // was meant to pass, and does not
-	Unknown []Line // perhaps one of these; with the reason
-	More    int    // lines that were left out, of all three
-	// Ungoverned names the workloads that the policy governs and no layer does;
-	// empty if there are none. They may be outside what was read, or their layer
-	// may be gone: nothing is said of them.
-	Ungoverned string
+	// Unknown is perhaps one of these, with the reason: also the workloads that the
+	// policy governs and no layer does.
+	Unknown []Line
+	More    int // lines that were left out, of all three
 }
 
 // Drift compares what live layers permit with the intent, semantically: order,

@@ -10,6 +10,10 @@ import (
 	"firebreak/internal/policy"
 )
 
+// nobodyGoverns is said of workloads that the policy governs and no layer does.
+// They may be outside what was read, or their layer may be gone.
+const nobodyGoverns = "nothing that was read governs them: their layer is gone, or it was not read"
+
 func drift(in Intent, layers []*layer.Layer, o Options) (*Difference, error) {
 	c, err := newComparison(in, layers, o)
 	if err != nil {
@@ -19,7 +23,7 @@ func drift(in Intent, layers []*layer.Layer, o Options) (*Difference, error) {
 	out := &Difference{Beyond: []Line{}, Missing: []Line{}, Unknown: []Line{}}
 	names := newNamer(c.e.u, c.p)
 	if open := slices.Sorted(maps.Keys(c.open)); len(open) > 0 {
-		out.Ungoverned = names.name(open)
+		out.Unknown = append(out.Unknown, Line{From: "everybody", To: names.name(open), Traffic: everything.String(), Reason: nobodyGoverns, Set: everything, Pairs: len(open)})
 	}
 	for n, l := range c.e.layers {
 		for p, t := range c.byPoint[n] {
