@@ -36,18 +36,22 @@ func hypothetical(in Intent, layers []*layer.Layer, o Options, r *Report) error 
 	if p == nil || err != nil {
 		return nil
 	}
-	c, err := newComparison(Intent{Policy: p, ToCome: in.ToCome}, layers, o)
+	// What names its members one by one says nothing of who is not there yet, and
+	// catches nothing from them.
+	open := slices.DeleteFunc(slices.Clone(layers), func(l *layer.Layer) bool { return l.Names })
+	c, err := newComparison(Intent{Policy: p, ToCome: in.ToCome}, open, o)
 	if err != nil {
 		return err
 	}
 	c.involving(func(w int32) bool { return strings.HasPrefix(inv.Workloads[w].Name, triedName) })
 	names := newNamer(c.e.u, p)
 	at := 0
-	for n, l := range layers {
+	for _, l := range layers {
+		n := slices.Index(open, l)
 		for p := range l.Points {
 			x := &r.Results[at]
 			at++
-			if x.Result == Exact {
+			if x.Result == Exact && n >= 0 {
 				c.exactToday(x, names, c.byPoint[n][p])
 			}
 		}
