@@ -42,6 +42,7 @@ type pairs struct {
 	intents []intended
 	kinds   map[int]int32 // by verify's EndClass
 	steps   map[[4]int32]int32
+	last    []step // by layer: the one taken last, since neighbours often take the same
 	chains  int32
 	at      map[int32]int32 // by the last step of a chain: the signature
 	list    []signature
@@ -51,8 +52,14 @@ type pairs struct {
 	speaks  []families // by end
 }
 
+// step is one of a chain.
+type step struct {
+	key  [4]int32
+	next int32 // 0: none has been taken
+}
+
 func newPairs(e *estate) *pairs {
-	p := &pairs{e: e, kinds: map[int]int32{}, steps: map[[4]int32]int32{}, at: map[int32]int32{}}
+	p := &pairs{e: e, kinds: map[int]int32{}, steps: map[[4]int32]int32{}, last: make([]step, len(e.layers)), at: map[int32]int32{}}
 	for x := range e.u.ends {
 		p.speaks = append(p.speaks, e.u.families(&e.u.ends[x]))
 	}
@@ -204,13 +211,16 @@ func (p *pairs) of(i, j int) int32 {
 	for n, l := range p.e.layers {
 		a, b, flags := l.contentAt(flow.Egress, i, j), l.contentAt(flow.Ingress, j, i), p.flags[n][i]|p.flagsTo[n][j]
 		key := [4]int32{at<<flagBits | flags, int32(n), a, b}
-		next, known := p.steps[key]
-		if !known {
-			p.chains++
-			next = p.chains
-			p.steps[key] = next
+		if last := &p.last[n]; last.key != key || last.next == 0 {
+			next, known := p.steps[key]
+			if !known {
+				p.chains++
+				next = p.chains
+				p.steps[key] = next
+			}
+			*last = step{key, next}
 		}
-		at = next
+		at = p.last[n].next
 	}
 	sig, known := p.at[at]
 	if !known {
