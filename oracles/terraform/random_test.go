@@ -79,8 +79,8 @@ func TestTerraformAcceptsRandomEstates(t *testing.T) {
 		files, nets := small(seed + 1)
 		t.Run(fmt.Sprintf("small-%d", seed+1), func(t *testing.T) { estates(t, files, nets, points, sum) })
 	}
-	for seed := range uint64(1) {
-		fsys, err := gen.Estate(gen.Options{Workloads: 24, Identities: 10, Rules: 20, Seed: seed + 1})
+	for _, seed := range []uint64{9} { // a small estate is in one cloud: this one in AWS
+		fsys, err := gen.Estate(gen.Options{Workloads: 24, Identities: 10, Rules: 20, Seed: seed})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +88,7 @@ func TestTerraformAcceptsRandomEstates(t *testing.T) {
 		if !ok {
 			t.Fatalf("%T", fsys)
 		}
-		t.Run(fmt.Sprintf("generated-%d", seed+1), func(t *testing.T) { estates(t, files, nil, points, sum) })
+		t.Run(fmt.Sprintf("generated-%d", seed), func(t *testing.T) { estates(t, files, nil, points, sum) })
 	}
 	points.check(t)
 	t.Log(sum)
