@@ -109,30 +109,39 @@ func reachMarkdown(w io.Writer, r *reach) error {
 
 // reachJSON writes one edge after the other, so that none is kept.
 func reachJSON(w io.Writer, r *reach) error {
-	type jsonEdge struct {
-		From    string      `json:"from"`
-		To      string      `json:"to"`
-		Traffic string      `json:"traffic"`
-		Rules   []flow.Rule `json:"rules"`
-	}
+	return edgesJSON(w, r.unknown(), func(add func(jsonEdge) error) error {
+		return r.byAddress(true, plainKey, func(l line) error {
+			return add(jsonEdge{l.from.name, l.to.name, l.p.text, l.basis.rules})
+		})
+	})
+}
+
+// jsonEdge is who can reach whom. Rules is never nil.
+type jsonEdge struct {
+	From    string      `json:"from"`
+	To      string      `json:"to"`
+	Traffic string      `json:"traffic"`
+	Rules   []flow.Rule `json:"rules"`
+}
+
+// edgesJSON writes the edges that each hands to add, one after the other, then
+// what is not known.
+func edgesJSON(w io.Writer, unknown []unknownPair, each func(add func(jsonEdge) error) error) error {
 	out := bufio.NewWriter(w)
 	out.WriteString("{\n  \"edges\": [")
 	edges := elements{w: out, indent: "  "}
-	err := r.byAddress(true, plainKey, func(l line) error {
-		return edges.add(jsonEdge{l.from.name, l.to.name, l.p.text, l.basis.rules})
-	})
-	if err != nil {
+	if err := each(func(e jsonEdge) error { return edges.add(e) }); err != nil {
 		return err
 	}
 	edges.end()
 	out.WriteString(",\n  \"unknown\": [")
-	unknown := elements{w: out, indent: "  "}
-	for _, u := range r.unknown() {
-		if err := unknown.add(u); err != nil {
+	rest := elements{w: out, indent: "  "}
+	for _, u := range unknown {
+		if err := rest.add(u); err != nil {
 			return err
 		}
 	}
-	unknown.end()
+	rest.end()
 	out.WriteString("\n}\n")
 	return out.Flush()
 }

@@ -91,35 +91,15 @@ func liveMarkdown(w io.Writer, r *liveReach) error {
 	return out.Flush()
 }
 
-// liveJSON writes one edge after the other, so that none is kept.
+// liveJSON writes one edge after the other, so that none is kept. What decides in
+// the layers is not named.
 func liveJSON(w io.Writer, r *liveReach) error {
-	type edge struct {
-		From    string      `json:"from"`
-		To      string      `json:"to"`
-		Traffic string      `json:"traffic"`
-		Rules   []flow.Rule `json:"rules"`
-	}
-	out := bufio.NewWriter(w)
-	out.WriteString("{\n  \"edges\": [")
-	edges := elements{w: out, indent: "  "}
 	none := []flow.Rule{}
-	err := r.forMachines(true, plainKey, func(from, to string, traffic int32) error {
-		return edges.add(edge{from, to, r.texts.text[traffic], none})
+	return edgesJSON(w, r.unknown(), func(add func(jsonEdge) error) error {
+		return r.forMachines(true, plainKey, func(from, to string, traffic int32) error {
+			return add(jsonEdge{from, to, r.texts.text[traffic], none})
+		})
 	})
-	if err != nil {
-		return err
-	}
-	edges.end()
-	out.WriteString(",\n  \"unknown\": [")
-	unknown := elements{w: out, indent: "  "}
-	for _, u := range r.unknown() {
-		if err := unknown.add(u); err != nil {
-			return err
-		}
-	}
-	unknown.end()
-	out.WriteString("\n}\n")
-	return out.Flush()
 }
 
 // liveCSV writes RFC 4180 with a header, sorted bytewise by line.

@@ -22,10 +22,9 @@ type mesh struct {
 	all        layer.Match
 }
 
-// unjected are the namespaces that the injector never looks at:
-// istio.io/latest/docs/ops/common-problems/injection/.
-// Nor does it touch pods in the network of their node, which no proxy stands
-// before, nor does the ambient mode:
+// uninjected are the workloads that no proxy stands before: in namespaces that
+// the injector never looks at, and in the network of their node. The ambient
+// mode leaves them out as well:
 // istio.io/latest/docs/ops/common-problems/injection/.
 const uninjected = "k8s/namespace notin (kube-node-lease,kube-public,kube-system),k8s/hostnetwork!=true"
 
