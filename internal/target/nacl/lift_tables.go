@@ -218,9 +218,21 @@ func (l *lifter) tiers(entries []liftedEntry) [][]layer.Rule {
 }
 
 // several says what becomes of peers that have more than one address where the
-// entries agree about all of them, though none speaks of all.
+// entries agree about all of them, though none speaks of all. Those of whom the
+// same is said share a rule: one of its own for each would tell them apart.
 func (l *lifter) several(entries []liftedEntry) []layer.Rule {
 	var out []layer.Rule
+	say := func(w *inventory.Workload, effect layer.Effect, t netset.Traffic) {
+		if t.IsEmpty() {
+			return
+		}
+		i := slices.IndexFunc(out, func(r layer.Rule) bool { return r.Effect == effect && r.Traffic.Equal(t) })
+		if i < 0 {
+			i = len(out)
+			out = append(out, layer.Rule{Ref: flow.Rule{Rule: "entries for each of several addresses"}, Effect: effect, Subject: layer.Everything(), Peer: layer.Named(), Traffic: t})
+		}
+		out[i].Peer[0].Workloads = append(out[i].Peer[0].Workloads, w.Name)
+	}
 	for i := range l.src.Inventory.Workloads {
 		w := &l.src.Inventory.Workloads[i]
 		if len(w.Addresses) < 2 || !split(entries, w.Addresses) {
@@ -231,15 +243,12 @@ func (l *lifter) several(entries []liftedEntry) []layer.Rule {
 			allowed, unsure := first(entries, a)
 			all, some, doubt = all.Intersect(allowed), some.Union(allowed), doubt.Union(unsure)
 		}
-		for effect, t := range map[layer.Effect]netset.Traffic{layer.Allow: all.Subtract(doubt), layer.Deny: netset.All().Subtract(some).Subtract(doubt)} {
-			if !t.IsEmpty() {
-				out = append(out, layer.Rule{Ref: flow.Rule{Rule: "entries for each of several addresses"}, Effect: effect, Subject: layer.Everything(), Peer: layer.Named(w.Name), Traffic: t})
-			}
-		}
+		say(w, layer.Deny, netset.All().Subtract(some).Subtract(doubt))
+		say(w, layer.Allow, all.Subtract(doubt))
 	}
-	slices.SortStableFunc(out, func(a, b layer.Rule) int {
-		return cmp.Or(cmp.Compare(a.Peer[0].Workloads[0], b.Peer[0].Workloads[0]), cmp.Compare(a.Effect, b.Effect))
-	})
+	for i := range out {
+		slices.Sort(out[i].Peer[0].Workloads)
+	}
 	return out
 }
 
