@@ -36,6 +36,9 @@ type Layer struct {
 	// and not who began. What another layer lets in from there is for this one to
 	// decide.
 	Relays []netip.Prefix
+	// Leads says at which ports the relays are called for whom. Of a layer with
+	// relays and without leads, they are called at the port that is meant.
+	Leads []Lead
 	// Proves is set where the layer makes peers prove their principals: between
 	// two workloads that it governs every conversation is mutually
 	// authenticated, because the initiator's side cannot do otherwise.
@@ -64,6 +67,14 @@ type Layer struct {
 	// Ours and Foreign count the objects that were read: those that carry the
 	// estate's mark, and all others.
 	Ours, Foreign int
+}
+
+// Lead is a listener of a relay: who calls a relay there gets to a port of some
+// workloads.
+type Lead struct {
+	To           Match
+	Protocol     netset.Protocol
+	Called, Port uint16 // of the relay, and of the workloads
 }
 
 // Point is an enforcement point: a thing that holds rules, such as a security
