@@ -2,7 +2,6 @@ package nftables
 
 import (
 	"bytes"
-	"encoding/json"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -17,17 +16,19 @@ import (
 
 type renderer struct {
 	w     *plan.Wanted
-	space [2][]stretch // of IPv4, of IPv6
+	space [2]*space // of IPv4, of IPv6
 	ends  map[string]*end
-	names map[string]bool // of ends
+	names map[string]bool      // of ends and of sets of peers
+	known map[string][2]*peers // by what they are made of; see peersOf
+	bases map[string][]byte    // by what they are for; see base
 	diags diag.List
 }
 
 func render(w *plan.Wanted) ([]target.File, diag.List) {
-	r := &renderer{w: w, ends: map[string]*end{}, names: map[string]bool{}}
+	r := &renderer{w: w, ends: map[string]*end{}, names: map[string]bool{}, known: map[string][2]*peers{}, bases: map[string][]byte{}}
 	hosts := r.hosts()
 	if len(hosts) > 0 {
-		r.space = [2][]stretch{spaceOf(w, true), spaceOf(w, false)}
+		r.space = [2]*space{spaceOf(w, true), spaceOf(w, false)}
 	}
 	var files []target.File
 	for _, h := range hosts {
@@ -149,9 +150,10 @@ func (r *renderer) host(h *host) []byte {
 	}
 	slices.SortFunc(local, netip.Addr.Compare)
 	var ends []*end
-	governed := [2][2][]any{} // by direction and family: elements of the map of local addresses
+	var l locals
 	for _, a := range local {
 		e := r.endOf(h.at[a])
+		l.self(a)
 		for _, d := range directions {
 			if r.say(e, d); e.open[d] {
 				continue
@@ -159,68 +161,44 @@ func (r *renderer) host(h *host) []byte {
 			if !slices.Contains(ends, e) {
 				ends = append(ends, e)
 			}
-			f := 1
-			if a.Is4() {
-				f = 0
-			}
-			governed[d][f] = append(governed[d][f], []any{a.String(), object{"goto": object{"target": word[d] + "_" + e.name}}})
+			l.lead(a, d, e.name)
 		}
 	}
 	if len(ends) == 0 {
 		return nil
 	}
 	slices.SortFunc(ends, func(a, b *end) int { return strings.Compare(a.name, b.name) })
-	return file(commands(ends, governed, local))
+	return r.file(ends, &l)
 }
 
 var directions = [2]flow.Direction{flow.Ingress, flow.Egress}
 
-// commands of one transaction: the table is made if it is not there, so that
+// file is one transaction: the table is made if it is not there, so that
 // deleting it cannot fail, and made anew.
-func commands(ends []*end, governed [2][2][]any, local []netip.Addr) []json.RawMessage {
-	table := object{"name": ourTable}
-	out := []json.RawMessage{
-		add("table", object{"name": ourTable}),
-		command("delete", "table", object{"family": "inet", "name": ourTable}),
-		add("table", table),
-	}
-	for _, d := range directions {
-		for _, e := range ends {
-			if !e.open[d] {
-				out = append(out, e.chains[d]...)
-			}
-		}
-	}
-	seen := map[string]bool{}
-	for _, d := range directions {
-		for _, e := range ends {
-			for _, c := range e.sets[d] {
-				if !e.open[d] && !seen[string(c)] {
-					seen[string(c)] = true
-					out = append(out, c)
+func (r *renderer) file(ends []*end, l *locals) []byte {
+	var b bytes.Buffer
+	b.WriteString("{\"nftables\": [\n")
+	b.WriteString(object("add", "table") + "\"name\":\"firebreak\"}}},\n")
+	b.WriteString(object("delete", "table") + "\"name\":\"firebreak\"}}},\n")
+	b.WriteString(object("add", "table") + "\"name\":\"firebreak\"}}}")
+	seen := map[*peers]bool{}
+	for _, e := range ends {
+		for _, d := range directions {
+			for _, p := range e.peers[d] {
+				if !seen[p] {
+					seen[p] = true
+					b.Write(p.text)
 				}
 			}
 		}
 	}
-	for _, d := range directions {
-		for _, e := range ends {
-			if !e.open[d] {
-				out = append(out, e.rules[d]...)
-			}
+	for _, e := range ends {
+		for _, d := range directions {
+			b.Write(e.text[d])
 		}
 	}
-	return append(out, hooks(governed, local)...)
-}
-
-func file(commands []json.RawMessage) []byte {
-	var b bytes.Buffer
-	b.WriteString("{\"nftables\": [\n")
-	for i, c := range commands {
-		if i > 0 {
-			b.WriteString(",\n")
-		}
-		b.Write(c)
-	}
+	l.write(&b)
+	b.Write(r.base(l))
 	b.WriteString("\n]}\n")
 	return b.Bytes()
 }

@@ -1,8 +1,7 @@
 package nftables
 
 import (
-	"encoding/json"
-	"fmt"
+	"bytes"
 	"slices"
 	"strings"
 
@@ -12,26 +11,21 @@ import (
 	"firebreak/internal/verify"
 )
 
-// object is a JSON object; encoding/json writes its keys in order.
-type object = map[string]any
-
 // end is what stands at one or more local addresses: subjects, of which the
-// loosest holds where an address is shared. Its commands are the same on every
-// host.
+// loosest holds where an address is shared. It says the same on every host.
 type end struct {
 	subjects []*plan.Subject
 	name     string
 	made     [2]bool
-	open     [2]bool // by direction: everything passes, so it is not governed
-	sets     [2][]json.RawMessage
-	rules    [2][]json.RawMessage
-	chains   [2][]json.RawMessage
+	open     [2]bool     // by direction: everything passes, so it is not governed
+	peers    [2][]*peers // the sets that its rules speak of
+	text     [2][]byte   // its chain and rules
 }
 
 // prefix of the names of chains and maps, by direction.
 var word = [2]string{flow.Egress: "out", flow.Ingress: "in"}
 
-// say makes an end's commands for one direction.
+// say works out what an end says in one direction.
 func (r *renderer) say(e *end, d flow.Direction) {
 	if e.made[d] {
 		return
@@ -43,93 +37,126 @@ func (r *renderer) say(e *end, d flow.Direction) {
 			return
 		}
 	}
-	says := r.verdicts(e, d)
+	var b bytes.Buffer
 	name := word[d] + "_" + e.name
-	chains := map[int]string{}
-	e.chain(d, name)
-	for f, field := range []string{"ip", "ip6"} {
-		elements := r.elements(says, f, func(v int) any {
-			if chains[v] == "" {
-				chains[v] = fmt.Sprintf("%s_%d", name, len(chains)+1)
-				e.grantChain(d, chains[v], says.of[v])
+	b.WriteString(newChain(name))
+	says := r.verdicts(e, d)
+	for i := range says.of {
+		a := &says.of[i]
+		sets := r.peersOf(says, i)
+		for f, set := range sets {
+			if set == nil {
+				continue
 			}
-			return object{"goto": object{"target": chains[v]}}
-		})
-		if len(elements) == 0 {
-			continue
+			e.peers[d] = append(e.peers[d], set)
+			from := match("==", payload(headers[f], peerSide[d]), `"@`+set.name+`"`)
+			for _, t := range trafficOf(a.open, f) {
+				b.WriteString(rule(name, strings.Join(a.rules, ", "), t, from, accept))
+			}
 		}
-		key := [2]string{"ipv4_addr", "ipv6_addr"}[f]
-		peers := fmt.Sprintf("%s%s_%s", word[d], [2]string{"4", "6"}[f], e.name)
-		e.sets[d] = append(e.sets[d], add("map", object{"name": peers, "type": key, "map": "verdict", "flags": []string{"interval"}, "elem": elements}))
-		side := [2]string{flow.Egress: "daddr", flow.Ingress: "saddr"}[d]
-		e.rule(d, name, "", object{"vmap": object{"key": payload(field, side), "data": "@" + peers}})
 	}
-	comment := "nothing else " + [2]string{flow.Egress: "leaves ", flow.Ingress: "enters "}[d] + e.name
-	e.rule(d, name, comment, object{"counter": nil}, object{"drop": nil})
+	b.WriteString(rule(name, "nothing else "+[2]string{flow.Egress: "leaves ", flow.Ingress: "enters "}[d]+e.name, `{"counter":null}`, `{"drop":null}`))
+	e.text[d] = b.Bytes()
 }
+
+// peerSide is the field that holds the peer's address.
+var peerSide = [2]string{flow.Egress: "daddr", flow.Ingress: "saddr"}
+
+// headers are the protocols of the families.
+var headers = [2]string{"ip", "ip6"}
 
 // verdicts are the different answers that an end has for stretches.
 type verdicts struct {
 	of    []answer
 	index map[string]int
 	at    map[verify.Peer]int // by peer: its answer; none: closed
+	mixed [2]map[int][]int32  // by family and answer: stretches of several peers
 }
 
 // answer is what some peers may do, and by which rules.
 type answer struct {
+	key   string
 	open  netset.Traffic
 	rules []string
+	peers []verify.Peer // ascending
 }
 
-const (
-	closed    = -1
-	exempt    = -2 // built in
-	unlimited = -3
-)
+const closed = -1
 
 func (v *verdicts) intern(a answer) int {
 	if a.open.IsEmpty() {
 		return closed
 	}
-	if a.open.IsAll() {
-		return unlimited
-	}
-	key := a.open.String() + "\x00" + strings.Join(a.rules, "\x00")
-	if i, known := v.index[key]; known {
+	a.key = strings.Join(a.rules, "\x00") + "\x00" + a.open.String()
+	if i, known := v.index[a.key]; known {
 		return i
 	}
-	v.index[key] = len(v.of)
+	v.index[a.key] = len(v.of)
 	v.of = append(v.of, a)
 	return len(v.of) - 1
 }
 
+// verdicts are sorted by the rules that give them, so that one that comes or
+// goes leaves the others where they are.
 func (r *renderer) verdicts(e *end, d flow.Direction) *verdicts {
 	v := &verdicts{index: map[string]int{}, at: map[verify.Peer]int{}}
-	if len(e.subjects) == 1 {
-		for i := range e.subjects[0].Grants(d) {
-			g := &e.subjects[0].Grants(d)[i]
-			n := v.intern(answer{g.Open, r.rulesOf(e.subjects[0], d, g)})
-			for _, x := range g.Peers {
-				v.at[x] = n
-			}
-		}
-		return v
-	}
 	loosest := map[verify.Peer]answer{}
 	for _, s := range e.subjects {
 		for i := range s.Grants(d) {
 			g := &s.Grants(d)[i]
 			refs := r.rulesOf(s, d, g)
+			if len(e.subjects) == 1 {
+				n := v.intern(answer{open: g.Open, rules: refs})
+				for _, x := range g.Peers {
+					v.at[x] = n
+				}
+				continue
+			}
 			for _, x := range g.Peers {
 				was := loosest[x]
-				loosest[x] = answer{was.open.Union(g.Open), unite(was.rules, refs)}
+				loosest[x] = answer{open: was.open.Union(g.Open), rules: unite(was.rules, refs)}
 			}
 		}
 	}
 	for x, a := range loosest {
 		v.at[x] = v.intern(a)
 	}
+	for f := range r.space {
+		v.mixed[f] = map[int][]int32{}
+		for _, i := range r.space[f].mixed {
+			if n := v.about(r.space[f].stretches[i].peers); n != closed {
+				v.mixed[f][n] = append(v.mixed[f][n], i)
+			}
+		}
+	}
+	for x, n := range v.at {
+		if n != closed {
+			v.of[n].peers = append(v.of[n].peers, x)
+		}
+	}
+	v.sort()
 	return v
+}
+
+func (v *verdicts) sort() {
+	order := make([]int, len(v.of))
+	for i := range order {
+		order[i] = i
+		slices.Sort(v.of[i].peers)
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(v.of[a].key, v.of[b].key) })
+	var of []answer
+	var mixed [2]map[int][]int32
+	for f := range mixed {
+		mixed[f] = map[int][]int32{}
+		for to, from := range order {
+			mixed[f][to] = v.mixed[f][from]
+		}
+	}
+	for _, from := range order {
+		of = append(of, v.of[from])
+	}
+	v.of, v.mixed = of, mixed
 }
 
 func unite(a, b []string) []string {
@@ -159,50 +186,18 @@ func (r *renderer) rulesOf(s *plan.Subject, d flow.Direction, g *plan.Grant) []s
 	return slices.Compact(out)
 }
 
-// about is the answer about a stretch.
-func (v *verdicts) about(s *stretch) int {
-	if s.builtin {
-		return exempt
-	}
-	if len(s.peers) == 1 {
-		if n, named := v.at[s.peers[0]]; named {
-			return n
-		}
-		return closed
-	}
+// about is the answer about several peers that may be at one address: what all
+// of them may.
+func (v *verdicts) about(several []verify.Peer) int {
 	a := answer{open: netset.All()}
-	for _, x := range s.peers {
+	for _, x := range several {
 		n, named := v.at[x]
-		switch {
-		case !named || n == closed:
+		if !named || n == closed {
 			return closed
-		case n >= 0:
-			a = answer{a.open.Intersect(v.of[n].open), unite(a.rules, v.of[n].rules)}
+		}
+		if !v.of[n].open.IsAll() {
+			a = answer{open: a.open.Intersect(v.of[n].open), rules: unite(a.rules, v.of[n].rules)}
 		}
 	}
 	return v.intern(a)
 }
-
-// elements are those of the map of one family: neighbours with one answer are
-// one run.
-func (r *renderer) elements(says *verdicts, family int, leads func(int) any) []any {
-	var out []any
-	space := r.space[family]
-	for i := 0; i < len(space); {
-		v := says.about(&space[i])
-		j := i
-		for j+1 < len(space) && same(v, says.about(&space[j+1])) {
-			j++
-		}
-		switch {
-		case v >= 0:
-			out = append(out, []any{addresses(space[i].lo, space[j].hi), leads(v)})
-		case v != closed:
-			out = append(out, []any{addresses(space[i].lo, space[j].hi), object{"accept": nil}})
-		}
-		i = j + 1
-	}
-	return out
-}
-
-func same(a, b int) bool { return a == b || a < closed && b < closed }

@@ -1,58 +1,61 @@
 package nftables
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"net/netip"
+	"strconv"
 	"strings"
 
-	"firebreak/internal/flow"
 	"firebreak/internal/netset"
 )
 
-// ourTable is the name of the only table that is ever touched.
-const ourTable = "firebreak"
-
-// add is a command that adds something to our table.
-func add(kind string, what object) json.RawMessage {
-	what["family"] = "inet"
-	if kind != "table" {
-		what["table"] = ourTable
+// object begins a command, on a line of its own, about an object of our table,
+// the only one that is ever touched, or about the table itself. Names are ours
+// and need no quoting; see name.
+func object(verb, kind string) string {
+	if kind == "table" {
+		return `{"` + verb + `":{"table":{"family":"inet",`
 	}
-	return command("add", kind, what)
+	return ",\n" + `{"` + verb + `":{"` + kind + `":{"family":"inet","table":"firebreak",`
 }
 
-func command(verb, kind string, what object) json.RawMessage {
-	data, err := json.Marshal(object{verb: object{kind: what}})
-	if err != nil { // nothing here is of a kind that could fail
-		return json.RawMessage("null")
-	}
-	return data
+func newChain(name string) string { return object("add", "chain") + `"name":"` + name + `"}}}` }
+
+func payload(protocol, field string) string {
+	return `{"payload":{"protocol":"` + protocol + `","field":"` + field + `"}}`
 }
 
-func payload(protocol, field string) object {
-	return object{"payload": object{"protocol": protocol, "field": field}}
+func match(op, left, right string) string {
+	return `{"match":{"op":"` + op + `","left":` + left + `,"right":` + right + `}}`
 }
 
-func match(op string, left, right any) object {
-	return object{"match": object{"op": op, "left": left, "right": right}}
-}
+func jump(how, target string) string { return `{"` + how + `":{"target":"` + target + `"}}` }
 
-func (e *end) chain(d flow.Direction, name string) {
-	e.chains[d] = append(e.chains[d], add("chain", object{"name": name}))
-}
+const accept = `{"accept":null}`
 
-func (e *end) rule(d flow.Direction, chain, comment string, expr ...object) {
-	e.rules[d] = append(e.rules[d], rule(chain, comment, expr...))
-}
-
-func rule(chain, comment string, expr ...object) json.RawMessage {
-	what := object{"chain": chain, "expr": expr}
+// rule writes one; statements that are empty are left out.
+func rule(chain, comment string, expr ...string) string {
+	var b strings.Builder
+	b.WriteString(object("add", "rule") + `"chain":"` + chain + `",`)
 	if comment != "" {
-		what["comment"] = shorten(comment)
+		if quoted, err := json.Marshal(shorten(comment)); err == nil { // a text always can be
+			b.WriteString(`"comment":` + string(quoted) + `,`)
+		}
 	}
-	return add("rule", what)
+	b.WriteString(`"expr":[`)
+	first := true
+	for _, x := range expr {
+		if x == "" {
+			continue
+		}
+		if !first {
+			b.WriteByte(',')
+		}
+		first = false
+		b.WriteString(x)
+	}
+	b.WriteString(`]}}}`)
+	return b.String()
 }
 
 func shorten(comment string) string {
@@ -66,58 +69,52 @@ func shorten(comment string) string {
 	return comment[:cut] + " …"
 }
 
-// lumps are the protocols that have a class of their own; all others are one.
-var lumps = []int{1, 6, 17, 58, 132}
-
-// grantChain makes the chain that some peers are led to.
-func (e *end) grantChain(d flow.Direction, name string, a answer) {
-	e.chain(d, name)
-	comment := strings.Join(a.rules, ", ")
-	accept := object{"accept": nil}
-	protocol := object{"meta": object{"key": "l4proto"}}
-	var ports []any
+// trafficOf writes traffic of one family as matches, any of which may hold; one
+// that is empty is everything.
+func trafficOf(t netset.Traffic, f int) (out []string) {
+	if t.IsAll() {
+		return []string{""}
+	}
+	const protocol = `{"meta":{"key":"l4proto"}}`
 	for _, p := range []netset.Protocol{netset.TCP, netset.UDP, netset.SCTP} {
-		for _, run := range a.open.Ranges(p) {
-			ports = append(ports, object{"concat": []any{strings.ToLower(p.String()), portsOf(run)}})
+		name := strings.ToLower(p.String())
+		switch runs := t.Ranges(p); {
+		case len(runs) == 0:
+		case runs[0] == netset.Range{Lo: 0, Hi: 65535}:
+			out = append(out, match("==", protocol, `"`+name+`"`))
+		default:
+			out = append(out, match("==", payload(name, "dport"), portsOf(runs)))
 		}
 	}
-	if len(ports) > 0 {
-		set := traffic(a.open)
-		e.sets[d] = append(e.sets[d], add("set", object{"name": set, "type": []string{"inet_proto", "inet_service"}, "flags": []string{"interval"}, "elem": ports}))
-		e.rule(d, name, comment, match("==", object{"concat": []any{protocol, payload("th", "dport")}}, "@"+set), accept)
+	if t.Contains(netset.ICMP, 0) {
+		out = append(out, match("==", protocol, [2]string{`"icmp"`, `"ipv6-icmp"`}[f]))
 	}
-	if a.open.Contains(netset.ICMP, 0) {
-		e.rule(d, name, comment, match("==", protocol, object{"set": []any{"icmp", "ipv6-icmp"}}), accept)
+	if t.Contains(netset.Other, 0) { // all that have no class of their own
+		out = append(out, match("!=", protocol, `{"set":[1,6,17,58,132]}`))
 	}
-	if a.open.Contains(netset.Other, 0) {
-		e.rule(d, name, comment, match("!=", protocol, object{"set": lumps}), accept)
-	}
-	refused := "what else they send " + [2]string{flow.Egress: "from ", flow.Ingress: "to "}[d] + e.name
-	e.rule(d, name, refused, object{"counter": nil}, object{"drop": nil})
+	return out
 }
 
-func portsOf(r netset.Range) any {
-	if r.Lo == r.Hi {
-		return r.Lo
+func portsOf(runs []netset.Range) string {
+	var all []string
+	for _, r := range runs {
+		one := strconv.Itoa(int(r.Lo))
+		if r.Lo != r.Hi {
+			one = `{"range":[` + one + `,` + strconv.Itoa(int(r.Hi)) + `]}`
+		}
+		all = append(all, one)
 	}
-	return object{"range": []uint16{r.Lo, r.Hi}}
+	if len(all) == 1 {
+		return all[0]
+	}
+	return `{"set":[` + strings.Join(all, ",") + `]}`
 }
 
-// traffic names a set of ports by what is in it, so that the name stays when
-// others come and go.
-func traffic(t netset.Traffic) string {
-	name := strings.NewReplacer(" ", "_", ",", "_", ";", "").Replace(strings.ToLower(t.String()))
-	if len(name) > 60 {
-		sum := sha256.Sum256([]byte(name))
-		name = name[:40] + "_" + hex.EncodeToString(sum[:6])
-	}
-	return "ports_" + name
-}
-
-// addresses is a run of addresses as nft writes it: one, a prefix, or a range.
-func addresses(lo, hi netip.Addr) any {
+// appendAddresses writes a run of addresses as nft does: one, a prefix, or a
+// range.
+func appendAddresses(b []byte, lo, hi netip.Addr) []byte {
 	if lo == hi {
-		return lo.String()
+		return append(lo.AppendTo(append(b, '"')), '"')
 	}
 	for bits := lo.BitLen() - 1; bits >= 0; bits-- {
 		p := netip.PrefixFrom(lo, bits)
@@ -125,8 +122,10 @@ func addresses(lo, hi netip.Addr) any {
 			break
 		}
 		if lastOf(p) == hi {
-			return object{"prefix": object{"addr": lo.String(), "len": bits}}
+			b = lo.AppendTo(append(b, `{"prefix":{"addr":"`...))
+			return append(strconv.AppendInt(append(b, `","len":`...), int64(bits), 10), "}}"...)
 		}
 	}
-	return object{"range": []string{lo.String(), hi.String()}}
+	b = lo.AppendTo(append(b, `{"range":["`...))
+	return append(hi.AppendTo(append(b, `","`...)), `"]}`...)
 }

@@ -17,6 +17,15 @@ type stretch struct {
 	peers   []verify.Peer
 }
 
+// space is all addresses of one family, in order.
+type space struct {
+	stretches []stretch
+	of        map[verify.Peer][]int32 // which are a peer's, and nobody else's
+	mixed     []int32                 // which are of several peers
+	builtin   []int32
+	names     map[verify.Peer]string // of the peers that are workloads: their subjects'
+}
+
 // prefixed is a stretch before longer prefixes are cut out of it.
 type prefixed struct {
 	prefix netip.Prefix
@@ -24,8 +33,28 @@ type prefixed struct {
 	peers  []verify.Peer // nil: whatever the engine says of the addresses
 }
 
-// spaceOf divides the addresses of one family.
-func spaceOf(w *plan.Wanted, v4 bool) []stretch {
+// spaceOf divides the addresses of one family, and says which are whose.
+func spaceOf(w *plan.Wanted, v4 bool) *space {
+	s := &space{stretches: divide(w, v4), of: map[verify.Peer][]int32{}, names: map[verify.Peer]string{}}
+	for i := range s.stretches {
+		switch at := &s.stretches[i]; {
+		case at.builtin:
+			s.builtin = append(s.builtin, int32(i))
+		case len(at.peers) == 1:
+			s.of[at.peers[0]] = append(s.of[at.peers[0]], int32(i))
+		default:
+			s.mixed = append(s.mixed, int32(i))
+		}
+	}
+	for i := range w.Policy.Identities {
+		s.names[w.Engine.OfIdentity(i)] = w.SubjectOf(i).Name
+	}
+	return s
+}
+
+// divide cuts the addresses of one family where what the policy says of them
+// changes.
+func divide(w *plan.Wanted, v4 bool) []stretch {
 	owners := map[netip.Addr][]verify.Peer{}
 	for i := range w.Policy.Inventory.Workloads {
 		for _, a := range w.Policy.Inventory.Workloads[i].Addresses {
