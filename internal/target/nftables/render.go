@@ -1,7 +1,6 @@
 package nftables
 
 import (
-	"bytes"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -20,12 +19,12 @@ type renderer struct {
 	ends  map[string]*end
 	names map[string]bool      // of ends and of sets of peers
 	known map[string][2]*peers // by what they are made of; see peersOf
-	bases map[string][]byte    // by what they are for; see base
+	bases map[string]string    // by what they are for; see base
 	diags diag.List
 }
 
 func render(w *plan.Wanted) ([]target.File, diag.List) {
-	r := &renderer{w: w, ends: map[string]*end{}, names: map[string]bool{}, known: map[string][2]*peers{}, bases: map[string][]byte{}}
+	r := &renderer{w: w, ends: map[string]*end{}, names: map[string]bool{}, known: map[string][2]*peers{}, bases: map[string]string{}}
 	hosts := r.hosts()
 	if len(hosts) > 0 {
 		r.space = [2]*space{spaceOf(w, true), spaceOf(w, false)}
@@ -150,6 +149,7 @@ func (r *renderer) host(h *host) []byte {
 	}
 	slices.SortFunc(local, netip.Addr.Compare)
 	var ends []*end
+	has := map[*end][2]bool{}
 	var l locals
 	for _, a := range local {
 		e := r.endOf(h.at[a])
@@ -161,6 +161,9 @@ func (r *renderer) host(h *host) []byte {
 			if !slices.Contains(ends, e) {
 				ends = append(ends, e)
 			}
+			families := has[e]
+			families[familyIndex(a)] = true
+			has[e] = families
 			l.lead(a, d, e.name)
 		}
 	}
@@ -168,37 +171,52 @@ func (r *renderer) host(h *host) []byte {
 		return nil
 	}
 	slices.SortFunc(ends, func(a, b *end) int { return strings.Compare(a.name, b.name) })
-	return r.file(ends, &l)
+	return r.file(ends, has, &l)
 }
 
 var directions = [2]flow.Direction{flow.Ingress, flow.Egress}
 
 // file is one transaction: the table is made if it is not there, so that
-// deleting it cannot fail, and made anew.
-func (r *renderer) file(ends []*end, l *locals) []byte {
-	var b bytes.Buffer
-	b.WriteString("{\"nftables\": [\n")
-	b.WriteString(object("add", "table") + "\"name\":\"firebreak\"}}},\n")
-	b.WriteString(object("delete", "table") + "\"name\":\"firebreak\"}}},\n")
-	b.WriteString(object("add", "table") + "\"name\":\"firebreak\"}}}")
+// deleting it cannot fail, and made anew. has says of which families each end
+// has addresses.
+func (r *renderer) file(ends []*end, has map[*end][2]bool, l *locals) []byte {
+	parts := []string{"{\"nftables\": [\n" + object("add", "table") + "\"name\":\"firebreak\"}}},\n" +
+		object("delete", "table") + "\"name\":\"firebreak\"}}},\n" + object("add", "table") + "\"name\":\"firebreak\"}}}"}
 	seen := map[*peers]bool{}
 	for _, e := range ends {
 		for _, d := range directions {
-			for _, p := range e.peers[d] {
-				if !seen[p] {
-					seen[p] = true
-					b.Write(p.text)
+			for f, is := range has[e] {
+				for _, p := range e.peers[d][f] {
+					if is && !seen[p] {
+						seen[p] = true
+						parts = append(parts, p.text)
+					}
 				}
 			}
 		}
 	}
 	for _, e := range ends {
 		for _, d := range directions {
-			b.Write(e.text[d])
+			if e.open[d] {
+				continue
+			}
+			parts = append(parts, e.first[d])
+			for f, is := range has[e] {
+				if is {
+					parts = append(parts, e.text[d][f])
+				}
+			}
+			parts = append(parts, e.last[d])
 		}
 	}
-	l.write(&b)
-	b.Write(r.base(l))
-	b.WriteString("\n]}\n")
-	return b.Bytes()
+	parts = append(parts, l.text(), r.base(l), "\n]}\n")
+	n := 0
+	for _, p := range parts {
+		n += len(p)
+	}
+	out := make([]byte, 0, n)
+	for _, p := range parts {
+		out = append(out, p...)
+	}
+	return out
 }

@@ -1,7 +1,6 @@
 package nftables
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 
@@ -17,9 +16,12 @@ type end struct {
 	subjects []*plan.Subject
 	name     string
 	made     [2]bool
-	open     [2]bool     // by direction: everything passes, so it is not governed
-	peers    [2][]*peers // the sets that its rules speak of
-	text     [2][]byte   // its chain and rules
+	open     [2]bool // by direction: everything passes, so it is not governed
+	// By direction and family: the sets that its rules speak of, and the rules.
+	// Those of a family are only on hosts where it has addresses of the family.
+	peers       [2][2][]*peers
+	text        [2][2]string
+	first, last [2]string // the chain, and its last rule
 }
 
 // prefix of the names of chains and maps, by direction.
@@ -37,26 +39,28 @@ func (r *renderer) say(e *end, d flow.Direction) {
 			return
 		}
 	}
-	var b bytes.Buffer
 	name := word[d] + "_" + e.name
-	b.WriteString(newChain(name))
+	e.first[d] = newChain(name)
 	says := r.verdicts(e, d)
+	var text [2]strings.Builder
 	for i := range says.of {
 		a := &says.of[i]
-		sets := r.peersOf(says, i)
-		for f, set := range sets {
+		comment := strings.Join(a.rules, ", ")
+		for f, set := range r.peersOf(says, i) {
 			if set == nil {
 				continue
 			}
-			e.peers[d] = append(e.peers[d], set)
+			e.peers[d][f] = append(e.peers[d][f], set)
 			from := match("==", payload(headers[f], peerSide[d]), `"@`+set.name+`"`)
 			for _, t := range trafficOf(a.open, f) {
-				b.WriteString(rule(name, strings.Join(a.rules, ", "), t, from, accept))
+				text[f].WriteString(rule(name, comment, t, from, accept))
 			}
 		}
 	}
-	b.WriteString(rule(name, "nothing else "+[2]string{flow.Egress: "leaves ", flow.Ingress: "enters "}[d]+e.name, `{"counter":null}`, `{"drop":null}`))
-	e.text[d] = b.Bytes()
+	for f := range text {
+		e.text[d][f] = text[f].String()
+	}
+	e.last[d] = rule(name, "nothing else "+[2]string{flow.Egress: "leaves ", flow.Ingress: "enters "}[d]+e.name, `{"counter":null}`, `{"drop":null}`)
 }
 
 // peerSide is the field that holds the peer's address.

@@ -1,7 +1,6 @@
 package nftables
 
 import (
-	"bytes"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -60,24 +59,26 @@ func familyIndex(a netip.Addr) int {
 	return 1
 }
 
-// write writes the sets and maps.
-func (l *locals) write(b *bytes.Buffer) {
+// text is the sets and maps.
+func (l *locals) text() string {
+	var b strings.Builder
 	for f, key := range keyType {
 		if list := l.selves[f]; len(list) > 0 {
-			fmt.Fprintf(b, `%s"name":"self%s","type":["%s","%[3]s"],"elem":[%s]}}}`, object("add", "set"), family[f], key, list[:len(list)-1])
+			fmt.Fprintf(&b, `%s"name":"self%s","type":["%s","%[3]s"],"elem":[%s]}}}`, object("add", "set"), family[f], key, list[:len(list)-1])
 		}
 		for _, d := range directions {
 			if list := l.leads[d][f]; len(list) > 0 {
-				fmt.Fprintf(b, `%s"name":"local_%s%s","type":"%s","map":"verdict","elem":[%s]}}}`, object("add", "map"), word[d], family[f], key, list[:len(list)-1])
+				fmt.Fprintf(&b, `%s"name":"local_%s%s","type":"%s","map":"verdict","elem":[%s]}}}`, object("add", "map"), word[d], family[f], key, list[:len(list)-1])
 			}
 		}
 	}
+	return b.String()
 }
 
 // base writes the base chains, and what they ask. What is not in the maps of
 // local addresses is nobody's business and passes. It is the same on all hosts
 // that have addresses of the same families to govern.
-func (r *renderer) base(l *locals) []byte {
+func (r *renderer) base(l *locals) string {
 	var self [2]bool
 	var governed [2][2]bool
 	for f := range family {
@@ -87,10 +88,10 @@ func (r *renderer) base(l *locals) []byte {
 		}
 	}
 	key := fmt.Sprint(self, governed)
-	if known := r.bases[key]; known != nil {
+	if known, is := r.bases[key]; is {
 		return known
 	}
-	var b bytes.Buffer
+	var b strings.Builder
 	b.WriteString(newChain("passing"))
 	for _, x := range passing(self) {
 		b.WriteString(x)
@@ -110,12 +111,12 @@ func (r *renderer) base(l *locals) []byte {
 		}
 		b.WriteString(rule(c.name, "", jump("goto", asking[c.direction])))
 	}
-	r.bases[key] = b.Bytes()
-	return b.Bytes()
+	r.bases[key] = b.String()
+	return b.String()
 }
 
 // asks writes the chain that leads to the ends of one direction.
-func (r *renderer) asks(b *bytes.Buffer, d flow.Direction, governed [2]bool) {
+func (r *renderer) asks(b *strings.Builder, d flow.Direction, governed [2]bool) {
 	name := asking[d]
 	b.WriteString(newChain(name))
 	b.WriteString(rule(name, "", jump("jump", "passing")))

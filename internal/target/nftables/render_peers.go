@@ -15,7 +15,7 @@ import (
 // same peers.
 type peers struct {
 	name string
-	text []byte // the command that makes it
+	text string // the command that makes it
 }
 
 // peersOf are the addresses that one answer is about, by family; nil where there
@@ -46,7 +46,7 @@ func (r *renderer) peersOf(v *verdicts, n int) [2]*peers {
 		slices.Sort(at)
 		elements, flags := s.runs(at)
 		full := r.name(name + "_" + family[f])
-		out[f] = &peers{name: full, text: []byte(object("add", "set") + `"name":"` + full + `","type":"` + keyType[f] + `",` + flags + `"elem":[` + elements + `]}}}`)}
+		out[f] = &peers{name: full, text: object("add", "set") + `"name":"` + full + `","type":"` + keyType[f] + `",` + flags + `"elem":[` + elements + `]}}}`}
 	}
 	r.known[string(key)] = out
 	return out
