@@ -179,7 +179,7 @@ func (l *loaded) wanted(now time.Time, toCome bool, targets []target.Target) (*p
 			names = append(names, t.Name())
 		}
 	}
-	return plan.Make(l.tree, l.p, e, plan.Options{ToCome: toCome, At: now, Targets: names, KeepsTime: all.KeepsTime(names)}), nil
+	return plan.Make(l.tree, l.p, e, plan.Options{ToCome: toCome, At: now, Targets: names, KeepsTime: all.KeepsTime(names), Relays: all.Relays(names, l.p, toCome)}), nil
 }
 
 // render renders to every target, and writes if nothing is wrong with any.

@@ -77,7 +77,7 @@ var mayImport = []struct {
 	{"internal/risk/...", []string{"internal/risk/...", "internal/verify/...", "internal/policy/...", "internal/inventory"}},
 	{"internal/ask/...", []string{"internal/ask/...", "internal/verify/...", "internal/semantics/...", "internal/policy/...", "internal/lang/...", "internal/inventory"}},
 	{"internal/lint/...", []string{"internal/lint/...", "internal/verify/...", "internal/policy/...", "internal/lang/...", "internal/inventory"}},
-	{"internal/target/all", []string{"internal/target/...", "internal/inventory"}},
+	{"internal/target/all", []string{"internal/target/...", "internal/inventory", "internal/policy", "internal/plan"}},
 	{"internal/target/targettest", []string{"internal/target", "internal/plan", "internal/layer", "internal/live"}},
 	{"internal/target/*", []string{"internal/target", "internal/policy", "internal/inventory", "internal/plan", "internal/layer", "internal/live/...", "internal/manifest", "internal/verify/...", "internal/datapath/layout"}},
 	{"internal/target", []string{"internal/policy", "internal/inventory", "internal/plan", "internal/layer", "internal/live"}},

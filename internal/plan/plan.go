@@ -29,6 +29,7 @@ type Wanted struct {
 	selections []selection
 	subjectOf  []int // by identity
 	keys       []string
+	relays     []*Relayed
 }
 
 // Options are what Make needs beside the policy.
@@ -40,6 +41,9 @@ type Options struct {
 	// that others may leave windows and expiries to it. Without it (or nil), what is
 	// permitted at some times only is not open to those who cannot tell the time.
 	KeepsTime func(*inventory.Workload) bool
+	// Relays are those of the estate's targets. What they lead is wanted between
+	// the ends and the relay: see Wanted.Through.
+	Relays []Relay
 }
 
 // Subject is a group of workloads that are treated alike at their own end.
@@ -90,7 +94,7 @@ type Clause struct {
 // Make computes what is wanted. tree is the text that p was resolved from, e
 // the engine of p.
 func Make(tree *lang.Dir, p *policy.Policy, e *verify.Engine, o Options) *Wanted {
-	w := &Wanted{Policy: p, Engine: e, ToCome: o.ToCome, At: o.At, Targets: o.Targets}
+	w := &Wanted{Policy: p, Engine: e, ToCome: o.ToCome, At: o.At, Targets: o.Targets, relays: relayedBy(p, o.Relays)}
 	w.collect(tree)
 	b := builder{w: w, o: o, sets: map[setKey]int{}}
 	b.subjects()

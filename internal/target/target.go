@@ -12,6 +12,7 @@ import (
 	"firebreak/internal/layer"
 	"firebreak/internal/live"
 	"firebreak/internal/plan"
+	"firebreak/internal/policy"
 )
 
 // Target is a kind of enforcement. Its methods are pure functions of what they
@@ -43,6 +44,14 @@ type TimeKeeper interface {
 	// KeepsTime reports whether the target would govern a workload of an inventory,
 	// so that the times of rules about it are kept.
 	KeepsTime(w *inventory.Workload) bool
+}
+
+// Relayer is an extra power of targets that lead conversations between workloads
+// which exchange no packets: others have to let pass what they lead.
+type Relayer interface {
+	// Relay returns who leads conversations under a policy: the one in force, or the
+	// one to come.
+	Relay(p *policy.Policy, toCome bool) plan.Relay
 }
 
 // File is a rendered file.

@@ -72,7 +72,7 @@ func of(t *testing.T, name, dir string, toCome bool) estate {
 	for _, x := range all.Targets() {
 		names = append(names, x.Name())
 	}
-	w := plan.Make(l.Tree, l.Policy, e, plan.Options{ToCome: toCome, At: noon, Targets: names, KeepsTime: all.KeepsTime(names)})
+	w := plan.Make(l.Tree, l.Policy, e, plan.Options{ToCome: toCome, At: noon, Targets: names, KeepsTime: all.KeepsTime(names), Relays: all.Relays(names, l.Policy, toCome)})
 	in := prove.Intent{
 		Policy: l.Policy, ToCome: toCome,
 		Resolve: func(s *inventory.Snapshot) (*policy.Policy, error) {

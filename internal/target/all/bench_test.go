@@ -46,7 +46,7 @@ func BenchmarkRenderLiftProve(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		w := plan.Make(l.Tree, l.Policy, e, plan.Options{ToCome: true, At: noon, Targets: names, KeepsTime: func(*inventory.Workload) bool { return true }})
+		w := plan.Make(l.Tree, l.Policy, e, plan.Options{ToCome: true, At: noon, Targets: names, KeepsTime: func(*inventory.Workload) bool { return true }, Relays: all.Relays(names, l.Policy, true)})
 		planned += since(&at)
 		layers := make([]*layer.Layer, len(targets))
 		var wait sync.WaitGroup

@@ -57,8 +57,9 @@ func (r *renderer) say(e *end, d flow.Direction) {
 			}
 		}
 	}
+	led := r.ledThrough(e, d, name)
 	for f := range text {
-		e.text[d][f] = text[f].String()
+		e.text[d][f] = text[f].String() + led[f]
 	}
 	e.last[d] = rule(name, "nothing else "+[2]string{flow.Egress: "leaves ", flow.Ingress: "enters "}[d]+e.name, `{"counter":null}`, `{"drop":null}`)
 }

@@ -1,0 +1,173 @@
+package all_test
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/fstest"
+
+	"firebreak/internal/inventory"
+	"firebreak/internal/layer"
+	"firebreak/internal/load"
+	"firebreak/internal/netset"
+	"firebreak/internal/plan"
+	"firebreak/internal/target/all"
+	"firebreak/internal/target/targettest"
+	"firebreak/internal/verify"
+)
+
+const apartPolicy = `
+kind: Estate
+metadata: {name: apart}
+spec: {networks: [10.0.0.0/8, "fd01::/16"], targets: [lattice], inventory: [{file: i.yaml}]}
+---
+kind: Zone
+metadata: {name: all}
+spec: {select: "app", stage: enforce, default: deny}
+---
+kind: Service
+metadata: {name: web}
+spec: {select: app=web, ports: [{name: https, port: 8443}]}
+---
+kind: Service
+metadata: {name: api}
+spec: {select: app=api, ports: [{name: https, port: 8443}, {name: metrics, port: 9000}, {name: https-admin, port: 7443}]}
+---
+kind: Service
+metadata: {name: night}
+spec: {select: app=night, ports: [{name: http, port: 8081}]}
+---
+kind: Service
+metadata: {name: shop}
+spec: {select: app=shop, ports: [{name: plain, port: 8082}]}
+---
+kind: Policy
+metadata: {name: p, owner: o}
+spec:
+  stage: enforce
+  rules:
+  - {name: api, effect: allow, from: {service: web}, to: {service: api}, ports: [8443/TCP, 9000/TCP, 53/UDP], reason: r}
+  - {name: near, effect: allow, from: {service: web}, to: {service: web}, ports: [8443/TCP], reason: r}
+  - {name: admin, effect: allow, from: {select: app=norole}, to: {service: api}, ports: [7443/TCP], reason: r}
+  - {name: night, effect: allow, from: {service: web}, to: {service: night}, ports: [8081/TCP], when: {hours: "22:00-06:00"}, reason: r}
+  - {name: shop, effect: allow, from: {service: web}, to: {service: shop}, ports: [8082/TCP], http: [{methods: [GET]}], reason: r}
+`
+
+const apartInventory = `
+kind: Network
+metadata: {name: vpc-front}
+spec: {cidrs: [10.1.0.0/16]}
+---
+kind: Network
+metadata: {name: vpc-back}
+spec: {cidrs: [10.2.0.0/16]}
+---
+kind: Workload
+metadata: {name: web, labels: {app: web, net/vpc: vpc-front, aws/role: "arn:aws:iam::111122223333:role/web", cloud/region: eu-central-1}}
+spec: {addresses: [10.1.0.1], host: h-web, ports: [{name: https, port: 8443}]}
+---
+kind: Workload
+metadata: {name: norole, labels: {app: norole, net/vpc: vpc-front, cloud/region: eu-central-1}}
+spec: {addresses: [10.1.0.2], host: h-norole}
+---
+kind: Workload
+metadata: {name: api, labels: {app: api, net/vpc: vpc-back, aws/role: "arn:aws:iam::111122223333:role/api", cloud/region: eu-central-1}}
+spec: {addresses: [10.2.0.1, "fd01::1"], host: h-api, ports: [{name: https, port: 8443}]}
+---
+kind: Workload
+metadata: {name: night, labels: {app: night, net/vpc: vpc-back, aws/role: "arn:aws:iam::111122223333:role/night", cloud/region: eu-central-1}}
+spec: {addresses: [10.2.0.2], host: h-night}
+---
+kind: Workload
+metadata: {name: shop, labels: {app: shop, net/vpc: vpc-back, aws/role: "arn:aws:iam::111122223333:role/shop", cloud/region: eu-central-1}}
+spec: {addresses: [10.2.0.3], host: h-shop}
+---
+kind: Frontend
+metadata: {name: api-lattice}
+spec: {to: {workloads: [api]}, ports: [{port: 443, targetPort: 8443}], rewrites: both}
+`
+
+// apart is an estate whose VPCs exchange no packets, everything in it in a
+// cluster of its VPC's.
+func apart(t *testing.T, kube bool, names ...string) (targettest.Estate, *load.Loaded) {
+	t.Helper()
+	l, diags := load.FS(fstest.MapFS{"p.yaml": {Data: []byte(apartPolicy)}, "i.yaml": {Data: []byte(apartInventory)}}, ".", nil)
+	if l.Policy == nil {
+		t.Fatal(diags)
+	}
+	for i := range l.Policy.Inventory.Workloads {
+		w := &l.Policy.Inventory.Workloads[i]
+		w.Labels["net/interface"] = "eni-" + w.Name
+		if kube {
+			w.Labels["k8s/namespace"], w.Labels["k8s/serviceaccount"] = "shop", w.Name
+			w.Pod = map[string]string{"app": w.Labels["app"]}
+		}
+	}
+	e, err := verify.New(l.Policy, verify.Options{At: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names = append(names, "lattice")
+	w := plan.Make(l.Tree, l.Policy, e, plan.Options{At: noon, Targets: names, KeepsTime: all.KeepsTime(names), Relays: all.Relays(names, l.Policy, false)})
+	return targettest.Estate{Name: "apart", Wanted: w}, l
+}
+
+// TestWhatARelayLeadsPasses asks of what every target renders which packets of a
+// relay it lets pass: with those whom the relay leads somewhere, at the ports that
+// they call or are called at, and no others.
+func TestWhatARelayLeadsPasses(t *testing.T) {
+	for _, c := range []struct {
+		target string
+		kube   bool
+		egress bool
+	}{{"nftables", false, true}} {
+		t.Run(c.target, func(t *testing.T) {
+			e, l := apart(t, c.kube, c.target)
+			x := all.Named(c.target)
+			read := targettest.Lift(t, x, e, targettest.Render(t, x, e))
+			four, six := "169.254.171.7", "fd00:ec2:80::7"
+			for _, q := range []struct {
+				in       bool
+				workload string
+				port     uint16
+				relay    string
+				passes   bool
+			}{
+				{true, "api", 8443, four, true},
+				{true, "api", 8443, six, true},
+				{true, "api", 8443, "169.254.172.7", false}, // nobody's address
+				{true, "api", 9000, four, false},            // permitted, and no HTTP
+				{true, "api", 7443, four, false},            // permitted to one who has no role
+				{true, "api", 22, four, false},
+				{true, "web", 8443, four, false}, // permitted within its VPC
+				{true, "night", 8081, four, false},
+				{true, "shop", 8082, four, true}, // some requests only
+				{true, "shop", 8082, six, false}, // it has no such address
+				{false, "web", 8443, four, true},
+				{false, "web", 443, four, true}, // the listener that the inventory knows
+				{false, "web", 8082, four, true},
+				{false, "web", 9000, four, false},
+				{false, "web", 8081, four, false},
+				{false, "norole", 7443, four, false},
+				{false, "api", 8443, four, false},
+			} {
+				if !q.in && !c.egress {
+					continue
+				}
+				w := layer.Party{Workload: workload(l.Policy.Inventory, q.workload)}
+				conv := layer.Conversation{From: w, To: layer.Party{Addr: netip.MustParseAddr(q.relay)}, Protocol: netset.TCP, Port: q.port}
+				if q.in {
+					conv.From, conv.To = conv.To, conv.From
+				}
+				v := read.Decide(conv, l.Policy.Networks)
+				if passed := v.Lower == layer.Allow; passed != q.passes || v.Lower != v.Upper {
+					t.Errorf("%+v: %s to %s by %+v", q, v.Lower, v.Upper, v.Rule)
+				}
+			}
+		})
+	}
+}
+
+func workload(inv *inventory.Snapshot, name string) *inventory.Workload {
+	return &inv.Workloads[slices.IndexFunc(inv.Workloads, func(w inventory.Workload) bool { return w.Name == name })]
+}
