@@ -44,7 +44,8 @@ func random(r *rand.Rand) (*inventory.Snapshot, *prove.Reachability) {
 	}
 	reach.Ends[ends] = prove.End{Prefixes: []string{"0.0.0.0/0", "::/0"}}
 	reach.Ends[ends+1] = prove.End{Prefixes: []string{"198.51.100.0/24"}}
-	sets := []space.Set{space.Plain(netset.All()), space.Plain(netset.Of(netset.TCP, 80, 80)), space.Plain(netset.Of(netset.UDP, 53, 60).Union(netset.Of(netset.ICMP, 0, 0)))}
+	sets := []space.Set{space.Plain(netset.All()), space.Plain(netset.Of(netset.TCP, 80, 80)), space.Plain(netset.Of(netset.UDP, 53, 60).Union(netset.Of(netset.ICMP, 0, 0))),
+		space.Plain(netset.All().Subtract(netset.Of(netset.TCP, 5432, 5433)))} // as a network ACL leaves it
 	open := r.IntN(3) == 0
 	for i := range reach.Ends {
 		for j := range reach.Ends {
@@ -95,7 +96,11 @@ func resolve(t *testing.T, inv *inventory.Snapshot, p *adopt.Policy) *verify.Eng
 func TestWhatIsWrittenIsWhatWasFound(t *testing.T) {
 	for seed := range uint64(400) {
 		inv, reach := random(rand.New(rand.NewPCG(seed, 7)))
-		p := adopt.Write(inv, reach, adopt.Options{Estate: "e"})
+		o := adopt.Options{Estate: "e"}
+		if seed%2 == 1 {
+			o.Networks = []string{"10.0.0.0/8"} // which has addresses that no workload has
+		}
+		p := adopt.Write(inv, reach, o)
 		e := resolve(t, inv, p)
 		check(t, e, inv, reach)
 		if t.Failed() {
@@ -122,6 +127,7 @@ func check(t *testing.T, e *verify.Engine, inv *inventory.Snapshot, reach *prove
 		}
 	}
 	all = append(all, member{"internet", len(reach.Ends) - 2, outside("192.0.2.1")})
+	all = append(all, member{"an address of the estate's networks that nobody has", len(reach.Ends) - 2, outside("10.0.1.1")})
 	if len(reach.Ends[len(reach.Ends)-1].Prefixes) > 0 {
 		all = append(all, member{"net", len(reach.Ends) - 1, outside("198.51.100.1")})
 	}

@@ -2,15 +2,21 @@ package adopt
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
+
+	"firebreak/internal/prove"
 )
 
 // matrix notes for every pair of atoms what passes, by the number of the set.
 func (a *adopter) matrix() {
 	a.cells = map[[2]int]int{}
+	unknown, reasons := map[string]int{}, []prove.Reached{}
 	for _, x := range a.r.Edges {
 		if !x.Upper.Equal(x.Lower) {
-			a.note("from %s to %s it is not known whether %s passes (%s); it is permitted", a.r.Ends[x.From].Name, a.r.Ends[x.To].Name, x.Upper.Subtract(x.Lower), x.Reason)
+			if unknown[x.Reason]++; unknown[x.Reason] == 1 {
+				reasons = append(reasons, x)
+			}
 		}
 		n := slices.IndexFunc(a.sets, x.Upper.Equal)
 		if n < 0 {
@@ -22,6 +28,13 @@ func (a *adopter) matrix() {
 				a.cells[[2]int{i, j}] = n
 			}
 		}
+	}
+	for _, x := range reasons {
+		more := ""
+		if n := unknown[x.Reason]; n > 1 {
+			more = fmt.Sprintf(", and %d more like it", n-1)
+		}
+		a.note("from %s to %s it is not known whether %s passes (%s)%s; it is permitted", a.r.Ends[x.From].Name, a.r.Ends[x.To].Name, x.Upper.Subtract(x.Lower), x.Reason, more)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 // terms is what a rule says of traffic. ports is empty for all.
 type terms struct {
 	ports string // "80/TCP, 8000-8080/TCP"
+	deny  bool   // of what else is permitted between the two
 	mtls  bool
 	http  string // "{methods: [POST], paths: [/x]}"; empty for whatever is said
 }
@@ -23,6 +24,10 @@ var request = regexp.MustCompile(`^(TCP [0-9,-]+) ([A-Z]+ )?(/[^ ]*)$`)
 // it.
 func (a *adopter) say(set space.Set) []terms {
 	whole := set.Whole()
+	if space.Plain(whole).Equal(set) && !whole.IsAll() && whole.Contains(netset.Other, 0) {
+		// Only everything holds what has no ports and is no ICMP.
+		return []terms{{}, {ports: a.ports(netset.All().Subtract(whole)), deny: true}}
+	}
 	var out []terms
 	if !whole.IsEmpty() {
 		out = append(out, terms{ports: a.ports(whole)})

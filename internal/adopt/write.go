@@ -2,6 +2,7 @@ package adopt
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -29,7 +30,11 @@ func (a *adopter) estate() string {
 	if len(a.labelled) > 0 {
 		b.WriteString("  - {file: labels.yaml}\n")
 	}
-	if len(a.o.Networks) > 0 {
+	switch {
+	case len(a.o.Networks) == 0:
+	case a.strangersAtHome():
+		fmt.Fprintf(&b, "  # Rules here speak of addresses in these networks that no workload has, as they do of the\n  # internet. Declared as networks, such addresses could do nothing: do so when that is meant.\n  # networks: [%s]\n", list(a.o.Networks))
+	default:
 		fmt.Fprintf(&b, "  networks: [%s]\n", list(a.o.Networks))
 	}
 	if len(a.o.Targets) > 0 {
@@ -39,6 +44,22 @@ func (a *adopter) estate() string {
 }
 
 // labelText writes the inventory file that tells apart what no label does.
+// strangersAtHome reports whether something passes from or to addresses in the
+// estate's own networks that no workload has. No External means those once the
+// networks are declared.
+func (a *adopter) strangersAtHome() bool {
+	for pair := range a.cells {
+		for _, i := range pair {
+			if i >= a.places && slices.ContainsFunc(a.all[i].cidrs, func(p netip.Prefix) bool {
+				return slices.ContainsFunc(prefixes(a.o.Networks), p.Overlaps)
+			}) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (a *adopter) labelText() string {
 	var names []string
 	for n := range a.labelled {
@@ -128,7 +149,11 @@ func (a *adopter) policy() string {
 	}
 	b.WriteString("kind: Policy\nmetadata: {name: adopted}\nspec:\n  tier: application\n  stage: observe\n  rules:\n")
 	for _, r := range a.made {
-		fmt.Fprintf(&b, "  - name: %s\n    effect: allow\n    from: %s\n    to: %s\n", r.name, r.from, r.to)
+		effect := "allow"
+		if r.what.deny {
+			effect = "deny"
+		}
+		fmt.Fprintf(&b, "  - name: %s\n    effect: %s\n    from: %s\n    to: %s\n", r.name, effect, r.from, r.to)
 		if r.what.ports != "" {
 			fmt.Fprintf(&b, "    ports: [%s]\n", r.what.ports)
 		}

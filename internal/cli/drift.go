@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -97,18 +98,29 @@ func (d *drift) verdict() error {
 	switch {
 	case d.diags.HasErrors():
 		return misusef("not everything could be read")
-	case len(d.Beyond)+len(d.Missing)+len(d.Unknown) > 0:
+	case len(d.passing())+len(d.Missing)+len(d.Unknown) > 0:
 		return errNo
 	}
 	return nil
 }
 
+// passing is what really passes beyond the policy. What one layer would let pass
+// and another refuses does not: a layer that cannot say everything is always wider.
+func (d *drift) passing() []prove.Line {
+	return slices.DeleteFunc(slices.Clone(d.Beyond), func(l prove.Line) bool { return l.CaughtBy != "" })
+}
+
+func (d *drift) caught() []prove.Line {
+	return slices.DeleteFunc(slices.Clone(d.Beyond), func(l prove.Line) bool { return l.CaughtBy == "" })
+}
+
 // kinds are the lists in the order of the text.
 func (d *drift) kinds() []driftKind {
 	return []driftKind{
-		{"beyond", "passes, and was not meant to", d.Beyond},
+		{"beyond", "passes, and was not meant to", d.passing()},
 		{"missing", "was meant to pass, and does not", d.Missing},
 		{"unknown", "is not known", d.Unknown},
+		{"caught", "is open in one layer, and another refuses it: no drift", d.caught()},
 	}
 }
 
@@ -154,7 +166,7 @@ func (d *drift) summary() string {
 	if d.verdict() == nil {
 		return "ok    no drift: " + what
 	}
-	return fmt.Sprintf("FAIL  %s: %d beyond, %d missing, %d unknown", what, len(d.Beyond), len(d.Missing), len(d.Unknown))
+	return fmt.Sprintf("FAIL  %s: %d beyond, %d missing, %d unknown", what, len(d.passing()), len(d.Missing), len(d.Unknown))
 }
 
 func driftJSON(w io.Writer, d *drift) error {
@@ -178,9 +190,10 @@ func driftJSON(w io.Writer, d *drift) error {
 		Beyond      []line        `json:"beyond"`
 		Missing     []line        `json:"missing"`
 		Unknown     []line        `json:"unknown"`
+		Caught      []line        `json:"caught"`
 		More        int           `json:"more"`
 		Diagnostics []jsonFinding `json:"diagnostics"`
-	}{lists["beyond"], lists["missing"], lists["unknown"], d.More, jsonFindings(d.diags)})
+	}{lists["beyond"], lists["missing"], lists["unknown"], lists["caught"], d.More, jsonFindings(d.diags)})
 }
 
 func driftMarkdown(w io.Writer, d *drift) error {

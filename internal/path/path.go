@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"firebreak/internal/flow"
 	"firebreak/internal/inventory"
@@ -106,16 +107,23 @@ func (w *walk) layers(q Question, wanted func(*layer.Layer) bool) []Step {
 	return out
 }
 
-// ends asks the tables of a layer that decide at one end.
+// ends asks the tables of a layer that decide at one end. Where there are several
+// (a network ACL and its replies, two chains) each step names its own.
 func (w *walk) ends(l *layer.Layer, q Question, d flow.Direction) []Step {
 	var out []Step
+	var names []string
 	for i := range l.Tables {
 		t := &l.Tables[i]
 		if t.Direction != d {
 			continue
 		}
 		if s, asked := w.ask(l, t, q); asked {
-			out = append(out, s)
+			out, names = append(out, s), append(names, t.Name)
+		}
+	}
+	for i := range out {
+		if len(out) > 1 && !strings.Contains(out[i].Why, names[i]) && out[i].Point != names[i] {
+			out[i].Why += " (" + names[i] + ")"
 		}
 	}
 	return out

@@ -285,9 +285,14 @@ type TransitGatewayVpcAttachment struct {
 	TransitGatewayAttachmentId, TransitGatewayId, VpcId, VpcOwnerId, State string
 
 	SubnetIds []string
+	Options   TransitGatewayOptions
 	Tags      []Tag
 	Pos       diag.Pos
 }
+
+// TransitGatewayOptions are "enable" or "disable"; empty where the answer is from
+// before there was such an option.
+type TransitGatewayOptions struct{ SecurityGroupReferencingSupport string }
 
 // PrefixList is an element of describe-managed-prefix-lists.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ManagedPrefixList.html

@@ -21,6 +21,7 @@ type lifter struct {
 	lists   map[string]*liftedList  // prefix lists, likewise
 	holders []holder
 	peered  map[[2]string]bool // VPCs, both ways
+	gated   map[[2]string]bool // VPCs on one transit gateway, both ways: whether groups may be named across it
 	asked   bool               // peerings are all known
 	meant   map[string][]string
 	unknown []layer.Unknown
@@ -62,6 +63,7 @@ type holder struct {
 	vpc    string
 	groups []string // keys
 	doubt  string   // why its groups are not all known
+	bare   bool     // it has no groups and never will: nothing filters it
 	pos    diag.Pos
 }
 

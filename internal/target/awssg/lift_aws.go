@@ -19,6 +19,7 @@ func (l *lifter) answers(a *aws.Answers) {
 		l.awsList(&a.PrefixLists[i])
 	}
 	l.asked = !a.Missing("describe-vpc-peering-connections")
+	l.gateways(a)
 	for i := range a.Peerings {
 		if p := &a.Peerings[i]; p.Status.Code == "active" {
 			l.peer(p.AccepterVpcInfo.VpcId, p.RequesterVpcInfo.VpcId)
@@ -35,6 +36,24 @@ func (l *lifter) answers(a *aws.Answers) {
 		}
 	}
 	l.interfaces(a)
+}
+
+// gateways notes which VPCs are on one transit gateway, and no more peered than
+// that. Groups can be named across it only if the gateway and both attachments
+// are set to; by default the gateway is not
+// (docs.aws.amazon.com/vpc/latest/tgw/tgw-vpc-attachments.html#vpc-attachment-security).
+func (l *lifter) gateways(a *aws.Answers) {
+	l.gated = map[[2]string]bool{}
+	for i := range a.Attachments {
+		for k := range a.Attachments {
+			x, y := &a.Attachments[i], &a.Attachments[k]
+			if x.TransitGatewayId == y.TransitGatewayId && x.VpcId != y.VpcId {
+				pair := [2]string{x.VpcId, y.VpcId}
+				delete(l.peered, pair)
+				l.gated[pair] = l.gated[pair] || x.Options.SecurityGroupReferencingSupport != "disable" && y.Options.SecurityGroupReferencingSupport != "disable"
+			}
+		}
+	}
 }
 
 func (l *lifter) awsList(p *aws.PrefixList) {
@@ -193,9 +212,8 @@ func (l *lifter) awsInterface(n *aws.NetworkInterface, instances map[string]*aws
 			l.groups[g.GroupId] = &liftedGroup{key: g.GroupId, id: g.GroupId, name: g.GroupName, vpc: n.VpcId, pos: n.Pos, doubt: [2]string{why, why}}
 		}
 	}
-	if len(h.groups) > 0 { // what has none is not filtered: a load balancer, a gateway
-		l.holders = append(l.holders, h)
-	}
+	h.bare = len(h.groups) == 0
+	l.holders = append(l.holders, h)
 }
 
 func (h *holder) addr(text string) {

@@ -89,6 +89,12 @@ func (l *lifter) standing(w *inventory.Workload, mine []int, vpcs map[string]boo
 		}
 		return s
 	}
+	// What AWS shows without any group is a NAT gateway, a load balancer that was made
+	// without, an attachment of a gateway: nothing filters what it does
+	// (docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html).
+	if !slices.ContainsFunc(mine, func(n int) bool { return !l.holders[n].bare }) {
+		return s
+	}
 	s.governed = true
 	for i, n := range mine {
 		h := &l.holders[n]

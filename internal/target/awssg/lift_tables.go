@@ -107,14 +107,14 @@ func (t *tabler) named(workloads []int) layer.Match {
 	return layer.Named(slices.Compact(names)...)
 }
 
-// point adds the point of a VPC, and its tables.
+// point adds the point of a VPC, and its tables. What is not known of one workload
+// or of one group is said by rules, so that it makes nothing else unknown.
 func (t *tabler) point(out *layer.Layer, vpc string) {
 	var governed []int
 	p := layer.Point{Name: cmp.Or(vpc, "default VPC")}
 	for i, s := range t.all {
 		if s.governed && s.vpc == vpc {
 			governed = append(governed, i)
-			p.Unknown = cmp.Or(p.Unknown, s.doubt)
 		}
 	}
 	p.Governs = t.named(governed)
@@ -128,11 +128,6 @@ func (t *tabler) point(out *layer.Layer, vpc string) {
 		}
 		table.Tiers = append(table.Tiers, t.rules(vpc, flow.Direction(d), governed, far))
 		out.Tables = append(out.Tables, table)
-	}
-	for _, k := range t.keys() {
-		if m := t.members[k]; m != nil && slices.ContainsFunc(slices.Concat(m.sure, m.maybe), func(i int) bool { return t.all[i].vpc == vpc }) {
-			p.Unknown = cmp.Or(p.Unknown, t.groups[k].doubt[0], t.groups[k].doubt[1])
-		}
 	}
 	out.Points = append(out.Points, p)
 }
@@ -305,7 +300,7 @@ func ofFamily(prefixes []netip.Prefix, family int) []netip.Prefix {
 }
 
 // reaches reports whether a rule of a group in one VPC means the members of a
-// group in another: only over a peering
+// group in another: only over a peering, or a transit gateway that is set to
 // (docs.aws.amazon.com/vpc/latest/peering/vpc-peering-security-groups.html).
 func (t *tabler) reaches(from, to string) (why string, reaches bool) {
 	switch {
@@ -318,6 +313,8 @@ func (t *tabler) reaches(from, to string) (why string, reaches bool) {
 			return "", false
 		}
 		return "", true
+	case t.gated[[2]string{from, to}]:
+		return "whether the transit gateway between " + from + " and " + to + " lets rules name groups (SecurityGroupReferencingSupport) is not among the answers", true
 	case t.src.Alone || t.asked:
 		return "", false
 	}

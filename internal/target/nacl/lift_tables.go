@@ -26,8 +26,8 @@ func (l *lifter) layer() *layer.Layer {
 	for _, name := range sortedKeys(l.subnets) {
 		s := l.subnets[name]
 		a, why := l.aclOf(s)
-		members := l.members(s)
-		if a == nil && why == "" || len(members) == 0 {
+		members, partly := l.members(s)
+		if a == nil && why == "" || len(members)+len(partly) == 0 {
 			continue
 		}
 		vpc := cmp.Or(s.vpc, "unknown VPC")
@@ -40,9 +40,8 @@ func (l *lifter) layer() *layer.Layer {
 		if len(p.Governs) == 0 {
 			p.Governs = layer.Match{{Workloads: nil}}
 		}
-		p.Governs[0].Workloads = append(p.Governs[0].Workloads, members...)
-		p.Unknown = cmp.Or(p.Unknown, why)
-		l.tables(out, s, a, why, members)
+		p.Governs[0].Workloads = slices.Concat(p.Governs[0].Workloads, members, partly)
+		l.tables(out, s, a, why, members, partly)
 	}
 	slices.Sort(order)
 	for _, vpc := range order {
@@ -99,24 +98,40 @@ func (l *lifter) aclOf(s *liftedSubnet) (*liftedACL, string) {
 }
 
 // members are the workloads in a subnet, by name: those that say so, and of all
-// others those whose addresses are in it.
-func (l *lifter) members(s *liftedSubnet) []string {
-	var out []string
+// others those whose addresses are in it. Those that are in others, too, are
+// apart: which of their interfaces a conversation takes is not known.
+func (l *lifter) members(s *liftedSubnet) (all, partly []string) {
 	for i := range l.src.Inventory.Workloads {
 		w := &l.src.Inventory.Workloads[i]
-		label := w.Labels["net/subnet"]
-		if label == s.name || label == "" && l.inside(w, s) {
-			out = append(out, w.Name)
+		if label := w.Labels["net/subnet"]; label != "" {
+			if label == s.name {
+				all = append(all, w.Name)
+			}
+			continue
+		}
+		switch n := l.inside(w, s); {
+		case n == 0:
+		case n == len(w.Addresses):
+			all = append(all, w.Name)
+		default:
+			partly = append(partly, w.Name)
 		}
 	}
-	return out
+	return all, partly
 }
 
-func (l *lifter) inside(w *inventory.Workload, s *liftedSubnet) bool {
-	if vpc := w.Labels["net/vpc"]; len(w.Addresses) == 0 || vpc != "" && s.vpc != "" && vpc != s.vpc {
-		return false
+// inside counts the addresses of a workload that are in a subnet.
+func (l *lifter) inside(w *inventory.Workload, s *liftedSubnet) int {
+	if vpc := w.Labels["net/vpc"]; vpc != "" && s.vpc != "" && vpc != s.vpc {
+		return 0
 	}
-	return !slices.ContainsFunc(w.Addresses, func(a netip.Addr) bool { return !holds(s.cidrs, a) })
+	n := 0
+	for _, a := range w.Addresses {
+		if holds(s.cidrs, a) {
+			n++
+		}
+	}
+	return n
 }
 
 func holds(prefixes []netip.Prefix, a netip.Addr) bool {
@@ -125,10 +140,14 @@ func holds(prefixes []netip.Prefix, a netip.Addr) bool {
 
 // tables adds what an ACL says of conversations that its subnet begins and of
 // those that it answers, and in each case of the replies.
-func (l *lifter) tables(out *layer.Layer, s *liftedSubnet, a *liftedACL, why string, members []string) {
-	here := layer.Match{{Workloads: members}}
+func (l *lifter) tables(out *layer.Layer, s *liftedSubnet, a *liftedACL, why string, members, partly []string) {
+	here := layer.Match{{Workloads: append([]string{}, members...)}}
 	if len(s.cidrs) > 0 {
 		here = append(here, layer.Term{Address: true, Prefixes: s.cidrs})
+	}
+	governs := here
+	if len(partly) > 0 {
+		governs = append(slices.Clip(here), layer.Named(partly...)...)
 	}
 	for _, x := range []struct {
 		name    string
@@ -141,7 +160,7 @@ func (l *lifter) tables(out *layer.Layer, s *liftedSubnet, a *liftedACL, why str
 		{"replies through the network ACL of " + s.name, flow.Egress, false, true},
 		{"replies through the network ACL of " + s.name, flow.Ingress, true, true},
 	} {
-		t := layer.Table{Name: x.name, Direction: x.dir, Governs: here, Default: layer.Deny}
+		t := layer.Table{Name: x.name, Direction: x.dir, Governs: governs, Default: layer.Deny}
 		everything := layer.Rule{Subject: layer.Everything(), Peer: here, Traffic: netset.All(), Effect: layer.Abstain, Ref: flow.Rule{Rule: "within " + s.name}}
 		first := []layer.Rule{everything}
 		if far := l.unrouted(s.vpc); len(far) > 0 {
@@ -149,6 +168,10 @@ func (l *lifter) tables(out *layer.Layer, s *liftedSubnet, a *liftedACL, why str
 			first = append(first, everything)
 		}
 		t.Tiers = append(t.Tiers, first)
+		if len(partly) > 0 {
+			t.Tiers = append(t.Tiers, []layer.Rule{{Subject: layer.Named(partly...), Peer: layer.Everything(), Traffic: netset.All(), Effect: layer.Allow, Ref: flow.Rule{Rule: "network ACL of " + s.name},
+				Unknown: "it has interfaces in other subnets than " + s.name + ", too: which of them a conversation takes is not known"}})
+		}
 		if why != "" {
 			t.Tiers = append(t.Tiers, []layer.Rule{{Subject: layer.Everything(), Peer: layer.Everything(), Traffic: netset.All(), Effect: layer.Allow, Unknown: why, Ref: flow.Rule{Rule: "network ACL of " + s.name}}})
 		}
