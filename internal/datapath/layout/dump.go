@@ -31,7 +31,8 @@ type Dump struct {
 	Rules      map[uint32]flow.Rule    `json:"rules,omitempty"`
 	Policy     []DumpEntry             `json:"policy"`
 
-	// Decisions are more of Policy, in short. ParseDump moves them there.
+	// Decisions are more decisions, in short. Where Policy says something else, that
+	// holds.
 	Decisions []DumpDecisions `json:"decisions,omitempty"`
 }
 
@@ -116,9 +117,15 @@ func (d *Dump) Tables() *Tables {
 	for _, c := range d.Classes {
 		t.Classes = append(t.Classes, ClassRange(c))
 	}
-	for i := range d.Policy {
-		k, v := d.Policy[i].Decision()
+	load := func(e *DumpEntry) {
+		k, v := e.Decision()
 		t.Policy[k] = v
+	}
+	for i := range d.Decisions {
+		d.Decisions[i].each(load)
+	}
+	for i := range d.Policy {
+		load(&d.Policy[i])
 	}
 	return t
 }
@@ -191,12 +198,11 @@ func ParseDump(data []byte) (*Dump, error) {
 			return nil, fmt.Errorf("the class %d of protocol %d, ports %d to %d, is none", c.Class, c.Protocol, c.Lo, c.Hi)
 		}
 	}
+	p := saidParser{map[string]*Said{}, map[string][]uint32{}, map[string][]DumpEntry{}}
 	for i := range out.Decisions {
-		var err error
-		if out.Policy, err = out.Decisions[i].entries(out.Policy); err != nil {
+		if err := p.parse(&out.Decisions[i]); err != nil {
 			return nil, err
 		}
 	}
-	out.Decisions = nil
 	return &out, nil
 }

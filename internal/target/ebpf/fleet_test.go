@@ -162,29 +162,95 @@ func TestShortDecisions(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
 		var all []layout.DumpEntry
+		locals := []uint32{7, 9}[:1+r.IntN(2)]
+		short := layout.DumpDecisions{Locals: locals, Direction: flow.Ingress}
+		var text []byte
 		for peer := range uint32(r.IntN(20) + 1) {
+			var said []layout.DumpEntry
 			for class := range uint16(r.IntN(4) + 1) {
-				e := layout.DumpEntry{Local: 7, Peer: peer * 3, Class: class, Direction: flow.Ingress, Allow: r.IntN(2) == 0, Rule: r.Uint32()}
+				e := layout.DumpEntry{Class: class, Allow: r.IntN(2) == 0, Rule: r.Uint32()}
 				if r.IntN(5) == 0 {
 					e.Until = r.Int64()
 				}
 				if r.IntN(4) == 0 {
-					e.Come = &layout.DumpCome{Allow: r.IntN(2) == 0, Rule: r.Uint32() % 3}
+					e.Come = &layout.DumpCome{Allow: r.IntN(2) == 0, Rule: r.Uint32() % 3, Until: r.Int64N(2)}
 				}
-				all = append(all, e)
+				said = append(said, e)
+			}
+			peers := []uint32{peer * 3, peer*3 + 1}[:1+r.IntN(2)]
+			text = layout.AppendSaid(text, peers, layout.AppendEntries(nil, said))
+			for _, local := range locals {
+				for _, n := range peers {
+					for _, e := range said {
+						e.Local, e.Direction, e.Peer = local, flow.Ingress, n
+						all = append(all, e)
+					}
+				}
 			}
 		}
-		short, rest := layout.Shorten(all)
-		back := parsed(t, raw(layout.Dump{Format: layout.Version, Policy: rest, Decisions: []layout.DumpDecisions{short}}))
+		short.Text = string(text)
+		back := parsed(t, raw(layout.Dump{Format: layout.Version, Decisions: []layout.DumpDecisions{short}}))
 		want := (&layout.Dump{Policy: all}).Tables()
-		if got := back.Tables(); len(back.Policy) != len(all) || !reflect.DeepEqual(got.Policy, want.Policy) {
-			t.Fatalf("%v became %v", all, back.Policy)
+		if got := back.Tables(); !reflect.DeepEqual(got.Policy, want.Policy) {
+			t.Fatalf("%v became %v", all, got)
 		}
 	}
-	for _, bad := range []string{"1", "1;", ";", "1 2;", "1 2 ;", "1 2 3", "1 2 0;", "1 2 --3;", "a 2 3;", "1 70000 3;", "1 2 4294967296;", "1 2 3 4;", "1  2 3;", "1 2 3;;"} {
-		text := fmt.Sprintf(`{"maps": %d, "decisions": [{"local": 1, "direction": 0, "peers": %q}]}`, layout.Version, bad)
+	for _, bad := range []string{"1", "1;", ";", "1:;", "1: ;", "1: 2;", "1: 2 ;", "1: 2 3", "1: 2 3 ;", "1: 2 --3;", "a: 2 3;", "1: 70000 3;", "1: 2 4294967296;", "1: 2 3 4;", "1:  2 3;", "1: 2 3;;",
+		": 2 3;", " 1: 2 3;", "1 : 2 3;", "1  2: 2 3;", "1 2 3;", "1: 2 3@;", "1: 2 3/;", "1: 2 3@x;", "1: 2 3/4/5;", "1: 2 3@9223372036854775808;", "1: 2 3: 4 5;", "-1: 2 3;"} {
+		text := fmt.Sprintf(`{"maps": %d, "decisions": [{"locals": [1], "direction": 0, "peers": %q}]}`, layout.Version, bad)
 		if d, err := layout.ParseDump([]byte(text)); err == nil {
-			t.Errorf("%q was read as %+v", bad, d.Policy)
+			t.Errorf("%q was read as %+v", bad, d.Decisions[0].Said)
 		}
+	}
+}
+
+// What a file says of an end twice, or in both forms, is read as it is loaded: the
+// last holds, and the long form after the short.
+func TestDecisionsThatStandTwice(t *testing.T) {
+	cases, err := corpus.Load(os.DirFS("../../../testdata/corpus"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	seen := 0
+	for _, c := range cases {
+		w := spread(t, c, true)
+		files := filesOf(t, w)
+		fleet := parsed(t, files[fleetFile])
+		if fleet == nil {
+			continue
+		}
+		var all []layout.DumpEntry
+		for _, x := range fleet.Decisions {
+			for _, local := range x.Locals {
+				all = append(all, x.Of(local)...)
+			}
+		}
+		for range 3 {
+			short, long := *fleet, *fleet
+			long.Decisions, long.Policy = nil, slices.Clone(all)
+			for range 4 {
+				a, b := all[r.IntN(len(all))], all[r.IntN(len(all))]
+				a.Peer, a.Class, a.Allow = b.Peer, b.Class, !a.Allow
+				if r.IntN(2) == 0 {
+					x := layout.DumpDecisions{Locals: []uint32{a.Local}, Direction: a.Direction, Text: string(layout.AppendSaid(nil, []uint32{a.Peer}, layout.AppendEntries(nil, []layout.DumpEntry{a})))}
+					short.Decisions = append(slices.Clone(short.Decisions), x)
+					long.Policy = append(slices.Clone(long.Policy[:len(long.Policy)-len(short.Policy)]), append([]layout.DumpEntry{a}, short.Policy...)...)
+				} else {
+					short.Policy = append(slices.Clone(short.Policy), a)
+					long.Policy = append(long.Policy, a)
+				}
+			}
+			one, other := copied(files), copied(files)
+			one[fleetFile], other[fleetFile] = raw(short), raw(long)
+			if x, y := parsed(t, one[fleetFile]).Tables(), parsed(t, other[fleetFile]).Tables(); !reflect.DeepEqual(x.Policy, y.Policy) {
+				t.Fatalf("%s: %d decisions are loaded, and %d", c.Name, len(x.Policy), len(y.Policy))
+			}
+			sameLayers(t, c.Name, w, lifted(t, w, one), lifted(t, w, other))
+			seen++
+		}
+	}
+	if seen < 30 {
+		t.Errorf("only %d files", seen)
 	}
 }

@@ -22,7 +22,7 @@ type fleet struct {
 	w       *plan.Wanted
 	n       *Numbers
 	tables  *layout.Tables // without decisions
-	decided []decided
+	emitted []emission
 
 	prefixes []json.RawMessage  // what is no workload's address
 	byPeer   map[uint32][]line  // addresses of workloads
@@ -121,7 +121,7 @@ func renderFleet(w *plan.Wanted) (*fleet, diag.List) {
 	if !r.fill() {
 		return nil, r.diags
 	}
-	e := &fleet{w: w, n: n, tables: &r.tables, decided: inOrder(r.emitted, w.ToCome), byPeer: map[uint32][]line{}, at: map[netip.Addr]int{}, entries: map[uint32]*localEntries{}, names: map[uint32]json.RawMessage{}, idents: Identities(w.Policy, n)}
+	e := &fleet{w: w, n: n, tables: &r.tables, emitted: r.emitted, byPeer: map[uint32][]line{}, at: map[netip.Addr]int{}, entries: map[uint32]*localEntries{}, names: map[uint32]json.RawMessage{}, idents: Identities(w.Policy, n)}
 	return e, r.diags
 }
 
@@ -166,7 +166,7 @@ func (e *fleet) prepare() {
 	for number, rule := range Rules(e.w.Policy, e.n) {
 		e.names[number] = raw(rule)
 	}
-	for _, d := range e.decided {
+	for _, d := range inOrder(e.emitted, e.w.ToCome) {
 		k, v := d.key, d.value
 		l := e.entries[k.Local]
 		if l == nil {
@@ -209,15 +209,21 @@ func inOrder(emitted []emission, toCome bool) []decided {
 		from := len(out)
 		for _, x := range e.entries {
 			e.key.Class = x.class
-			v := x.value
-			if toCome {
-				v.AllowInForce, v.InForceRule, v.InForceUntil = v.AllowToCome, v.ToComeRule, v.ToComeUntil
-			}
-			out = append(out, decided{e.key, v})
+			out = append(out, decided{e.key, x.says(toCome)})
 		}
 		slices.SortFunc(out[from:], func(a, b decided) int { return cmp.Compare(a.key.Class, b.key.Class) })
 	}
 	return out
+}
+
+// says is what the entry says, or, with toCome, what it says under the policy to
+// come, as if that were in force.
+func (x *entry) says(toCome bool) layout.PolicyValue {
+	v := x.value
+	if toCome {
+		v.AllowInForce, v.InForceRule, v.InForceUntil = v.AllowToCome, v.ToComeRule, v.ToComeUntil
+	}
+	return v
 }
 
 func raw(v any) json.RawMessage {

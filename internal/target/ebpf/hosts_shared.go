@@ -44,7 +44,7 @@ func (e *fleet) shared(hosts map[string][]int, diags *diag.List) []target.File {
 }
 
 // common writes the fleet's file.
-func (e *fleet) common(far []layout.DumpAddress, decisions []byte) []byte {
+func (e *fleet) common(far []layout.DumpAddress, decisions []json.RawMessage) []byte {
 	var b bytes.Buffer
 	b.WriteString("{\n\"maps\": " + strconv.Itoa(layout.Version) + ",\n\"estate\": ")
 	b.Write(raw(e.w.Policy.Estate))
@@ -74,7 +74,8 @@ func (e *fleet) common(far []layout.DumpAddress, decisions []byte) []byte {
 	b.Write(raw(identities))
 	b.WriteString(",\n\"rules\": ")
 	b.Write(raw(Rules(e.w.Policy, e.n)))
-	b.Write(decisions)
+	b.WriteString(",\n\"policy\": [],\n\"decisions\": ")
+	list(&b, decisions)
 	b.WriteString("\n}\n")
 	return b.Bytes()
 }
@@ -93,38 +94,6 @@ func writeAddress(b *bytes.Buffer, a layout.DumpAddress) {
 		buf = strconv.AppendUint(append(buf, ",\"rule\":"...), uint64(a.Rule), 10)
 	}
 	b.Write(append(buf, '}'))
-}
-
-// decisions writes the fleet's decisions, and counts those of each local end.
-func (e *fleet) decisions() ([]byte, map[uint32]int) {
-	counts := map[uint32]int{}
-	var short bytes.Buffer
-	var rest []json.RawMessage
-	var run []layout.DumpEntry
-	for i, d := range e.decided {
-		counts[d.key.Local]++
-		run = append(run, layout.EntryOf(d.key, d.value))
-		if i+1 < len(e.decided) && e.decided[i+1].key.Local == d.key.Local && e.decided[i+1].key.Direction == d.key.Direction {
-			continue
-		}
-		one, others := layout.Shorten(run)
-		for _, x := range others {
-			rest = append(rest, raw(x))
-		}
-		if short.Len() > 0 {
-			short.WriteByte(',')
-		}
-		short.WriteByte('\n')
-		short.Write(raw(one))
-		run = run[:0]
-	}
-	var b bytes.Buffer
-	b.WriteString(",\n\"policy\": ")
-	list(&b, rest)
-	b.WriteString(",\n\"decisions\": [")
-	b.Write(short.Bytes())
-	b.WriteString("\n]")
-	return b.Bytes(), counts
 }
 
 // member writes the file of one of several hosts: who is there. n is how many

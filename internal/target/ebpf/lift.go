@@ -9,14 +9,12 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"firebreak/internal/datapath/layout"
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
 	"firebreak/internal/layer"
 	"firebreak/internal/netset"
-	"firebreak/internal/policy"
 	"firebreak/internal/target"
 )
 
@@ -32,10 +30,12 @@ type lifter struct {
 	tables map[string]*layer.Table // by what they say
 	order  []string
 	hosts  map[string]string // the file of each
+
+	digests map[listKey][32]byte // of long lists of names
 }
 
 func lift(s *target.Source) (*layer.Layer, diag.List) {
-	l := &lifter{src: s, out: &layer.Layer{Target: "ebpf", Names: true, Nameless: true, Renewed: true}, onHost: map[string][]int{}, fleets: map[string]*commons{}, tables: map[string]*layer.Table{}, hosts: map[string]string{}}
+	l := &lifter{src: s, out: &layer.Layer{Target: "ebpf", Names: true, Nameless: true, Renewed: true}, onHost: map[string][]int{}, fleets: map[string]*commons{}, tables: map[string]*layer.Table{}, hosts: map[string]string{}, digests: map[listKey][32]byte{}}
 	for i := range s.Inventory.Workloads {
 		if h := s.Inventory.Workloads[i].Host; h != "" {
 			l.onHost[h] = append(l.onHost[h], i)
@@ -125,16 +125,24 @@ type reader struct {
 	file     string
 	trie     trie
 	classes  map[uint16]netset.Traffic
-	slots    map[slotKey][]int         // places in dump.Policy
+	short    map[slotKey][]*layout.DumpDecisions
+	long     map[slotKey][]int         // places in dump.Policy
 	order    []uint16                  // the classes, in order
 	peers    map[uint32][]string       // workloads that are surely this number
 	mixed    map[string][]uint32       // those that several numbers stand for
 	prefixes map[uint32][]netip.Prefix // of what is no workload's
 	named    map[string]uint32         // by workload: its number in the catalog
 	said     map[slotKey]*saying
+	bySaid   map[saidKey]*saying
 	answered map[string][]answer // by voices
-	locals   *trie               // of a host of a fleet: its own addresses
-	shared   *reader             // of a host of a fleet: the fleet's
+	heard    map[heardKey]*heard
+	crowds   map[*uint32]*crowd // by the first of the numbers
+	odd      map[uint32]bool    // peers that are not just workloads of their own
+	refs     map[uint32]flow.Rule
+	entries  map[string][]layout.DumpEntry // see apart
+	numbers  map[string][]uint32
+	locals   *trie   // of a host of a fleet: its own addresses
+	shared   *reader // of a host of a fleet: the fleet's
 }
 
 // saying is what an end says, and what two must have in common to be one table.
@@ -144,14 +152,22 @@ type saying struct {
 }
 
 func newReader(l *lifter, dump *layout.Dump, file string) *reader {
-	r := &reader{l: l, dump: dump, file: file, slots: map[slotKey][]int{}, peers: map[uint32][]string{},
-		mixed: map[string][]uint32{}, prefixes: map[uint32][]netip.Prefix{}, named: map[string]uint32{}, said: map[slotKey]*saying{}, answered: map[string][]answer{}}
+	r := &reader{l: l, dump: dump, file: file, short: map[slotKey][]*layout.DumpDecisions{}, long: map[slotKey][]int{}, peers: map[uint32][]string{},
+		mixed: map[string][]uint32{}, prefixes: map[uint32][]netip.Prefix{}, named: map[string]uint32{}, said: map[slotKey]*saying{},
+		bySaid: map[saidKey]*saying{}, answered: map[string][]answer{}, heard: map[heardKey]*heard{}, crowds: map[*uint32]*crowd{}, odd: map[uint32]bool{}, refs: map[uint32]flow.Rule{}, entries: map[string][]layout.DumpEntry{}, numbers: map[string][]uint32{}}
 	r.trie.fill(dump.Addresses)
 	r.readClasses()
 	r.order = slices.Sorted(maps.Keys(r.classes))
 	for i := range dump.Policy {
 		at := slotKey{dump.Policy[i].Local, dump.Policy[i].Direction}
-		r.slots[at] = append(r.slots[at], i)
+		r.long[at] = append(r.long[at], i)
+	}
+	for i := range dump.Decisions {
+		x := &dump.Decisions[i]
+		for _, n := range x.Locals {
+			at := slotKey{n, x.Direction}
+			r.short[at] = append(r.short[at], x)
+		}
 	}
 	for n, id := range dump.Identities {
 		for _, name := range id.Workloads {
@@ -224,6 +240,9 @@ func (r *reader) findPeers() {
 			r.peers[numbers[0]] = append(r.peers[numbers[0]], w.Name)
 		} else {
 			r.mixed[w.Name] = numbers
+			for _, n := range numbers {
+				r.odd[n] = true
+			}
 		}
 	}
 	for _, names := range r.peers {
@@ -236,6 +255,7 @@ func (r *reader) findPeers() {
 		}
 		if a.Peer != layout.BuiltinPeer {
 			r.prefixes[a.Peer] = append(r.prefixes[a.Peer], a.Prefix)
+			r.odd[a.Peer] = true
 		}
 	}
 }
@@ -290,8 +310,7 @@ func (r *reader) workload(w int) {
 		at := slotKey{locals[0], d}
 		said := r.said[at]
 		if said == nil {
-			said = &saying{tiers: r.decider().tiers(at)}
-			said.key = d.String() + " " + keyOf(said.tiers)
+			said = r.decider().saying(at)
 			r.said[at] = said
 		}
 		key := said.key
@@ -322,96 +341,4 @@ func (r *reader) decider() *reader {
 
 func (r *reader) doubt(name, why string) {
 	r.l.out.Unknown = append(r.l.out.Unknown, layer.Unknown{Where: flow.Rule{Policy: "ebpf of " + r.dump.Host, File: r.file, Line: 1}, Why: why, Concerns: layer.Named(name)})
-}
-
-// write adds what is said to some peers: what is permitted for a time only is
-// denied in the next tier, where nothing else is left.
-func (r *reader) write(out [][]layer.Rule, tier int, peer layer.Match, said []answer) {
-	for _, a := range said {
-		rule := layer.Rule{Ref: r.ref(a.rule), Subject: layer.Everything(), Peer: peer, Traffic: a.traffic}
-		if a.allow {
-			rule.Effect = layer.Allow
-		}
-		if a.allow && a.until != 0 {
-			rule.Cond = &policy.Condition{Expires: time.Unix(0, a.until).UTC()}
-			after := rule
-			after.Effect, after.Cond = layer.Deny, nil
-			out[tier+1] = append(out[tier+1], after)
-		}
-		out[tier] = append(out[tier], rule)
-	}
-}
-
-func (r *reader) ref(number uint32) flow.Rule {
-	ref, known := r.dump.Rules[number]
-	if !known {
-		ref = flow.Rule{Rule: fmt.Sprintf("rule %d", number)}
-	}
-	host := r.dump.Host
-	if host == "" {
-		host = "the fleet"
-	}
-	return flow.Rule{Policy: "maps of " + host, Rule: ref.String(), File: r.file, Line: 1}
-}
-
-// match is who has one of the numbers: workloads, and addresses of nobody's, less
-// what longer prefixes make something that is told otherwise.
-func (r *reader) match(numbers []uint32, key string, differs map[uint32]string) layer.Match {
-	var names []string
-	var m layer.Match
-	slices.Sort(numbers)
-	for _, n := range numbers {
-		names = append(names, r.peers[n]...)
-		for _, p := range r.prefixes[n] {
-			except := r.trie.within(p, func(peer uint32) bool { return differs[peer] != key })
-			m = append(m, layer.Term{Address: true, Prefixes: []netip.Prefix{p}, Except: except})
-		}
-	}
-	if len(names) > 0 {
-		slices.Sort(names)
-		m = append(m, layer.Term{Workloads: names})
-	}
-	return m
-}
-
-// writeMixed is about workloads whose addresses are different peers.
-func (r *reader) writeMixed(out [][]layer.Rule, own *ownEntries, differs map[uint32]string) {
-	names := make([]string, 0, len(r.mixed))
-	for name := range r.mixed {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		numbers := r.mixed[name]
-		one := true
-		for _, n := range numbers[1:] {
-			one = one && differs[n] == differs[numbers[0]]
-		}
-		if one {
-			if differs[numbers[0]] != "" {
-				r.write(out, 0, layer.Named(name), own.answers(numbers[0]))
-			}
-			continue
-		}
-		surely, perhaps := netset.All(), netset.None()
-		for _, n := range numbers {
-			open, sure := netset.None(), netset.None()
-			for _, a := range own.answers(n) {
-				if a.allow {
-					open = open.Union(a.traffic)
-				}
-				if a.allow && a.until == 0 {
-					sure = sure.Union(a.traffic)
-				}
-			}
-			surely, perhaps = surely.Intersect(sure), perhaps.Union(open)
-		}
-		rule := layer.Rule{Ref: r.ref(0), Subject: layer.Everything(), Peer: layer.Named(name)}
-		rule.Effect, rule.Traffic = layer.Allow, surely
-		out[0] = append(out[0], rule)
-		rule.Traffic, rule.Unknown = perhaps.Subtract(surely), "its addresses are different peers to the kernel"
-		out[0] = append(out[0], rule)
-		rule.Effect, rule.Traffic, rule.Unknown = layer.Deny, netset.All().Subtract(surely), ""
-		out[1] = append(out[1], rule)
-	}
 }
