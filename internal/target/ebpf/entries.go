@@ -90,10 +90,12 @@ func (r *renderer) decideAll() {
 		return // a host's are cut from what was emitted
 	}
 	r.tables.Policy = make(map[layout.PolicyKey]layout.PolicyValue, r.total)
-	for _, e := range r.emitted {
-		for _, x := range e.entries {
-			e.key.Class = x.class
-			r.tables.Policy[e.key] = x.value
+	for _, run := range r.emitted {
+		for _, e := range run {
+			for _, x := range *e.entries {
+				e.key.Class = x.class
+				r.tables.Policy[e.key] = x.value
+			}
 		}
 	}
 }
@@ -146,12 +148,14 @@ func (r *renderer) decideSide(l local, d flow.Direction) {
 	for _, s := range sides {
 		r.done(s)
 	}
+	r.emitted = append(r.emitted, slices.Clone(r.run))
+	r.run = r.run[:0]
 }
 
 // emission is the entries about one peer; key lacks the class.
 type emission struct {
 	key     layout.PolicyKey
-	entries []entry
+	entries *[]entry
 }
 
 // emit notes the entries about one peer, unless they say what those about any
@@ -169,11 +173,13 @@ func (r *renderer) emit(local, peer uint32, d flow.Direction, v, byDefault *verd
 	if len(entries) == 0 {
 		return
 	}
-	for i := range entries {
-		r.used[entries[i].toCome]++
+	if !r.unlimited {
+		for i := range entries {
+			r.used[entries[i].toCome]++
+		}
 	}
 	if r.total += len(entries); r.total <= r.limit() {
-		r.emitted = append(r.emitted, emission{layout.PolicyKey{Local: local, Peer: peer, Direction: d}, entries})
+		r.run = append(r.run, emission{layout.PolicyKey{Local: local, Peer: peer, Direction: d}, v.entries})
 	}
 }
 

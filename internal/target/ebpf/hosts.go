@@ -22,7 +22,7 @@ type fleet struct {
 	w       *plan.Wanted
 	n       *Numbers
 	tables  *layout.Tables // without decisions
-	emitted []emission
+	emitted [][]emission
 
 	prefixes []json.RawMessage  // what is no workload's address
 	byPeer   map[uint32][]line  // addresses of workloads
@@ -32,6 +32,7 @@ type fleet struct {
 	class    json.RawMessage
 	names    map[uint32]json.RawMessage // of rules
 	idents   map[uint32]int
+	number   []uint32 // by identity
 }
 
 type line struct {
@@ -122,6 +123,10 @@ func renderFleet(w *plan.Wanted) (*fleet, diag.List) {
 		return nil, r.diags
 	}
 	e := &fleet{w: w, n: n, tables: &r.tables, emitted: r.emitted, byPeer: map[uint32][]line{}, at: map[netip.Addr]int{}, entries: map[uint32]*localEntries{}, names: map[uint32]json.RawMessage{}, idents: Identities(w.Policy, n)}
+	e.number = make([]uint32, len(w.Policy.Identities))
+	for number, i := range e.idents {
+		e.number[i] = number
+	}
 	return e, r.diags
 }
 
@@ -193,13 +198,14 @@ type decided struct {
 
 // inOrder lists all decisions: by local end, direction, peer and class. Of two
 // with one key the last holds.
-func inOrder(emitted []emission, toCome bool) []decided {
+func inOrder(runs [][]emission, toCome bool) []decided {
+	emitted := slices.Concat(runs...)
 	slices.SortStableFunc(emitted, func(a, b emission) int {
 		return cmp.Or(cmp.Compare(a.key.Local, b.key.Local), cmp.Compare(a.key.Direction, b.key.Direction), cmp.Compare(a.key.Peer, b.key.Peer))
 	})
 	n := 0
 	for i := range emitted {
-		n += len(emitted[i].entries)
+		n += len(*emitted[i].entries)
 	}
 	out := make([]decided, 0, n)
 	for i, e := range emitted {
@@ -207,7 +213,7 @@ func inOrder(emitted []emission, toCome bool) []decided {
 			continue
 		}
 		from := len(out)
-		for _, x := range e.entries {
+		for _, x := range *e.entries {
 			e.key.Class = x.class
 			out = append(out, decided{e.key, x.says(toCome)})
 		}
@@ -239,8 +245,7 @@ func (e *fleet) host(name string, here []int, diags *diag.List) []byte {
 	local := map[netip.Addr]bool{}
 	locals := map[uint32]bool{}
 	for _, w := range here {
-		id := e.n.peers[identityKey(e.w.Policy.Identities[e.w.Policy.IdentityOf[w]].Key)]
-		locals[id] = true
+		locals[e.number[e.w.Policy.IdentityOf[w]]] = true
 		for _, a := range e.w.Policy.Inventory.Workloads[w].Addresses {
 			local[a.Unmap().WithZone("")] = true
 		}

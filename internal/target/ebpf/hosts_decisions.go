@@ -11,8 +11,11 @@ import (
 // decisions writes the fleet's decisions, those of ends that decide alike once, and
 // counts those of each local end.
 func (e *fleet) decisions() ([]json.RawMessage, map[uint32]int) {
-	ends := runs(e.emitted)
-	s := sayer{toCome: e.w.ToCome, known: map[*entry]int{}, byText: map[string]int{}}
+	ends := slices.DeleteFunc(slices.Clone(e.emitted), func(run []emission) bool { return len(run) == 0 })
+	slices.SortStableFunc(ends, func(a, b []emission) int {
+		return cmp.Or(cmp.Compare(a[0].key.Local, b[0].key.Local), cmp.Compare(a[0].key.Direction, b[0].key.Direction))
+	})
+	s := sayer{toCome: e.w.ToCome, known: map[*[]entry]int{}, byText: map[string]int{}}
 	counts := make(map[uint32]int, len(ends))
 	var out []*layout.DumpDecisions
 	alike := map[string]*layout.DumpDecisions{}
@@ -37,29 +40,11 @@ func (e *fleet) decisions() ([]json.RawMessage, map[uint32]int) {
 	return written, counts
 }
 
-// runs cuts what was emitted, end by end, into what each end says in each
-// direction, by their numbers.
-func runs(emitted []emission) [][]emission {
-	var out [][]emission
-	for len(emitted) > 0 {
-		key, n := emitted[0].key, 1
-		for n < len(emitted) && emitted[n].key.Local == key.Local && emitted[n].key.Direction == key.Direction {
-			n++
-		}
-		out = append(out, emitted[:n])
-		emitted = emitted[n:]
-	}
-	slices.SortStableFunc(out, func(a, b []emission) int {
-		return cmp.Or(cmp.Compare(a[0].key.Local, b[0].key.Local), cmp.Compare(a[0].key.Direction, b[0].key.Direction))
-	})
-	return out
-}
-
 // sayer writes down what ends say to peers: each thing that is said once, with all
 // to whom it is.
 type sayer struct {
 	toCome  bool
-	known   map[*entry]int // which of said, by the first entry
+	known   map[*[]entry]int // which of said
 	byText  map[string]int
 	said    []words
 	emitted []emission
@@ -98,11 +83,12 @@ func (s *sayer) append(text []byte, run []emission) (out []byte, n int) {
 	return text, n
 }
 
-func (s *sayer) wordsOf(entries []entry) int {
-	w, known := s.known[&entries[0]]
+func (s *sayer) wordsOf(list *[]entry) int {
+	w, known := s.known[list]
 	if known {
 		return w
 	}
+	entries := *list
 	said := make([]layout.DumpEntry, len(entries))
 	for i := range entries {
 		said[i] = layout.EntryOf(layout.PolicyKey{Class: entries[i].class}, entries[i].says(s.toCome))
@@ -114,6 +100,6 @@ func (s *sayer) wordsOf(entries []entry) int {
 		s.byText[string(text)] = w
 		s.said = append(s.said, words{text: text, entries: len(said)})
 	}
-	s.known[&entries[0]] = w
+	s.known[list] = w
 	return w
 }

@@ -102,7 +102,7 @@ func (e *fleet) member(name string, here []int, counts map[uint32]int) (data []b
 	var own []netip.Addr
 	locals := map[uint32]bool{}
 	for _, w := range here {
-		locals[e.n.peers[identityKey(e.w.Policy.Identities[e.w.Policy.IdentityOf[w]].Key)]] = true
+		locals[e.number[e.w.Policy.IdentityOf[w]]] = true
 		for _, a := range e.w.Policy.Inventory.Workloads[w].Addresses {
 			own = append(own, a.Unmap().WithZone(""))
 		}

@@ -31,11 +31,11 @@ type lifter struct {
 	order  []string
 	hosts  map[string]string // the file of each
 
-	digests map[listKey][32]byte // of long lists of names
+	lists lists
 }
 
 func lift(s *target.Source) (*layer.Layer, diag.List) {
-	l := &lifter{src: s, out: &layer.Layer{Target: "ebpf", Names: true, Nameless: true, Renewed: true}, onHost: map[string][]int{}, fleets: map[string]*commons{}, tables: map[string]*layer.Table{}, hosts: map[string]string{}, digests: map[listKey][32]byte{}}
+	l := &lifter{src: s, out: &layer.Layer{Target: "ebpf", Names: true, Nameless: true, Renewed: true}, onHost: map[string][]int{}, fleets: map[string]*commons{}, tables: map[string]*layer.Table{}, hosts: map[string]string{}, lists: newLists()}
 	for i := range s.Inventory.Workloads {
 		if h := s.Inventory.Workloads[i].Host; h != "" {
 			l.onHost[h] = append(l.onHost[h], i)

@@ -272,6 +272,11 @@ func (r *reader) tiers(at slotKey) *saying {
 		}
 	}
 	w := newWriter(r)
+	rules := 0
+	for _, g := range groups {
+		rules += len(g.answers)
+	}
+	w.out[0] = make([]layer.Rule, 0, rules)
 	for _, k := range slices.Sorted(maps.Keys(groups)) {
 		w.write(0, r.match(groups[k], differs), groups[k].answers)
 	}

@@ -57,9 +57,9 @@ func (w *writer) note(tier int, peer layer.Match) {
 	for i := range peer {
 		t := &peer[i]
 		if len(t.Workloads) > 0 {
-			digest := w.r.l.digestOf(t.Workloads)
-			w.buf = append(w.buf, digest[:]...)
+			w.buf = strconv.AppendInt(append(w.buf, "list "...), int64(w.r.l.lists.number(t.Workloads)), 10)
 		}
+		w.buf = append(w.buf, "in\x00"...)
 		for _, p := range t.Prefixes {
 			w.buf = append(p.AppendTo(w.buf), 0)
 		}
@@ -70,27 +70,6 @@ func (w *writer) note(tier int, peer layer.Match) {
 		w.buf = append(strconv.AppendBool(w.buf, t.Address), '\n')
 	}
 	w.digest.Write(w.buf)
-}
-
-// digestOf is of a list of names, which must not change any more.
-func (l *lifter) digestOf(names []string) [sha256.Size]byte {
-	key := listKey{&names[0], len(names)}
-	out, known := l.digests[key]
-	if !known {
-		var buf []byte
-		for _, name := range names {
-			buf = append(append(buf, name...), 0)
-		}
-		out = sha256.Sum256(buf)
-		l.digests[key] = out
-	}
-	return out
-}
-
-// listKey is a list, by its place.
-type listKey struct {
-	first *string
-	n     int
 }
 
 // writeMixed is about workloads whose addresses are different peers.

@@ -99,7 +99,8 @@ type renderer struct {
 	slot    []int32      // by identity: index into touches, or -1
 	touches [][2][]touch // by identity on this host, by direction
 	blanks  [][]int32    // see blank
-	emitted []emission   // at most as many entries as fit
+	run     []emission   // what the end at hand says
+	emitted [][]emission // end by end and direction by direction; at most as many entries as fit
 	total   int          // entries, also those that do not fit
 	ruleNum []uint32     // by ruleIndex, 0 until asked
 	used    []int        // by ruleIndex: entries that it decides, to come
