@@ -30,6 +30,8 @@ const (
 	maxVPCs         = 500       // associated with a service network
 	maxListeners    = 2         // of a service
 	maxTargets      = 1000      // in a target group
+	maxForward      = 10        // target groups of a forward action, and of a service
+	maxWeight       = 999       // of a target group in a forward action
 	maxTargetGroups = 500       // in a Region
 )
 
@@ -41,6 +43,7 @@ func (Target) Quotas() []target.Quota {
 		{Name: "VPC associations of a service network", Limit: maxVPCs, Source: quotas},
 		{Name: "listeners of a service", Limit: maxListeners, Source: quotas},
 		{Name: "targets in a target group", Limit: maxTargets, Source: quotas},
+		{Name: "target groups of a service", Limit: maxForward, Source: quotas},
 		{Name: "target groups in a Region", Limit: maxTargetGroups, Source: quotas},
 	}
 }

@@ -1,6 +1,7 @@
 package lattice
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -24,6 +25,9 @@ type reader struct {
 	alone     bool
 
 	out   found
+	who   map[string]*inventory.Workload // by address and by host
+	ends  map[*service][]*landing
+	led   map[place]bool // where listeners lead
 	layer *layer.Layer
 	diags diag.List
 }
@@ -95,14 +99,17 @@ func (r *reader) attach(g *guarded, name string, v terraform.Value, pos diag.Pos
 
 // build makes tables of every way to workloads.
 func (r *reader) build() {
-	ways := map[string][]*landing{}
+	r.index()
+	r.ends, r.led = map[*service][]*landing{}, map[place]bool{}
+	var all []*landing
 	for _, s := range r.out.services {
-		for _, l := range r.landings(s) {
-			key := fmt.Sprint(l.port, " ", strings.Join(l.workloads, " "))
-			ways[key] = append(ways[key], l)
-		}
+		r.ends[s] = r.landings(s)
+		all = append(all, r.ends[s]...)
 	}
-	r.overlap(ways)
+	overlap(all)
+	for _, l := range all {
+		r.tables(l)
+	}
 	for _, s := range r.out.services {
 		r.point(s)
 	}
@@ -110,6 +117,12 @@ func (r *reader) build() {
 		r.networkPoint(n)
 	}
 	r.forgotten()
+}
+
+// place is a port of a workload.
+type place struct {
+	workload string
+	port     uint16
 }
 
 // landing is where ways end: workloads of one VPC on one port, behind a service.
@@ -122,26 +135,29 @@ type landing struct {
 	doubt     string
 }
 
-// landings lists where a service leads.
+// landings lists where a service leads. Target groups behind one listener are
+// one way.
 func (r *reader) landings(s *service) []*landing {
 	var out []*landing
-	type place struct {
-		vpc  string
-		port uint16
+	type end struct {
+		vpc            string
+		port, listener uint16
+		passthrough    bool
+		doubt          string
 	}
+	at := map[end]*landing{}
 	for _, g := range r.out.groups {
 		l, leads := s.leadsTo(g)
 		if !leads {
 			continue
 		}
-		at := map[place]*landing{}
 		for _, e := range g.targets {
 			w := r.workload(e)
 			if w == nil {
 				r.nobody(g.key, e.pos, "no workload of the inventory is the target %s of %s", e.id, g.key)
 				continue
 			}
-			p := place{w.Labels["net/vpc"], e.port}
+			p := end{w.Labels["net/vpc"], e.port, l.port, l.passthrough, l.why}
 			if p.vpc == "" {
 				p.vpc = g.vpc
 			}
@@ -187,45 +203,51 @@ func (s *service) leadsTo(g *group) (l listener, leads bool) {
 	return l, leads
 }
 
-// workload returns the workload that a target is; nil if there is none.
-func (r *reader) workload(e endpoint) *inventory.Workload {
-	addr, err := netip.ParseAddr(e.id)
+// index makes workloads known by what targets are called. Of several with one
+// address it is the first.
+func (r *reader) index() {
+	r.who = make(map[string]*inventory.Workload, 2*len(r.inventory.Workloads))
+	know := func(name string, w *inventory.Workload) {
+		if r.who[name] == nil {
+			r.who[name] = w
+		}
+	}
 	for i := range r.inventory.Workloads {
 		w := &r.inventory.Workloads[i]
-		if err == nil && slices.Contains(w.Addresses, addr) || e.id != "" && w.Host == e.id {
+		for _, a := range w.Addresses {
+			know(a.String(), w)
+		}
+		if w.Host != "" {
+			know(w.Host, w)
+		}
+	}
+}
+
+// workload returns the workload that a target is; nil if there is none.
+func (r *reader) workload(e endpoint) *inventory.Workload {
+	if addr, err := netip.ParseAddr(e.id); err == nil && addr.String() != e.id {
+		if w := r.who[addr.String()]; w != nil {
 			return w
 		}
 	}
-	return nil
+	return r.who[e.id]
 }
 
-// overlap makes ways doubtful that end at the same workloads and port: a
-// conversation may take either.
-func (r *reader) overlap(ways map[string][]*landing) {
-	byPlace := map[string][]*landing{}
-	for _, list := range ways {
-		for _, l := range list {
-			for _, w := range l.workloads {
-				key := fmt.Sprint(w, " ", l.port)
-				byPlace[key] = append(byPlace[key], l)
-			}
-		}
-	}
-	var all []*landing
-	for _, list := range byPlace {
-		for _, l := range list {
-			if len(list) > 1 {
-				l.doubt = "several Lattice services lead to the same workloads"
-			}
-			if !slices.Contains(all, l) {
-				all = append(all, l)
-			}
-		}
-	}
-	slices.SortFunc(all, func(a, b *landing) int {
-		return strings.Compare(fmt.Sprint(a.service.name, a.vpc, a.port, a.workloads), fmt.Sprint(b.service.name, b.vpc, b.port, b.workloads))
-	})
+// overlap makes ways doubtful that end at the same workloads and port, since a
+// conversation may take either, and puts all in order.
+func overlap(all []*landing) {
+	ways := map[place]*landing{}
 	for _, l := range all {
-		r.tables(l)
+		for _, w := range l.workloads {
+			p := place{w, l.port}
+			if other := ways[p]; other != nil {
+				other.doubt = "several Lattice services lead to the same workloads"
+				l.doubt = other.doubt
+			}
+			ways[p] = l
+		}
 	}
+	slices.SortStableFunc(all, func(a, b *landing) int {
+		return cmp.Or(strings.Compare(a.service.name, b.service.name), strings.Compare(a.vpc, b.vpc), cmp.Compare(a.port, b.port), slices.Compare(a.workloads, b.workloads))
+	})
 }

@@ -61,7 +61,7 @@ func lives(status string) bool {
 }
 
 func (r *reader) answered(id, arn, name, auth string, pos diag.Pos) guarded {
-	g := guarded{key: id, id: id, arn: arn, name: name, auth: auth, pos: pos}
+	g := guarded{handle: handle{id, id, arn}, name: name, auth: auth, pos: pos}
 	if auth != "NONE" && auth != "AWS_IAM" {
 		g.auth, g.why = "", fmt.Sprintf("the auth type of %s is not known", name)
 	}
@@ -82,7 +82,7 @@ func (r *reader) answered(id, arn, name, auth string, pos diag.Pos) guarded {
 }
 
 func (r *reader) answeredGroup(x *aws.TargetGroup) *group {
-	g := &group{key: x.Id, id: x.Id, arn: x.Arn, kind: x.Type, vpc: x.VpcIdentifier, pos: x.Pos}
+	g := &group{handle: handle{x.Id, x.Id, x.Arn}, kind: x.Type, vpc: x.VpcIdentifier, pos: x.Pos}
 	if x.Port != nil {
 		g.port = uint16(*x.Port)
 	}

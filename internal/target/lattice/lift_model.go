@@ -15,11 +15,16 @@ type found struct {
 	foreign  int
 }
 
+// handle is how other things name one. key is how it is known here: a Terraform
+// address or an id.
+type handle struct{ key, id, arn string }
+
+// handles returns h itself.
+func (h *handle) handles() *handle { return h }
+
 // guarded is what may have an auth policy: a service or a service network.
 type guarded struct {
-	key    string // how it is known here: a Terraform address or an id
-	id     string
-	arn    string
+	handle
 	name   string
 	pos    diag.Pos
 	auth   string // "NONE", "AWS_IAM"; else see why
@@ -61,13 +66,13 @@ type forward struct {
 
 // group is a target group.
 type group struct {
-	key, id, arn string
-	kind         string // "IP", "INSTANCE", "ALB", "LAMBDA"
-	port         uint16
-	vpc          string
-	targets      []endpoint
-	open         string // why it is not known what the targets are
-	pos          diag.Pos
+	handle
+	kind    string // "IP", "INSTANCE", "ALB", "LAMBDA"
+	port    uint16
+	vpc     string
+	targets []endpoint
+	open    string // why it is not known what the targets are
+	pos     diag.Pos
 }
 
 // endpoint is a target: an address, or the id of an instance, and a port.

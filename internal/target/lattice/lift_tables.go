@@ -1,7 +1,8 @@
 package lattice
 
 import (
-	"fmt"
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -20,6 +21,9 @@ func (r *reader) tables(l *landing) {
 	s := l.service
 	b := &builder{r: r, l: l, traffic: netset.Of(netset.TCP, l.port, l.port)}
 	b.around = r.around(l.vpc, b.traffic)
+	for _, w := range l.workloads {
+		r.led[place{w, l.port}] = true
+	}
 	var joined []string
 	for _, n := range s.nets {
 		joined = append(joined, n.vpcs...)
@@ -307,7 +311,7 @@ func (s *spoken) condition(deny bool) *policy.Condition {
 func (r *reader) point(s *service) {
 	p := layer.Point{Name: "service " + s.name, Governs: layer.Match{}}
 	var names []string
-	for _, l := range r.landings(s) {
+	for _, l := range r.ends[s] {
 		names = append(names, l.workloads...)
 	}
 	slices.Sort(names)
@@ -333,7 +337,7 @@ func (r *reader) networkPoint(n *network) {
 	var names []string
 	for _, s := range r.out.services {
 		if slices.Contains(s.nets, n) {
-			for _, l := range r.landings(s) {
+			for _, l := range r.ends[s] {
 				names = append(names, l.workloads...)
 			}
 		}
@@ -352,26 +356,24 @@ func (r *reader) forgotten() {
 	if len(r.out.nets) == 0 {
 		return
 	}
-	type place struct {
+	type end struct {
 		vpc  string
 		port uint16
 	}
-	without := map[place][]string{}
+	without := map[end][]string{}
 	for i := range r.inventory.Workloads {
 		w := &r.inventory.Workloads[i]
 		vpc := w.Labels["net/vpc"]
 		for _, p := range w.Ports {
-			if vpc != "" && speaksHTTP(p) && !r.covered(w, p) {
-				without[place{vpc, p.Number}] = append(without[place{vpc, p.Number}], w.Name)
+			if vpc != "" && speaksHTTP(p) && !r.led[place{w.Name, p.Number}] {
+				without[end{vpc, p.Number}] = append(without[end{vpc, p.Number}], w.Name)
 			}
 		}
 	}
-	var places []place
-	for p := range without {
-		places = append(places, p)
-	}
-	slices.SortFunc(places, func(a, b place) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
-	for _, p := range places {
+	ends := slices.SortedFunc(maps.Keys(without), func(a, b end) int {
+		return cmp.Or(strings.Compare(a.vpc, b.vpc), cmp.Compare(a.port, b.port))
+	})
+	for _, p := range ends {
 		traffic := netset.Of(netset.TCP, p.port, p.port)
 		slices.Sort(without[p])
 		t := layer.Table{
@@ -380,16 +382,6 @@ func (r *reader) forgotten() {
 		}
 		r.layer.Tables = append(r.layer.Tables, t)
 	}
-}
-
-func (r *reader) covered(w *inventory.Workload, p inventory.Port) bool {
-	for i := range r.layer.Tables {
-		t := &r.layer.Tables[i]
-		if _, in := slices.BinarySearch(t.Governs[0].Workloads, w.Name); in && !t.Tiers[0][0].Traffic.Contains(netset.TCP, p.Number) {
-			return true
-		}
-	}
-	return false
 }
 
 // speaksHTTP reports whether a port is HTTP by its name: http, https, http2,

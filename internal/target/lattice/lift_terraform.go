@@ -86,7 +86,7 @@ func (r *reader) strange(x *terraform.Resource, read ...string) {
 }
 
 func (r *reader) guard(x *terraform.Resource) guarded {
-	g := guarded{key: x.Address, id: x.ID, name: x.Name, pos: x.Pos}
+	g := guarded{handle: handle{key: x.Address, id: x.ID}, name: x.Name, pos: x.Pos}
 	if name, ok := r.known(x, "name").String(); ok && name != "" {
 		g.name = name
 	}
@@ -123,12 +123,12 @@ func (r *reader) elsewhere(n *network) {
 }
 
 // find returns what of a list a value names: by reference, id, ARN or name.
-func find[T any](r *reader, v terraform.Value, list []T, of func(T) *guarded) (T, bool) {
+func find[T interface{ handles() *handle }](r *reader, v terraform.Value, list []T) (T, bool) {
 	var none T
 	if v.Kind == terraform.Reference {
 		if to, _, ok := r.tf.Resolve(v.Ref); ok {
 			for _, x := range list {
-				if of(x).key == to.Address {
+				if x.handles().key == to.Address {
 					return x, true
 				}
 			}
@@ -137,20 +137,16 @@ func find[T any](r *reader, v terraform.Value, list []T, of func(T) *guarded) (T
 	}
 	text, ok := v.String()
 	for _, x := range list {
-		if g := of(x); ok && text != "" && (text == g.id || text == g.arn) {
+		if h := x.handles(); ok && text != "" && (text == h.id || text == h.arn) {
 			return x, true
 		}
 	}
 	return none, false
 }
 
-func ofNetwork(n *network) *guarded { return &n.guarded }
-func ofService(s *service) *guarded { return &s.guarded }
-func ofGroup(g *group) *guarded     { return &guarded{key: g.key, id: g.id, arn: g.arn} }
-
 func (r *reader) vpcAssociation(x *terraform.Resource) {
 	r.strange(x, "service_network_identifier", "vpc_identifier", "security_group_ids")
-	n, ok := find(r, x.Attribute("service_network_identifier"), r.out.nets, ofNetwork)
+	n, ok := find(r, x.Attribute("service_network_identifier"), r.out.nets)
 	if !ok {
 		r.unknown(x.Address, x.Pos, "%s is about a service network that is not in what was read", x.Address)
 		return
@@ -183,12 +179,12 @@ func (r *reader) vpc(v terraform.Value) (string, bool) {
 
 func (r *reader) serviceAssociation(x *terraform.Resource) {
 	r.strange(x, "service_network_identifier", "service_identifier")
-	s, ok := find(r, x.Attribute("service_identifier"), r.out.services, ofService)
+	s, ok := find(r, x.Attribute("service_identifier"), r.out.services)
 	if !ok {
 		r.unknown(x.Address, x.Pos, "%s is about a service that is not in what was read", x.Address)
 		return
 	}
-	n, ok := find(r, x.Attribute("service_network_identifier"), r.out.nets, ofNetwork)
+	n, ok := find(r, x.Attribute("service_network_identifier"), r.out.nets)
 	if !ok {
 		s.open = x.Address + " is about a service network that is not in what was read"
 		return
@@ -198,7 +194,7 @@ func (r *reader) serviceAssociation(x *terraform.Resource) {
 
 func (r *reader) group(x *terraform.Resource) *group {
 	r.strange(x, "type", "config")
-	g := &group{key: x.Address, id: x.ID, pos: x.Pos}
+	g := &group{handle: handle{key: x.Address, id: x.ID}, pos: x.Pos}
 	g.arn, _ = r.known(x, "arn").String()
 	g.kind, _ = r.known(x, "type").String()
 	config := x.Attribute("config")
@@ -211,7 +207,7 @@ func (r *reader) group(x *terraform.Resource) *group {
 
 func (r *reader) attachment(x *terraform.Resource) {
 	r.strange(x, "target_group_identifier", "target")
-	g, ok := find(r, x.Attribute("target_group_identifier"), r.out.groups, ofGroup)
+	g, ok := find(r, x.Attribute("target_group_identifier"), r.out.groups)
 	if !ok {
 		r.unknown(x.Address, x.Pos, "%s is about a target group that is not in what was read", x.Address)
 		return
@@ -234,7 +230,7 @@ func (r *reader) attachment(x *terraform.Resource) {
 
 func (r *reader) listener(x *terraform.Resource) {
 	r.strange(x, "protocol", "port", "service_identifier", "default_action")
-	s, ok := find(r, serviceOf(x), r.out.services, ofService)
+	s, ok := find(r, serviceOf(x), r.out.services)
 	if !ok {
 		r.unknown(x.Address, x.Pos, "%s is about a service that is not in what was read", x.Address)
 		return
@@ -269,7 +265,7 @@ func serviceOf(x *terraform.Resource) terraform.Value {
 func (r *reader) action(l *listener, v terraform.Value, x *terraform.Resource, part bool) {
 	for _, f := range v.Field("forward").Items() {
 		for _, t := range f.Field("target_groups").Items() {
-			g, ok := find(r, t.Field("target_group_identifier"), r.out.groups, ofGroup)
+			g, ok := find(r, t.Field("target_group_identifier"), r.out.groups)
 			if !ok {
 				l.why = x.Address + " leads to a target group that is not in what was read"
 				continue
@@ -287,7 +283,7 @@ func (r *reader) action(l *listener, v terraform.Value, x *terraform.Resource, p
 
 // listenerRule is a way for some requests only.
 func (r *reader) listenerRule(x *terraform.Resource) {
-	s, ok := find(r, serviceOf(x), r.out.services, ofService)
+	s, ok := find(r, serviceOf(x), r.out.services)
 	if !ok {
 		r.unknown(x.Address, x.Pos, "%s is about a service that is not in what was read", x.Address)
 		return
@@ -301,9 +297,9 @@ func (r *reader) authPolicy(x *terraform.Resource) {
 	r.strange(x, "resource_identifier", "policy")
 	v := x.Attribute("resource_identifier")
 	var g *guarded
-	if s, ok := find(r, v, r.out.services, ofService); ok {
+	if s, ok := find(r, v, r.out.services); ok {
 		g = &s.guarded
-	} else if n, ok := find(r, v, r.out.nets, ofNetwork); ok {
+	} else if n, ok := find(r, v, r.out.nets); ok {
 		g = &n.guarded
 	} else {
 		r.unknown(x.Address, x.Pos, "%s is about something that is not in what was read", x.Address)

@@ -21,14 +21,14 @@ type renderer struct {
 	net    string              // the service network that is there already; empty: make one
 	joined map[string]bool     // the VPCs that are associated with it
 	near   map[string][]string // by VPC: those that it exchanges packets with
+	alike  alike
 	units  []*unit
 	names  map[string]bool // of services
 	said   map[string]bool
 	diags  diag.List
-	// Workloads that cannot sign the requests that the policy permits them, the
-	// first of them, and whom they would call.
-	unsigned map[*inventory.Workload]bool
-	first    *inventory.Workload
+	// Workloads (as indices into the inventory's) that cannot sign the requests
+	// that the policy permits them, and whom they would call.
+	unsigned map[int]bool
 	missed   map[string]bool
 }
 
@@ -38,8 +38,8 @@ type unit struct {
 	name    string
 	vpc     string
 	subject *plan.Subject
-	targets []*inventory.Workload
 	ports   []inventory.Port
+	pools   []pool // what is behind each port
 	policy  policyDocument
 	rules   []string // for people: the rules that the policy is made of
 }
@@ -50,6 +50,7 @@ func render(w *plan.Wanted) ([]target.File, diag.List) {
 		r.estate = "estate"
 	}
 	r.readNetworks()
+	r.alike = kindred(r.w.Policy)
 	for i := range w.Subjects {
 		r.subject(&w.Subjects[i])
 	}
@@ -128,10 +129,13 @@ func (r *renderer) subject(s *plan.Subject) {
 		targets := byVPC[vpc]
 		slices.SortFunc(targets, func(a, b *inventory.Workload) int { return strings.Compare(a.Name, b.Name) })
 		ports := r.ports(s, targets)
-		for len(ports) > 0 {
-			n := min(len(ports), maxListeners)
-			r.unit(s, vpc, targets, ports[:n])
-			ports = ports[n:]
+		if len(ports) == 0 {
+			continue
+		}
+		pools := r.pools(targets)
+		several := max(1, min(maxListeners, maxForward/max(1, len(pools)))) // ports of a service
+		for some := range slices.Chunk(ports, several) {
+			r.unit(s, vpc, pools, some)
 		}
 	}
 }
@@ -189,27 +193,26 @@ func (r *renderer) asked(s *plan.Subject, port uint16) bool {
 }
 
 // unit makes a service, if anybody comes to it from elsewhere.
-func (r *renderer) unit(s *plan.Subject, vpc string, targets []*inventory.Workload, ports []inventory.Port) {
-	u := &unit{vpc: vpc, subject: s, ports: ports}
-	for _, w := range targets {
-		if _, ok := targetID(w); ok {
-			u.targets = append(u.targets, w)
-		} else {
-			r.say(w.Source, "give its addresses", "the workload %s has no address that could be a target", w.Name)
-		}
+func (r *renderer) unit(s *plan.Subject, vpc string, pools []pool, ports []inventory.Port) {
+	u := &unit{vpc: vpc, subject: s, ports: ports, pools: pools}
+	if len(pools) == 0 {
+		return
 	}
 	for _, p := range ports {
 		r.permit(u, p.Number)
 	}
-	if len(u.policy.statements) == 0 || len(u.targets) == 0 {
+	if len(u.policy.statements) == 0 {
 		return
 	}
 	if r.net != "" && !r.joined[vpc] {
-		r.say(targets[0].Source, "its target group does not need it; callers do", "the VPC %s is not joined to %s", vpc, r.net)
+		r.say(u.at(), "its target group does not need it; callers do", "the VPC %s is not joined to %s", vpc, r.net)
 	}
 	u.name = r.name(s.Name)
 	r.units = append(r.units, u)
 }
+
+// at is where the first of a unit's workloads stands.
+func (u *unit) at() diag.Pos { return u.pools[0].at }
 
 // name makes a name that Lattice takes: at most 40 of a-z, 0-9 and single
 // hyphens.
@@ -227,7 +230,7 @@ func (r *renderer) name(s string) string {
 	if len(base) > 36 {
 		base = strings.Trim(base[:36], "-")
 	}
-	if base == "" || base[0] <= '9' || strings.HasPrefix(base, "svc-") {
+	if base == "" || base[0] <= '9' || strings.HasPrefix(base, "svc-") || strings.HasPrefix(base, "tg-") {
 		base = "fb-" + base // Terraform's names begin with a letter
 	}
 	name := strings.Trim(base, "-")
@@ -238,17 +241,6 @@ func (r *renderer) name(s string) string {
 	return name
 }
 
-// targetID is under what a target group knows a workload: an IPv4 address, or
-// the id of its instance.
-func targetID(w *inventory.Workload) (id string, ok bool) {
-	for _, a := range w.Addresses {
-		if a.Is4() {
-			return a.String(), true
-		}
-	}
-	return w.Host, strings.HasPrefix(w.Host, "i-")
-}
-
 // count refuses what would overrun a limit.
 func (r *renderer) count() {
 	pos := diag.Pos{}
@@ -257,10 +249,12 @@ func (r *renderer) count() {
 			r.diags.Errorf(pos, "over-quota", "lattice: the auth policy of %s would have %d bytes, of at most %d: %s", u.name, n, maxPolicy, strings.Join(u.rules, ", ")).
 				WithHelp("a policy cannot be divided; give callers that are alike one role, or the service to fewer callers")
 		}
-		if len(u.targets) > maxTargets {
-			r.diags.Errorf(pos, "over-quota", "lattice: the service %s would have %d targets, of at most %d", u.name, len(u.targets), maxTargets)
+		if n := len(u.pools) * len(u.ports); n > maxForward {
+			r.diags.Errorf(pos, "over-quota", "lattice: the service %s would have %d target groups (%d targets, at most %d in a group), of at most %d", u.name, n, u.targets(), maxTargets, maxForward).
+				WithHelp("divide the workloads among several services")
 		}
 	}
+	r.countGroups()
 	if len(r.units) > maxServices {
 		r.diags.Errorf(pos, "over-quota", "lattice: the service network would have %d services, of at most %d", len(r.units), maxServices)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
 
@@ -96,24 +97,6 @@ func (r *renderer) networkPolicy() *policyDocument {
 	return &policyDocument{[]statement{{by: speaker{accounts: accounts}}}}
 }
 
-// callers lists the VPCs from which somebody may call.
-func (r *renderer) callers() []string {
-	var out []string
-	for i := range r.inv.Workloads {
-		w := &r.inv.Workloads[i]
-		role, vpc := roleOf(w), w.Labels["net/vpc"]
-		for _, u := range r.units {
-			if vpc == "" || vpc == u.vpc || slices.Contains(r.near[u.vpc], vpc) || role == "" {
-				continue
-			}
-			if slices.ContainsFunc(u.policy.statements, func(s statement) bool { return !s.deny && slices.Contains(s.by.roles, role) }) {
-				out = union(out, []string{vpc})
-			}
-		}
-	}
-	return out
-}
-
 func (r *renderer) networkFile() []byte {
 	f := hclwrite.NewEmptyFile()
 	body := f.Body()
@@ -183,43 +166,44 @@ func (r *renderer) listener(body *hclwrite.Body, u *unit, port inventory.Port) {
 	text(l, "protocol", protocol)
 	r.tags(l)
 	forward := block(block(l, "default_action"), "forward")
-	kinds := map[string][]*inventory.Workload{}
-	for _, w := range u.targets {
-		id, _ := targetID(w)
-		kind := "IP"
-		if strings.HasPrefix(id, "i-") {
-			kind = "INSTANCE"
-		}
-		kinds[kind] = append(kinds[kind], w)
-	}
-	for _, kind := range []string{"INSTANCE", "IP"} {
-		if kinds[kind] == nil {
-			continue
-		}
-		own := name
-		if len(kinds) > 1 {
-			own += "-" + strings.ToLower(kind)
-		}
+	for i := range u.pools {
+		p := &u.pools[i]
+		own := name + p.name
 		t := block(forward, "target_groups")
 		refer(t, "target_group_identifier", "aws_vpclattice_target_group", own, "id")
+		if len(u.pools) > 1 {
+			t.SetAttributeValue("weight", cty.NumberIntVal(int64(p.weight())))
+		}
 		g := block(body, "resource", "aws_vpclattice_target_group", own)
 		text(g, "name", own)
-		text(g, "type", kind)
+		text(g, "type", p.kind)
 		r.tags(g)
 		c := block(g, "config")
 		c.SetAttributeValue("port", cty.NumberIntVal(int64(port.Number)))
 		text(c, "protocol", to)
 		text(c, "protocol_version", version)
 		text(c, "vpc_identifier", u.vpc)
-		for _, w := range kinds[kind] {
-			id, _ := targetID(w)
-			at := block(body, "resource", "aws_vpclattice_target_group_attachment", identifier(own+"-"+id))
-			refer(at, "target_group_identifier", "aws_vpclattice_target_group", own, "id")
-			x := block(at, "target")
-			text(x, "id", id)
-			x.SetAttributeValue("port", cty.NumberIntVal(int64(port.Number)))
-		}
+		attach(body, p, own, port.Number)
 	}
+}
+
+// attach puts the targets of a pool into a target group.
+func attach(body *hclwrite.Body, p *pool, group string, port uint16) {
+	a := block(body, "resource", "aws_vpclattice_target_group_attachment", group)
+	list := hclwrite.Tokens{token(hclsyntax.TokenIdent, "toset"), token(hclsyntax.TokenOParen, "("), token(hclsyntax.TokenOBrack, "["), token(hclsyntax.TokenNewline, "\n")}
+	for _, id := range p.ids {
+		quoted := string(hclwrite.TokensForValue(cty.StringVal(id)).Bytes())
+		list = append(list, token(hclsyntax.TokenQuotedLit, quoted), token(hclsyntax.TokenComma, ","), token(hclsyntax.TokenNewline, "\n"))
+	}
+	a.SetAttributeRaw("for_each", append(list, token(hclsyntax.TokenCBrack, "]"), token(hclsyntax.TokenCParen, ")")))
+	refer(a, "target_group_identifier", "aws_vpclattice_target_group", group, "id")
+	t := block(a, "target")
+	refer(t, "id", "each", "value")
+	t.SetAttributeValue("port", cty.NumberIntVal(int64(port)))
+}
+
+func token(kind hclsyntax.TokenType, text string) *hclwrite.Token {
+	return &hclwrite.Token{Type: kind, Bytes: []byte(text)}
 }
 
 // protocols says how a port of that name is called and reached. gRPC needs a

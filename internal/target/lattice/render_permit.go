@@ -6,64 +6,21 @@ import (
 	"slices"
 	"strings"
 
-	"firebreak/internal/inventory"
 	"firebreak/internal/netset"
 	"firebreak/internal/plan"
 )
-
-// caller is what Lattice sees of workloads: a role, and the VPC it calls from.
-type caller struct{ role, vpc string }
-
-// permit writes the statements about one port of a service.
-func (r *renderer) permit(u *unit, port uint16) {
-	grants := r.granted(u, port)
-	callers := map[caller]map[*plan.Grant]string{} // to a workload that has it
-	for i := range r.inv.Workloads {
-		w := &r.inv.Workloads[i]
-		vpc := w.Labels["net/vpc"]
-		if vpc == "" || vpc == u.vpc || slices.Contains(r.near[u.vpc], vpc) {
-			continue
-		}
-		g := grants[r.w.Policy.IdentityOf[i]]
-		role := roleOf(w)
-		switch {
-		case role == "" && g == nil:
-			continue
-		case role == "":
-			r.roleless(w, u.subject)
-			continue
-		case r.net != "" && !r.joined[vpc] && g != nil:
-			r.say(w.Source, "associate the VPC with the service network, and say so in its net/service-network", "%s may not reach %s: its VPC %s is not joined to %s", w.Name, u.subject.Name, vpc, r.net)
-			continue
-		}
-		c := caller{role, vpc}
-		if callers[c] == nil {
-			callers[c] = map[*plan.Grant]string{}
-		}
-		callers[c][g] = w.Name
-	}
-	r.write(u, port, callers)
-}
-
-// roleless remembers a workload that would call and cannot sign its requests.
-func (r *renderer) roleless(w *inventory.Workload, to *plan.Subject) {
-	if r.unsigned == nil {
-		r.unsigned, r.missed = map[*inventory.Workload]bool{}, map[string]bool{}
-		r.first = w
-	}
-	r.unsigned[w], r.missed[to.Name] = true, true
-}
 
 // sayRoleless tells, once, who they are and whom they do not reach.
 func (r *renderer) sayRoleless() {
 	if len(r.unsigned) == 0 {
 		return
 	}
+	list := slices.Sorted(maps.Keys(r.unsigned))
 	var from []string
-	for w := range r.unsigned {
-		from = append(from, w.Name)
+	for _, i := range list {
+		from = append(from, r.inv.Workloads[i].Name)
 	}
-	r.say(r.first.Source, "give each a role (aws/role): callers sign their requests with one", "%s may not reach %s, without a role to sign requests with", few(from), few(slices.Collect(maps.Keys(r.missed))))
+	r.say(r.inv.Workloads[list[0]].Source, "give each a role (aws/role): callers sign their requests with one", "%s may not reach %s, without a role to sign requests with", few(from), few(slices.Collect(maps.Keys(r.missed))))
 }
 
 // few names some of many, in order.
@@ -76,100 +33,12 @@ func few(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
-// granted finds what each identity may do with a port of a service; nil for
-// nothing.
-func (r *renderer) granted(u *unit, port uint16) map[int]*plan.Grant {
-	out := map[int]*plan.Grant{}
-	for i := range u.subject.Ingress {
-		g := &u.subject.Ingress[i]
-		if !g.Open.Contains(netset.TCP, port) && !r.expiring(g, port) {
-			continue
-		}
-		for _, x := range g.Peers {
-			if id := r.w.Engine.Identity(x); id >= 0 {
-				out[id] = g
-			}
-		}
-	}
-	return out
-}
-
 // expiring reports whether a grant lets a port pass until some instant, which
 // can be said.
 func (r *renderer) expiring(g *plan.Grant, port uint16) bool {
 	return slices.ContainsFunc(g.Clauses, func(c plan.Clause) bool {
 		return !c.Deny && c.Cond != nil && c.Cond.When == nil && c.Traffic.Contains(netset.TCP, port)
 	})
-}
-
-// roleOf is the ARN of the role that a workload acts under.
-func roleOf(w *inventory.Workload) string {
-	for _, p := range []string{w.Labels["aws/role"], w.Principal} {
-		if strings.HasPrefix(p, "arn:") && strings.Contains(p, ":iam::") {
-			return p
-		}
-	}
-	return ""
-}
-
-// write makes statements of what callers may do. Workloads with one role in one
-// VPC that may do different things cannot be told apart: nobody gets in there.
-func (r *renderer) write(u *unit, port uint16, callers map[caller]map[*plan.Grant]string) {
-	byRole := map[string]map[*plan.Grant][]string{} // to VPCs
-	for c, grants := range callers {
-		var one *plan.Grant
-		var names []string
-		for g, name := range grants {
-			one = g
-			names = append(names, name)
-		}
-		if len(grants) > 1 {
-			slices.Sort(names)
-			r.say(u.targets[0].Source, "give them roles of their own", "%s share the role %s and may do different things with %s: none of them may reach it", strings.Join(names, " and "), c.role, u.subject.Name)
-			one = nil
-		}
-		if byRole[c.role] == nil {
-			byRole[c.role] = map[*plan.Grant][]string{}
-		}
-		byRole[c.role][one] = append(byRole[c.role][one], c.vpc)
-	}
-	roles := map[*plan.Grant]map[string][]string{} // by VPCs, joined; empty: from wherever
-	for role, grants := range byRole {
-		for g, vpcs := range grants {
-			if g == nil {
-				continue
-			}
-			from := ""
-			if len(grants) > 1 {
-				slices.Sort(vpcs)
-				from = strings.Join(vpcs, ",")
-			}
-			if roles[g] == nil {
-				roles[g] = map[string][]string{}
-			}
-			roles[g][from] = append(roles[g][from], role)
-		}
-	}
-	for i := range u.subject.Ingress { // in a stable order
-		g := &u.subject.Ingress[i]
-		var froms []string
-		for from := range roles[g] {
-			froms = append(froms, from)
-		}
-		slices.Sort(froms)
-		for _, from := range froms {
-			list := roles[g][from]
-			slices.Sort(list)
-			r.grant(u, port, g, speaker{roles: list, vpcs: split(from)})
-		}
-	}
-}
-
-func split(from string) []string {
-	if from == "" {
-		return nil
-	}
-	return strings.Split(from, ",")
 }
 
 // grant writes what some callers may do with a port.
@@ -191,7 +60,7 @@ func (r *renderer) grant(u *unit, port uint16, g *plan.Grant, by speaker) {
 			continue
 		}
 		if c.Cond != nil && c.Cond.When != nil && !kept(g, port) {
-			r.say(u.targets[0].Source, "add a target that keeps time, such as ebpf", "the rule %s/%s holds at some times only, which Lattice cannot say: it is left out", c.Rule.Policy, c.Rule.Rule)
+			r.say(u.at(), "add a target that keeps time, such as ebpf", "the rule %s/%s holds at some times only, which Lattice cannot say: it is left out", c.Rule.Policy, c.Rule.Rule)
 			continue
 		}
 		s := statement{by: by, ports: []uint16{port}}
@@ -218,12 +87,12 @@ func (r *renderer) grant(u *unit, port uint16, g *plan.Grant, by speaker) {
 // left out, and so passes.
 func (r *renderer) deny(u *unit, port uint16, c plan.Clause, by speaker) {
 	if c.Cond == nil || c.Cond.HTTP == nil || c.Cond.MTLS || c.Cond.When != nil {
-		r.say(u.targets[0].Source, "leave it to a target that can", "the deny %s/%s holds under conditions that Lattice cannot say: what it denies passes", c.Rule.Policy, c.Rule.Rule)
+		r.say(u.at(), "leave it to a target that can", "the deny %s/%s holds under conditions that Lattice cannot say: what it denies passes", c.Rule.Policy, c.Rule.Rule)
 		return
 	}
 	for _, h := range c.Cond.HTTP {
 		if h.Hosts != nil {
-			r.say(u.targets[0].Source, "leave it to a target that can", "the deny %s/%s names hosts, which Lattice cannot say: what it denies passes", c.Rule.Policy, c.Rule.Rule)
+			r.say(u.at(), "leave it to a target that can", "the deny %s/%s names hosts, which Lattice cannot say: what it denies passes", c.Rule.Policy, c.Rule.Rule)
 			continue
 		}
 		s := statement{deny: true, by: by, ports: []uint16{port}, expires: c.Cond.Expires}

@@ -11,9 +11,10 @@ import (
 
 // Workloads without a role are named once, whomever they would call.
 func TestRolesThatAreMissingAreSaidOnce(t *testing.T) {
-	r := &renderer{said: map[string]bool{}}
+	r := &renderer{said: map[string]bool{}, inv: &inventory.Snapshot{}}
 	for i := range 9 {
-		w := &inventory.Workload{Name: fmt.Sprint("w", i)}
+		r.inv.Workloads = append(r.inv.Workloads, inventory.Workload{Name: fmt.Sprint("w", i)})
+		w := &kin{workloads: []int{i}}
 		for j := range 3 {
 			r.roleless(w, &plan.Subject{Name: fmt.Sprint("s", j)})
 		}

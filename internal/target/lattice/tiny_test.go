@@ -219,7 +219,22 @@ func tinyRead(t *testing.T, files []target.File) []tinyResource {
 			if b.Type == "data" {
 				r.name = "data." + r.name
 			}
-			tinyBody(t, b.Body, "", r.at)
+			context := tinyContext()
+			if a := b.Body.Attributes["for_each"]; a != nil {
+				list, diags := a.Expr.Value(context)
+				if diags.HasErrors() {
+					t.Fatal(diags)
+				}
+				for each := list.ElementIterator(); each.Next(); {
+					key, value := each.Element()
+					one := tinyResource{r.kind, fmt.Sprintf("%s[%q]", r.name, key.AsString()), map[string]any{}}
+					context.Variables = map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": key, "value": value})}
+					tinyBody(t, context, b.Body, "", one.at)
+					out = append(out, one)
+				}
+				continue
+			}
+			tinyBody(t, context, b.Body, "", r.at)
 			if text, ok := r.at["policy"].(string); ok {
 				var v any
 				if err := json.Unmarshal([]byte(text), &v); err != nil {
@@ -233,10 +248,16 @@ func tinyRead(t *testing.T, files []target.File) []tinyResource {
 	return out
 }
 
-func tinyBody(t *testing.T, b *hclsyntax.Body, prefix string, to map[string]any) {
-	context := &hcl.EvalContext{Functions: map[string]function.Function{"jsonencode": stdlib.JSONEncodeFunc}}
+func tinyContext() *hcl.EvalContext {
+	return &hcl.EvalContext{Functions: map[string]function.Function{"jsonencode": stdlib.JSONEncodeFunc, "toset": stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType))}}
+}
+
+func tinyBody(t *testing.T, context *hcl.EvalContext, b *hclsyntax.Body, prefix string, to map[string]any) {
 	for name, a := range b.Attributes {
-		if vars := a.Expr.Variables(); len(vars) > 0 {
+		if name == "for_each" && prefix == "" {
+			continue
+		}
+		if vars := a.Expr.Variables(); len(vars) > 0 && vars[0].RootName() != "each" {
 			var parts []string
 			for _, step := range vars[0][:len(vars[0])-1] {
 				switch s := step.(type) {
@@ -262,7 +283,7 @@ func tinyBody(t *testing.T, b *hclsyntax.Body, prefix string, to map[string]any)
 		}
 	}
 	for _, inner := range b.Blocks {
-		tinyBody(t, inner.Body, prefix+inner.Type+".", to)
+		tinyBody(t, context, inner.Body, prefix+inner.Type+".", to)
 	}
 }
 

@@ -1,0 +1,75 @@
+package lattice_test
+
+import (
+	"maps"
+	"testing"
+
+	"firebreak/internal/gen"
+	"firebreak/internal/inventory"
+	"firebreak/internal/label"
+	"firebreak/internal/load"
+	"firebreak/internal/plan"
+	"firebreak/internal/policy"
+	"firebreak/internal/target/lattice"
+	"firebreak/internal/verify"
+)
+
+// BenchmarkEstate renders an estate of 10,000 workloads and 1,000 rules, and
+// reads the files back.
+func BenchmarkEstate(b *testing.B) {
+	e := benchEstate(b)
+	files, diags := lattice.Target{}.Render(e.wanted)
+	if diags.HasErrors() || len(files) == 0 {
+		b.Fatal(diags)
+	}
+	b.Run("render", func(b *testing.B) {
+		for b.Loop() {
+			lattice.Target{}.Render(e.wanted)
+		}
+	})
+	b.Run("lift", func(b *testing.B) {
+		for b.Loop() {
+			lattice.Target{}.Lift(e.source(files))
+		}
+	})
+}
+
+// benchEstate is the one of the benchmark of all targets.
+func benchEstate(b *testing.B) *estate {
+	fsys, err := gen.Estate(gen.Options{Workloads: 10_000, Rules: 1_000, Seed: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	l, diags := load.FS(fsys, ".", nil)
+	if l.Policy == nil {
+		b.Fatal(diags)
+	}
+	inv := *l.Policy.Inventory
+	inv.Workloads = nil
+	for _, w := range l.Policy.Inventory.Workloads {
+		if w.Labels["k8s/cluster"] != "" {
+			w.Labels, w.Pod = maps.Clone(w.Labels), map[string]string{"region": w.Labels["cloud/region"]}
+			w.Labels["k8s/cluster"] = "corp"
+			for k, v := range w.Labels {
+				if !label.IsBuiltin(k) {
+					w.Pod[k] = v
+				}
+			}
+		}
+		inv.Workloads = append(inv.Workloads, w)
+	}
+	return benchResolve(b, l, &inv)
+}
+
+func benchResolve(b *testing.B, l *load.Loaded, inv *inventory.Snapshot) *estate {
+	p, diags := policy.Resolve(l.Tree, inv)
+	if p == nil {
+		b.Fatal(diags)
+	}
+	e, err := verify.New(p, verify.Options{At: noon})
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := plan.Make(l.Tree, p, e, plan.Options{ToCome: true, At: noon, Targets: []string{"lattice"}, KeepsTime: func(*inventory.Workload) bool { return true }})
+	return &estate{"", inv, p, w}
+}

@@ -1,0 +1,230 @@
+package lattice
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"firebreak/internal/inventory"
+	"firebreak/internal/netset"
+	"firebreak/internal/plan"
+	"firebreak/internal/policy"
+)
+
+// caller is what Lattice sees of workloads: a role, and the VPC it calls from.
+type caller struct{ role, vpc string }
+
+// kin are workloads in VPCs of which the policy and Lattice both say the same.
+type kin struct {
+	caller
+	identity  int
+	workloads []int // ascending
+}
+
+// alike are all workloads in VPCs, by what is said of them.
+type alike struct {
+	kin        []kin
+	byRole     map[string][]int // to indices into kin, ascending; without ""
+	byIdentity map[int][]int
+}
+
+// kindred finds the workloads of a policy that are alike.
+func kindred(p *policy.Policy) alike {
+	type key struct {
+		caller
+		identity int
+	}
+	out := alike{byRole: map[string][]int{}, byIdentity: map[int][]int{}}
+	at := map[key]int{}
+	for i := range p.Inventory.Workloads {
+		w := &p.Inventory.Workloads[i]
+		k := key{caller{roleOf(w), w.Labels["net/vpc"]}, p.IdentityOf[i]}
+		if k.vpc == "" {
+			continue
+		}
+		n, ok := at[k]
+		if !ok {
+			n = len(out.kin)
+			at[k] = n
+			out.kin = append(out.kin, kin{caller: k.caller, identity: k.identity})
+			out.byIdentity[k.identity] = append(out.byIdentity[k.identity], n)
+			if k.role != "" {
+				out.byRole[k.role] = append(out.byRole[k.role], n)
+			}
+		}
+		out.kin[n].workloads = append(out.kin[n].workloads, i)
+	}
+	return out
+}
+
+// roleOf is the ARN of the role that a workload acts under.
+func roleOf(w *inventory.Workload) string {
+	for _, p := range []string{w.Labels["aws/role"], w.Principal} {
+		if strings.HasPrefix(p, "arn:") && strings.Contains(p, ":iam::") {
+			return p
+		}
+	}
+	return ""
+}
+
+// granted finds what each identity may do with a port of a service; nil for
+// nothing.
+func (r *renderer) granted(u *unit, port uint16) map[int]*plan.Grant {
+	out := map[int]*plan.Grant{}
+	for i := range u.subject.Ingress {
+		g := &u.subject.Ingress[i]
+		if !g.Open.Contains(netset.TCP, port) && !r.expiring(g, port) {
+			continue
+		}
+		for _, x := range g.Peers {
+			if id := r.w.Engine.Identity(x); id >= 0 {
+				out[id] = g
+			}
+		}
+	}
+	return out
+}
+
+// far reports whether only Lattice leads from a VPC to a unit.
+func (r *renderer) far(vpc string, u *unit) bool {
+	return vpc != u.vpc && !slices.Contains(r.near[u.vpc], vpc)
+}
+
+// permit writes the statements about one port of a service.
+func (r *renderer) permit(u *unit, port uint16) {
+	grants := r.granted(u, port)
+	roles := map[string]bool{} // of those that may do anything
+	for id := range grants {
+		for _, n := range r.alike.byIdentity[id] {
+			k := &r.alike.kin[n]
+			switch {
+			case !r.far(k.vpc, u):
+			case k.role == "":
+				r.roleless(k, u.subject)
+			default:
+				roles[k.role] = true
+			}
+		}
+	}
+	callers := map[caller]map[*plan.Grant]int{} // to the last workload that has it
+	var apart []int
+	for role := range roles {
+		for _, n := range r.alike.byRole[role] {
+			k := &r.alike.kin[n]
+			g := grants[k.identity]
+			switch {
+			case !r.far(k.vpc, u):
+				continue
+			case r.net != "" && !r.joined[k.vpc] && g != nil:
+				apart = append(apart, k.workloads...)
+				continue
+			}
+			if callers[k.caller] == nil {
+				callers[k.caller] = map[*plan.Grant]int{}
+			}
+			callers[k.caller][g] = max(callers[k.caller][g], k.workloads[len(k.workloads)-1])
+		}
+	}
+	slices.Sort(apart)
+	for _, i := range apart {
+		w := &r.inv.Workloads[i]
+		r.say(w.Source, "associate the VPC with the service network, and say so in its net/service-network", "%s may not reach %s: its VPC %s is not joined to %s", w.Name, u.subject.Name, w.Labels["net/vpc"], r.net)
+	}
+	r.write(u, port, callers)
+}
+
+// roleless remembers workloads that would call and cannot sign their requests.
+func (r *renderer) roleless(k *kin, to *plan.Subject) {
+	if r.unsigned == nil {
+		r.unsigned, r.missed = map[int]bool{}, map[string]bool{}
+	}
+	for _, i := range k.workloads {
+		r.unsigned[i] = true
+	}
+	r.missed[to.Name] = true
+}
+
+// write makes statements of what callers may do. Workloads with one role in one
+// VPC that may do different things cannot be told apart: nobody gets in there.
+func (r *renderer) write(u *unit, port uint16, callers map[caller]map[*plan.Grant]int) {
+	byRole := map[string]map[*plan.Grant][]string{} // to VPCs
+	order := slices.SortedFunc(maps.Keys(callers), func(a, b caller) int {
+		return cmp.Or(strings.Compare(a.role, b.role), strings.Compare(a.vpc, b.vpc))
+	})
+	for _, c := range order {
+		grants := callers[c]
+		var one *plan.Grant
+		var names []string
+		for g, i := range grants {
+			one = g
+			names = append(names, r.inv.Workloads[i].Name)
+		}
+		if len(grants) > 1 {
+			slices.Sort(names)
+			r.say(u.at(), "give them roles of their own", "%s share the role %s and may do different things with %s: none of them may reach it", strings.Join(names, " and "), c.role, u.subject.Name)
+			one = nil
+		}
+		if byRole[c.role] == nil {
+			byRole[c.role] = map[*plan.Grant][]string{}
+		}
+		byRole[c.role][one] = append(byRole[c.role][one], c.vpc)
+	}
+	roles := map[*plan.Grant]map[string][]string{} // by VPCs, joined; empty: from wherever
+	for role, grants := range byRole {
+		for g, vpcs := range grants {
+			if g == nil {
+				continue
+			}
+			from := ""
+			if len(grants) > 1 {
+				from = strings.Join(vpcs, ",")
+			}
+			if roles[g] == nil {
+				roles[g] = map[string][]string{}
+			}
+			roles[g][from] = append(roles[g][from], role)
+		}
+	}
+	for i := range u.subject.Ingress { // in a stable order
+		g := &u.subject.Ingress[i]
+		var froms []string
+		for from := range roles[g] {
+			froms = append(froms, from)
+		}
+		slices.Sort(froms)
+		for _, from := range froms {
+			list := roles[g][from]
+			slices.Sort(list)
+			r.grant(u, port, g, speaker{roles: list, vpcs: split(from)})
+		}
+	}
+}
+
+func split(from string) []string {
+	if from == "" {
+		return nil
+	}
+	return strings.Split(from, ",")
+}
+
+// callers lists the VPCs from which somebody may call.
+func (r *renderer) callers() []string {
+	vpcs := map[string]bool{}
+	for _, u := range r.units {
+		for i := range u.policy.statements {
+			s := &u.policy.statements[i]
+			for _, role := range s.by.roles {
+				if s.deny {
+					break
+				}
+				for _, n := range r.alike.byRole[role] {
+					if k := &r.alike.kin[n]; r.far(k.vpc, u) {
+						vpcs[k.vpc] = true
+					}
+				}
+			}
+		}
+	}
+	return sorted(vpcs)
+}
