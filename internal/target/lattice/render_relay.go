@@ -161,7 +161,7 @@ func (r *relay) From(w *inventory.Workload) string {
 // To implements plan.Relay: the VPC of who can be a target.
 func (r *relay) To(i int) (string, []plan.RelayPort) {
 	w := &r.p.Inventory.Workloads[i]
-	if _, ok := targetID(w); !ok {
+	if _, _, ok := targetID(w); !ok {
 		return "", nil
 	}
 	return w.Labels["net/vpc"], r.at[r.keys[i]]
