@@ -56,6 +56,8 @@ type Layer struct {
 	// only, is then either open or shut in it; that it is shut is no fault of what
 	// was written there.
 	Timeless, Nameless bool
+	// Shut lists what else the platform cannot say. Nil: nothing.
+	Shut []Shut
 
 	// Renewed is set where whoever holds the layer works it out anew as time goes by
 	// (an agent, not a file): it is compared as of the present only.

@@ -34,6 +34,7 @@ func (Target) Lift(s *target.Source) (*layer.Layer, diag.List) {
 		l.points()
 		l.unattached()
 		l.misread()
+		l.unsaid()
 	}
 	return l.out, append(diags, l.diags...)
 }
