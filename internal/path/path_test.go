@@ -50,6 +50,7 @@ func shop() *path.Estate {
 	web, orders := layer.Named("web"), layer.Named("orders")
 	lattice := on("lattice", orders, table(flow.Ingress, orders, allow("web-may", web, 8080)))
 	lattice.Optional, lattice.Relays = true, []netip.Prefix{relay}
+	lattice.Leads = []layer.Lead{{To: orders, Protocol: netset.TCP, Called: 443, Port: 8080}}
 	return &path.Estate{
 		Inventory: &inventory.Snapshot{
 			Workloads: []inventory.Workload{workload("orders", "10.2.0.1", "net/vpc=b"), workload("web", "10.1.0.1", "net/vpc=a")},

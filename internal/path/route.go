@@ -1,7 +1,6 @@
 package path
 
 import (
-	"fmt"
 	"slices"
 
 	"firebreak/internal/inventory"
@@ -99,48 +98,4 @@ func (e *Estate) relay(q Question) *layer.Layer {
 // governs reports whether some point of a layer governs an end, or may.
 func (e *Estate) governs(l *layer.Layer, p layer.Party) bool {
 	return slices.ContainsFunc(l.Points, func(x layer.Point) bool { return x.Governs.Matches(p, e.Networks) != layer.No })
-}
-
-// through walks a conversation that a relay takes: from the initiator to the
-// relay, what the relay says, and from the relay to the responder, whose own
-// layers no longer see who began.
-func (w *walk) through(q Question, relay *layer.Layer) []Step {
-	others := func(l *layer.Layer) bool { return !l.Optional }
-	if len(relay.Relays) == 0 {
-		return w.layers(q, func(l *layer.Layer) bool { return others(l) || l == relay })
-	}
-	out, in := q, q
-	out.To = layer.Party{Addr: relay.Relays[0].Addr().Next()}
-	in.From = layer.Party{Addr: relay.Relays[0].Addr().Next()}
-	out.Port = w.listener(q)
-	var steps []Step
-	for _, s := range w.layers(out, others) {
-		s.Why = fmt.Sprintf("%s (to %s, port %d)", s.Why, relay.Target, out.Port)
-		steps = append(steps, s)
-	}
-	steps = append(steps, w.layers(q, func(l *layer.Layer) bool { return l == relay })...)
-	for _, s := range w.layers(in, others) {
-		s.Why += " (it sees " + relay.Target + ", not who began)"
-		steps = append(steps, s)
-	}
-	return steps
-}
-
-// listener is the port at which the relay is called: that of a frontend of the
-// inventory that leads to the responder's port, else 443.
-func (w *walk) listener(q Question) uint16 {
-	if q.To.Workload != nil {
-		for i := range w.Inventory.Frontends {
-			f := &w.Inventory.Frontends[i]
-			if !slices.Contains(f.Workloads, q.To.Workload.Name) || f.Rewrites != "both" {
-				continue
-			}
-			for _, p := range f.Ports {
-				if p.Target == q.Port && p.Protocol == q.Protocol {
-					return p.Number
-				}
-			}
-		}
-	}
-	return 443
 }

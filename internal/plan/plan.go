@@ -94,7 +94,7 @@ type Clause struct {
 // Make computes what is wanted. tree is the text that p was resolved from, e
 // the engine of p.
 func Make(tree *lang.Dir, p *policy.Policy, e *verify.Engine, o Options) *Wanted {
-	w := &Wanted{Policy: p, Engine: e, ToCome: o.ToCome, At: o.At, Targets: o.Targets, relays: relayedBy(p, o.Relays)}
+	w := &Wanted{Policy: p, Engine: e, ToCome: o.ToCome, At: o.At, Targets: o.Targets, relays: RelayedBy(p, o.Relays)}
 	w.collect(tree)
 	b := builder{w: w, o: o, sets: map[setKey]int{}}
 	b.subjects()

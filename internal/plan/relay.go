@@ -197,8 +197,8 @@ func (l *Relayed) of(families [2]bool) []netip.Prefix {
 	return slices.DeleteFunc(slices.Clone(l.Relay.Prefixes()), func(p netip.Prefix) bool { return !families[familyOf(p.Addr())] })
 }
 
-// relayedBy asks relays; those that lead nobody are left out.
-func relayedBy(p *policy.Policy, relays []Relay) []*Relayed {
+// RelayedBy asks relays; those that lead nobody are left out. They come by name.
+func RelayedBy(p *policy.Policy, relays []Relay) []*Relayed {
 	var out []*Relayed
 	for _, r := range relays {
 		if l := NewRelayed(p, r); l != nil {

@@ -17,6 +17,7 @@ var builtinRules = map[string]uint32{
 // addresses fills the table of addresses and finds the ends on this host.
 func (r *renderer) addresses() {
 	r.prefixEntries()
+	r.relayEntries()
 	own := make(map[netip.Addr]bool, len(r.h.OwnAddresses))
 	for _, a := range r.h.OwnAddresses {
 		own[a.Unmap().WithZone("")] = true

@@ -145,6 +145,10 @@ func (r *renderer) decideSide(l local, d flow.Direction) {
 		})
 		r.emit(l.number, far.number, d, v, byDefault)
 	}
+	for i := range r.relays {
+		v := loosest(func(s *side) *verdicts { return r.toRelay(s, &r.relays[i], d) })
+		r.emit(l.number, r.relays[i].number, d, v, byDefault)
+	}
 	for _, s := range sides {
 		r.done(s)
 	}

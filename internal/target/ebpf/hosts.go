@@ -111,7 +111,7 @@ func renderFleet(w *plan.Wanted) (*fleet, diag.List) {
 		own = append(own, w.Policy.Inventory.Workloads[i].Addresses...)
 	}
 	n := &Numbers{}
-	r := &renderer{p: w.Policy, n: n, prefixes: w.Policy.Prefixes(), h: Host{OwnAddresses: own}, unlimited: true}
+	r := &renderer{p: w.Policy, n: n, prefixes: w.Policy.Prefixes(), h: Host{OwnAddresses: own, Relays: w.Relays()}, unlimited: true}
 	r.times.at = w.At
 	r.localOf, r.here = map[uint32]bool{}, map[int]bool{}
 	for i := range w.Policy.Inventory.Workloads {

@@ -59,6 +59,10 @@ func frontendKey(namespace, name string, externals []string) string {
 	return "frontend " + strconv.Quote(namespace) + " " + strconv.Quote(name) + " in " + quoted(externals)
 }
 
+func relayKey(name string, externals []string) string {
+	return "relay " + strconv.Quote(name) + " in " + quoted(externals)
+}
+
 func strictestKey(keys []string) string { return "strictest " + quoted(keys) }
 
 func loosestKey(keys []string) string { return "loosest " + quoted(keys) }

@@ -12,6 +12,7 @@ import (
 	"firebreak/internal/datapath/layout"
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
+	"firebreak/internal/plan"
 	"firebreak/internal/policy"
 )
 
@@ -24,6 +25,9 @@ type Host struct {
 	Cgroups []Cgroup
 	// OwnAddresses are those of the host's interfaces, in every namespace.
 	OwnAddresses []netip.Addr
+	// Relays lead conversations between workloads that exchange no packets. What
+	// they lead passes between the ends here and them.
+	Relays []*plan.Relayed
 }
 
 // Cgroup attributes a cgroup, by its id, and everything below it.
@@ -91,6 +95,7 @@ type renderer struct {
 	localOf   map[uint32]bool
 	peers     []peer // far ends that are not one identity
 	frontends []frontend
+	relays    []relay
 	behind    *policy.Behind // nil until a frontend is met
 	identNum  []uint32       // by identity, 0 until asked
 

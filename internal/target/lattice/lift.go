@@ -61,7 +61,7 @@ func lift(s *target.Source) (*layer.Layer, diag.List) {
 	}
 	r.layer.Ours, r.layer.Foreign = r.out.ours, r.out.foreign
 	if len(r.layer.Points) > 0 {
-		r.layer.Relays = relays()
+		r.layer.Relays, r.layer.Leads = relays(), r.leads()
 	}
 	return r.layer, r.diags
 }
