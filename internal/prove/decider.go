@@ -33,16 +33,18 @@ func (t *table) decider(self, other int, proto netset.Protocol, port uint16, at 
 }
 
 // decider names the rule of a layer that decides about one conversation: one
-// that denies, else one that allows. It is the zero Rule for a default.
-func (l *compiled) decider(from, to int, proto netset.Protocol, port uint16, at space.Point) flow.Rule {
+// that denies, else one that allows. It is the zero Rule for a default. from, to
+// and ports are by direction: what the tables of that direction see.
+func (l *compiled) decider(from, to [2]int, ports [2]uint16, proto netset.Protocol, at space.Point) flow.Rule {
 	var ref flow.Rule
 	best := layer.Abstain + 1
 	for _, t := range l.tables {
-		self, other := from, to
-		if t.Direction == flow.Ingress {
-			self, other = to, from
+		d := t.Direction
+		self, other := from[d], to[d]
+		if d == flow.Ingress {
+			self, other = other, self
 		}
-		if r, effect := t.decider(self, other, proto, port, at); effect < best {
+		if r, effect := t.decider(self, other, proto, ports[d], at); effect < best {
 			best, ref = effect, flow.Rule{}
 			if r != nil {
 				ref = r.Ref

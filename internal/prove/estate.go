@@ -79,7 +79,11 @@ func build(inv *inventory.Snapshot, p *policy.Policy, intent bool, layers []*lay
 	for _, l := range layers {
 		e.layers = append(e.layers, compile(l, u, m))
 	}
-	u.divide(m.bitmaps(false), m.bitmaps(true))
+	divided := m.bitmaps(false)
+	if slices.ContainsFunc(e.layers, (*compiled).relays) {
+		divided = append(divided, m.labelled("net/vpc")...)
+	}
+	u.divide(divided, m.bitmaps(true))
 	ends, peers := newClasses(u.class, len(u.ends)), newClasses(u.coarse, u.peers)
 	for _, l := range e.layers {
 		l.lay(ends, peers, m, e.contents)
@@ -104,6 +108,9 @@ func (g *gatherer) layers(layers []*layer.Layer) {
 		}
 		for i := range l.Unknown {
 			g.match(l.Unknown[i].Concerns)
+		}
+		for i := range l.Leads {
+			g.match(l.Leads[i].To)
 		}
 		for i := range l.Tables {
 			g.table(&l.Tables[i])

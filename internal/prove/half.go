@@ -17,6 +17,7 @@ type compiled struct {
 	tables []*table
 	points [][]int32 // by end: the points that govern it, or perhaps do
 	relay  []bool    // by end: its addresses are the layer's relays
+	leads  [][]bool  // by Lead, by end: it leads there, or may
 	named  bool      // some rule goes by the names of Externals
 	halves [2]half   // by flow.Direction
 }
@@ -97,6 +98,9 @@ func compile(l *layer.Layer, u *universe, m *matcher) *compiled {
 	if len(l.Relays) > 0 {
 		m.of(layer.Match{{Address: true, Prefixes: l.Relays}})
 	}
+	for i := range l.Leads {
+		m.of(l.Leads[i].To)
+	}
 	return out
 }
 
@@ -120,6 +124,13 @@ func (l *compiled) lay(c, peers *classes, m *matcher, all *contents) {
 		for _, x := range c.of(m.of(layer.Match{{Address: true, Prefixes: l.Relays}}).yes) {
 			l.relay[x] = true
 		}
+	}
+	for i := range l.Leads {
+		to := make([]bool, n)
+		for _, x := range c.of(m.of(l.Leads[i].To).may) {
+			to[x] = true
+		}
+		l.leads = append(l.leads, to)
 	}
 	for _, t := range l.tables {
 		t.lay(c, peers, m.of(t.Governs))

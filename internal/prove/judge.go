@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,9 +31,10 @@ type piece struct {
 	kind   kind
 	set    space.Set
 	caught string // the targets that catch it
-	why    string // why it is only perhaps one
+	why    string // why it is only perhaps one, or what else is to be said of it
 	// fault says at which ends the layer and the intent differ.
-	fault [2]bool // by flow.Direction
+	fault   [2]bool // by flow.Direction
+	relayed bool    // the layer speaks of a relay, in place of the other end
 }
 
 // judge works out pieces, once for every signature.
@@ -40,53 +42,6 @@ type judge struct {
 	e        *estate
 	want     func(kind int32) *intended
 	accepted func(flow.Rule) string // may be nil
-}
-
-// spoken is what a layer lets pass between two ends, read strictly or laxly.
-type spoken struct {
-	passes space.Set    // what all ends that speak let pass, and what none speaks of
-	speaks space.Set    // what some end speaks of
-	at     [2]space.Set // by direction: what that end lets pass
-	silent [2]space.Set // what that end does not speak of
-}
-
-func (j *judge) spoken(sig *signature, layer int, lax bool) spoken {
-	var s spoken
-	at := sig.at[layer]
-	for d := range 2 {
-		b := j.e.bounds(at[d])
-		s.at[d], s.silent[d] = b.lower, b.lowerAbstains
-		if lax {
-			s.at[d], s.silent[d] = b.upper, b.upperAbstains
-		}
-	}
-	s.passes = s.at[0].Intersect(s.at[1])
-	s.speaks = everything.Subtract(s.silent[0].Intersect(s.silent[1]))
-	return s
-}
-
-// possible is what can exist between two ends as far as a layer sees to it that
-// peers prove who they are.
-func (j *judge) possible(sig *signature, layer int) space.Set {
-	flags := sig.at[layer][2]
-	switch l := j.e.layers[layer]; {
-	case !l.Proves:
-		return everything
-	case l.Optional: // who is led through it has proven who it is
-		s := j.spoken(sig, layer, true)
-		return j.e.proven.Union(everything.Subtract(s.speaks))
-	case flags&ownsFrom != 0 && flags&ownsTo != 0:
-		return j.e.proven
-	case flags&(ownsFrom|ownsTo) != 0:
-		return j.e.unproven
-	}
-	return everything
-}
-
-// blocks is what a layer surely does not let exist between two ends.
-func (j *judge) blocks(sig *signature, layer int) space.Set {
-	s := j.spoken(sig, layer, true)
-	return everything.Subtract(s.passes.Intersect(j.possible(sig, layer)))
 }
 
 // differs is what a layer, read one way, lets pass beyond what was meant, and
@@ -129,45 +84,46 @@ func between(strict, lax *spoken, w *intended, sig *signature, named bool) diffe
 	return d
 }
 
-// pieces is how one layer and the intent differ for a signature.
-func (j *judge) pieces(sig *signature, layer int) []piece {
-	w := j.want(sig.kind)
-	strict, lax := j.spoken(sig, layer, false), j.spoken(sig, layer, true)
-	diff := between(&strict, &lax, w, sig, j.e.layers[layer].named)
-	if j.e.layers[layer].Renewed {
+// pieces is how one layer and the intent differ for a view.
+func (j *judge) pieces(v *view, layer int) []piece {
+	w := j.want(v.kind)
+	l := j.e.layers[layer]
+	strict, lax := &v.said[0][layer], &v.said[1][layer]
+	diff := between(strict, lax, w, v.signature, l.named)
+	if l.Renewed {
 		diff = diff.at(j.e.at)
 	}
 	if diff.none() {
 		return nil
 	}
-	there := j.possible(sig, layer)
+	there := v.there[layer]
 	var out []piece
 	add := func(p piece) {
 		if p.set = p.set.Intersect(there); !p.set.IsEmpty() {
+			p.relayed = v.relayed && !l.relays()
 			out = append(out, p)
 		}
 	}
-	for _, p := range j.overs(sig, layer, diff.more.Intersect(there), w) {
+	for _, p := range j.overs(v, layer, diff.more.Intersect(there), w) {
 		p.fault = [2]bool{!p.set.Subtract(w.leaving.Union(lax.silent[0])).IsEmpty(), !p.set.Subtract(w.arriving.Union(lax.silent[1])).IsEmpty()}
 		add(p)
 	}
-	timeless, nameless := j.e.layers[layer].Timeless, j.e.layers[layer].Nameless
-	why := "stays shut: " + j.e.layers[layer].Target
-	for _, p := range unsaid(sig, &diff, w, timeless, nameless, why) {
+	for _, p := range unsaid(v.signature, &diff, w, l.Timeless, l.Nameless, "stays shut: "+l.Target) {
 		p.fault = [2]bool{true, true}
 		add(p)
 	}
-	add(piece{kind: under, set: diff.less, fault: [2]bool{!diff.less.Subtract(lax.at[0]).IsEmpty(), !diff.less.Subtract(lax.at[1]).IsEmpty()}})
+	why := ""
+	if v.relayed && !l.relays() {
+		why = v.unled()
+	}
+	add(piece{kind: under, set: diff.less, why: why, fault: [2]bool{!diff.less.Subtract(lax.at[0]).IsEmpty(), !diff.less.Subtract(lax.at[1]).IsEmpty()}})
 	maybe := diff.maybeLess
 	if !diff.maybeMore.IsEmpty() {
-		_, left := j.catch(sig, layer, diff.maybeMore.Intersect(there))
+		_, left := j.catch(v, layer, diff.maybeMore.Intersect(there))
 		maybe = maybe.Union(left)
 	}
-	a, b := j.e.bounds(sig.at[layer][0]), j.e.bounds(sig.at[layer][1])
-	if why = a.why; why == "" {
-		why = b.why
-	}
-	add(piece{kind: perhaps, set: maybe, why: why, fault: [2]bool{a.why != "", b.why != ""}})
+	unknown := v.whyNot(layer)
+	add(piece{kind: perhaps, set: maybe, why: cmp.Or(unknown[0], unknown[1]), fault: [2]bool{unknown[0] != "", unknown[1] != ""}})
 	return out
 }
 
@@ -225,11 +181,11 @@ func (j *judge) unenforced(set space.Set, w *intended) piece {
 
 // overs divides what passes beyond the intent by who catches it, and the rest by
 // whether only a condition is not enforced.
-func (j *judge) overs(sig *signature, layer int, set space.Set, w *intended) []piece {
+func (j *judge) overs(v *view, layer int, set space.Set, w *intended) []piece {
 	if set.IsEmpty() {
 		return nil
 	}
-	by, left := j.catch(sig, layer, set)
+	by, left := j.catch(v, layer, set)
 	var out []piece
 	if caught := set.Subtract(left); !caught.IsEmpty() {
 		out = append(out, piece{kind: caughtOver, set: caught, caught: strings.Join(by, ", ")})
@@ -249,23 +205,23 @@ func (j *judge) overs(sig *signature, layer int, set space.Set, w *intended) []p
 }
 
 // catch finds which other layers do not let a set pass, and what is left.
-func (j *judge) catch(sig *signature, layer int, set space.Set) (by []string, left space.Set) {
+func (j *judge) catch(v *view, layer int, set space.Set) (by []string, left space.Set) {
 	left = set
 	for n, l := range j.e.layers {
-		if j.relayed(sig, n) {
+		if j.relayed(v.signature, n) {
 			if n != layer { // it decides who came to the relay, and who goes on
 				by, left = append(by, l.Target), space.Set{}
 			}
 			continue
 		}
-		if n == layer || l.Optional {
+		if n == layer || !v.firm(n) {
 			continue
 		}
-		if b := set.Intersect(j.blocks(sig, n)); !b.IsEmpty() {
+		if b := set.Intersect(v.blocks(n)); !b.IsEmpty() {
 			by = append(by, l.Target)
 			left = left.Subtract(b)
 		}
-		if l.Renewed && (sig.at[n][0] >= 0 || sig.at[n][1] >= 0) {
+		if l.Renewed && (v.at[n][0] >= 0 || v.at[n][1] >= 0) {
 			// At any other time it says something else than it does now.
 			if now := left.Intersect(left.At(j.e.at)); !now.Equal(left) {
 				by, left = append(by, l.Target), now

@@ -127,6 +127,17 @@ func (m *matcher) bitmaps(peers bool) []*roaring.Bitmap {
 	return out
 }
 
+// labelled lists who has which value of a label.
+func (m *matcher) labelled(key string) []*roaring.Bitmap {
+	var out []*roaring.Bitmap
+	for at, b := range m.byLabel {
+		if at[0] == key {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
 func (m *matcher) match(x layer.Match) *members {
 	yes, may := roaring.New(), roaring.New()
 	for i := range x {

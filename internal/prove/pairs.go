@@ -11,10 +11,16 @@ import (
 // signature is everything that the answer about a pair of ends depends on; an
 // index into pairs.list.
 type signature struct {
-	kind int32      // index into pairs.intents; -1 without an intent
-	at   [][3]int32 // by layer: the contents at the initiator's end and at the responder's, and flags; -1: not governed
-	from int        // a pair that has it
+	kind int32 // index into pairs.intents; -1 without an intent
+	from int   // a pair that has it
 	to   int
+	way  way
+
+	at [][3]int32 // by layer: the contents at the initiator's end and at the responder's, and flags; -1: not governed
+	// via, where the way is not open and relays lead to the responder, has by layer
+	// what the ends say of the relays themselves; nil otherwise.
+	via   [][2]int32
+	leads []lead // where the relays are called for the responder
 }
 
 // The flags of a pair in a layer.
@@ -28,8 +34,6 @@ const (
 	byName // one end is what an External's names lead to
 )
 
-const flagBits = 7
-
 // intended is what was meant between two ends.
 type intended struct {
 	permitted, leaving, arriving space.Set
@@ -40,46 +44,24 @@ type intended struct {
 type pairs struct {
 	e       *estate
 	intents []intended
-	kinds   map[int]int32 // by verify's EndClass
-	steps   map[[4]int32]int32
-	last    []step // by layer: the one taken last, since neighbours often take the same
-	chains  int32
-	at      map[int32]int32 // by the last step of a chain: the signature
+	kinds   map[int]*[kindPage]int32 // by verify's EndClass: the kind plus one
+	sides   *sides
+	known   map[pairKey]int32
 	list    []signature
-	flags   [][]int32 // by layer, by end: the flags as an initiator; see flagsTo
-	flagsTo [][]int32
-	groups  [][]int    // of ends; nil before they are asked for
-	speaks  []families // by end
+	groups  [][]int // of ends; nil before they are asked for
+	speaks  []families
+	ways    *ways
+	byWay   bool // ways tell pairs apart also where no relay leads
 }
 
-// step is one of a chain.
-type step struct {
-	key  [4]int32
-	next int32 // 0: none has been taken
-}
+// kindPage is how many kinds are kept side by side: neighbours are asked for
+// together.
+const kindPage = 64
 
 func newPairs(e *estate) *pairs {
-	p := &pairs{e: e, kinds: map[int]int32{}, steps: map[[4]int32]int32{}, last: make([]step, len(e.layers)), at: map[int32]int32{}}
+	p := &pairs{e: e, kinds: map[int]*[kindPage]int32{}, known: map[pairKey]int32{}, sides: newSides(e), ways: newWays(e.u.inv, e.u)}
 	for x := range e.u.ends {
 		p.speaks = append(p.speaks, e.u.families(&e.u.ends[x]))
-	}
-	for _, l := range e.layers {
-		from, to := make([]int32, len(e.u.ends)), make([]int32, len(e.u.ends))
-		for x := range e.u.ends {
-			if len(l.points[x]) > 0 {
-				from[x], to[x] = from[x]|ownsFrom, to[x]|ownsTo
-			}
-			if l.relay[x] {
-				from[x], to[x] = from[x]|relayFrom, to[x]|relayTo
-			}
-			if e.u.ends[x].managed() {
-				from[x], to[x] = from[x]|managedFrom, to[x]|managedTo
-			}
-			if e.u.ends[x].name != "" {
-				from[x], to[x] = from[x]|byName, to[x]|byName
-			}
-		}
-		p.flags, p.flagsTo = append(p.flags, from), append(p.flagsTo, to)
 	}
 	return p
 }
@@ -92,33 +74,35 @@ func (p *pairs) kind(i, j int) int32 {
 	}
 	from, to := p.e.u.ends[i].peer, p.e.u.ends[j].peer
 	class := g.EndClass(from, to)
-	n, known := p.kinds[class]
-	if !known {
-		n = int32(len(p.intents))
-		p.kinds[class] = n
-		x := intended{from: from, to: to}
-		x.permitted, _ = g.Permitted(from, to, p.e.inForce)
-		x.leaving, _ = g.Leaving(from, to, p.e.inForce)
-		x.arriving, _ = g.Arriving(from, to, p.e.inForce)
-		p.intents = append(p.intents, x)
+	page := p.kinds[class/kindPage]
+	if page == nil {
+		page = new([kindPage]int32)
+		p.kinds[class/kindPage] = page
 	}
-	return n
+	if n := page[class%kindPage]; n > 0 {
+		return n - 1
+	}
+	x := intended{from: from, to: to}
+	x.permitted, _ = g.Permitted(from, to, p.e.inForce)
+	x.leaving, _ = g.Leaving(from, to, p.e.inForce)
+	x.arriving, _ = g.Arriving(from, to, p.e.inForce)
+	p.intents = append(p.intents, x)
+	page[class%kindPage] = int32(len(p.intents))
+	return page[class%kindPage] - 1
 }
 
 // group puts ends together whose pairs all have the same signatures: those that
-// are one peer to others, and have the same rows.
+// are one peer to others, and have the same sides.
 func (p *pairs) group() {
-	e := p.e
-	rows := rowNumbers{at: map[*int32]int32{}, known: map[string]int32{}}
 	at := map[string]int{}
 	var key []byte
-	for x := range e.u.ends {
-		key = binary.AppendVarint(key[:0], int64(e.u.ends[x].peer))
-		key = binary.AppendVarint(key, int64(e.u.peerClass[x]))
-		for n, l := range e.layers {
-			key = binary.AppendVarint(key, int64(rows.of(l.halves[0].rows[x])))
-			key = binary.AppendVarint(key, int64(rows.of(l.halves[1].rows[x])))
-			key = binary.AppendVarint(key, int64(p.flags[n][x]))
+	for x := range p.e.u.ends {
+		key = binary.AppendVarint(key[:0], int64(p.e.u.ends[x].peer))
+		key = binary.AppendVarint(key, int64(p.e.u.peerClass[x]))
+		key = binary.AppendVarint(key, int64(p.ways.vpcs[x]))
+		key = binary.AppendVarint(key, int64(p.speaks[x]))
+		for d := range 2 {
+			key = binary.AppendVarint(key, int64(p.sides.of[d][x]))
 		}
 		i, known := at[string(key)]
 		if !known {
@@ -130,37 +114,11 @@ func (p *pairs) group() {
 	}
 }
 
-// rowNumbers tells rows apart by what is in them.
-type rowNumbers struct {
-	at    map[*int32]int32
-	known map[string]int32
-	key   []byte
-}
-
-func (r *rowNumbers) of(row []int32) int32 {
-	if len(row) == 0 {
-		return -1
-	}
-	if n, known := r.at[&row[0]]; known {
-		return n
-	}
-	r.key = r.key[:0]
-	for _, x := range row {
-		r.key = binary.LittleEndian.AppendUint32(r.key, uint32(x))
-	}
-	n, known := r.known[string(r.key)]
-	if !known {
-		n = int32(len(r.known))
-		r.known[string(r.key)] = n
-	}
-	r.at[&row[0]] = n
-	return n
-}
-
 // each visits all pairs that somebody decides about, of whose signatures
 // something is to be said. Of two addresses nobody decides, names are no
-// initiators, and a single workload's conversation with itself is no question.
-// With some, only pairs with one of these ends are visited.
+// initiators, and a single workload's conversation with itself is no question;
+// between IPv4 and IPv6 nothing is asked. With some, only pairs with one of these
+// ends are visited. The pairs of an initiator are visited one after the other.
 func (p *pairs) each(some []bool, say func(sig int32) bool, visit func(i, j int, sig int32)) {
 	if p.groups == nil {
 		p.group()
@@ -171,78 +129,70 @@ func (p *pairs) each(some []bool, say func(sig int32) bool, visit func(i, j int,
 			has[g] = has[g] || some == nil || some[x]
 		}
 	}
+	sigs := make([]int32, len(p.groups))
 	for a, from := range p.groups {
-		for b, to := range p.groups {
-			if has[a] || has[b] {
-				p.block(from, to, a == b, say, func(i, j int, sig int32) {
-					if some == nil || some[i] || some[j] {
-						visit(i, j, sig)
-					}
-				})
+		if p.e.u.ends[from[0]].name != "" {
+			continue
+		}
+		found := p.row(a, has, say, sigs)
+		for _, i := range from {
+			for b := range found {
+				p.visit(i, found[b], sigs[found[b]], some, visit)
 			}
 		}
 	}
 }
 
-// block visits the pairs of two groups; between IPv4 and IPv6 nothing is asked.
-func (p *pairs) block(from, to []int, same bool, say func(sig int32) bool, visit func(i, j int, sig int32)) {
+// row finds the signatures of one group's pairs with all others, and returns the
+// groups about whose something is to be said.
+func (p *pairs) row(a int, has []bool, say func(sig int32) bool, sigs []int32) []int {
 	ends := p.e.u.ends
-	x, y := &ends[from[0]], &ends[to[0]]
-	if x.name != "" || !x.managed() && !y.managed() || same && len(from) == 1 && x.single() {
-		return
+	from := p.groups[a]
+	x := &ends[from[0]]
+	side := p.sides.row(flow.Egress, from[0])
+	via := p.sides.via[flow.Egress][from[0]]
+	var found []int
+	for b, to := range p.groups {
+		y := &ends[to[0]]
+		if !has[a] && !has[b] || !x.managed() && !y.managed() || a == b && len(from) == 1 && x.single() || p.speaks[from[0]]&p.speaks[to[0]] == 0 {
+			continue
+		}
+		if sigs[b] = p.of(from[0], to[0], side[p.e.u.peerClass[to[0]]], via); say(sigs[b]) {
+			found = append(found, b)
+		}
 	}
-	sig := p.of(from[0], to[0])
-	if !say(sig) {
-		return
-	}
-	for _, i := range from {
-		for _, j := range to {
-			if (i != j || !ends[i].single()) && p.speaks[i]&p.speaks[j] != 0 {
-				visit(i, j, sig)
-			}
+	return found
+}
+
+func (p *pairs) visit(i, b int, sig int32, some []bool, visit func(i, j int, sig int32)) {
+	for _, j := range p.groups[b] {
+		if (i != j || !p.e.u.ends[i].single()) && (some == nil || some[i] || some[j]) {
+			visit(i, j, sig)
 		}
 	}
 }
 
-// of returns the signature of a pair.
-func (p *pairs) of(i, j int) int32 {
-	kind := p.kind(i, j)
-	at := kind + 1
-	for n, l := range p.e.layers {
-		a, b, flags := l.contentAt(flow.Egress, i, j), l.contentAt(flow.Ingress, j, i), p.flags[n][i]|p.flagsTo[n][j]
-		key := [4]int32{at<<flagBits | flags, int32(n), a, b}
-		if last := &p.last[n]; last.key != key || last.next == 0 {
-			next, known := p.steps[key]
-			if !known {
-				p.chains++
-				next = p.chains
-				p.steps[key] = next
+// pairKey is everything that a signature depends on.
+type pairKey struct{ kind, out, in, via int32 }
+
+// of returns the signature of a pair, of which the initiator's side is known.
+func (p *pairs) of(i, j int, out, viaOut int32) int32 {
+	key := pairKey{kind: p.kind(i, j), out: out, in: p.sides.row(flow.Ingress, j)[p.e.u.peerClass[i]]}
+	if viaIn := p.sides.via[flow.Ingress][j]; p.ways.vpcs[i] != p.ways.vpcs[j] && (p.byWay || viaOut > 0 && viaIn > 0) {
+		if w := p.ways.between(i, j); w != open {
+			if viaOut == 0 || viaIn == 0 {
+				viaOut, viaIn = 0, 0
 			}
-			*last = step{key, next}
+			key.via = p.sides.led(viaOut, viaIn, w)
 		}
-		at = p.last[n].next
 	}
-	sig, known := p.at[at]
+	sig, known := p.known[key]
 	if !known {
 		sig = int32(len(p.list))
-		p.at[at] = sig
-		s := signature{kind: kind, from: i, to: j}
-		for n, l := range p.e.layers {
-			s.at = append(s.at, [3]int32{l.contentAt(flow.Egress, i, j), l.contentAt(flow.Ingress, j, i), p.flags[n][i] | p.flagsTo[n][j]})
-		}
-		p.list = append(p.list, s)
+		p.known[key] = sig
+		p.list = append(p.list, p.sides.signature(key, i, j))
 	}
 	return sig
-}
-
-// contentAt is what a layer says at one end about the other; -1 if the end is
-// not governed.
-func (l *compiled) contentAt(d flow.Direction, self, other int) int32 {
-	row := l.halves[d].rows[self]
-	if row == nil {
-		return -1
-	}
-	return row[l.u.peerClass[other]]
 }
 
 // bounds returns contents by their number.

@@ -56,14 +56,21 @@ func (c *comparison) of(sig int32) *judged {
 		return d
 	}
 	s := &c.pairs.list[sig]
-	d.known, d.clean = true, true
+	d.known = true
+	direct := c.e.view(s, s.way == closed)
 	d.layers = make([][]piece, len(c.e.layers))
 	for n := range c.e.layers {
-		d.layers[n] = c.j.pieces(s, n)
-		d.clean = d.clean && len(d.layers[n]) == 0
+		d.layers[n] = c.j.pieces(direct, n)
 	}
-	d.together, d.open = c.j.together(s)
-	d.clean = d.clean && len(d.together) == 0 && d.open == [2]bool{}
+	d.together, d.open = c.j.together(direct), c.j.ungoverned(s)
+	if s.way == unasked {
+		led := c.e.view(s, true)
+		for n := range c.e.layers {
+			d.layers[n] = s.way.either(d.layers[n], c.j.pieces(led, n))
+		}
+		d.together = s.way.either(d.together, c.j.together(led))
+	}
+	d.clean = len(d.together) == 0 && d.open == [2]bool{} && !slices.ContainsFunc(d.layers, func(p []piece) bool { return len(p) > 0 })
 	return d
 }
 
@@ -199,6 +206,9 @@ func (c *comparison) fill(r *Result, names *namer, t *tally, n int) {
 		r.Reason = fmt.Sprintf("%s may reach %s by %s, which was not meant", from, to, worst.set)
 	case under:
 		r.Reason = fmt.Sprintf("%s may not reach %s by %s, which was meant", from, to, worst.set)
+		if worst.why != "" {
+			r.Reason += ": " + worst.why
+		}
 	}
 	if worst.kind >= perhaps {
 		r.Witness = c.witness(worst, n)

@@ -19,13 +19,20 @@ type tally struct {
 // finding is one difference and the pairs of ends that have it.
 type finding struct {
 	piece
-	rows  map[int32][]int32 // by initiator: the responders
+	rows  []row // by initiator
 	first [2]int32
+}
+
+// row is an initiator and responders.
+type row struct {
+	from int32
+	to   []int32
 }
 
 func newTally(e *estate) *tally { return &tally{e: e, kinds: map[string]int{}} }
 
-// note takes in that a pair has a piece.
+// note takes in that a pair has a piece. The pairs of an initiator come one after
+// the other.
 func (t *tally) note(i, j int, p *piece) {
 	t.key = append(t.key[:0], byte(p.kind))
 	t.key = append(append(t.key, p.caught...), 0)
@@ -35,10 +42,14 @@ func (t *tally) note(i, j int, p *piece) {
 	if !known {
 		n = len(t.found)
 		t.kinds[string(t.key)] = n
-		t.found = append(t.found, &finding{piece: *p, rows: map[int32][]int32{}, first: [2]int32{int32(i), int32(j)}})
+		t.found = append(t.found, &finding{piece: *p, first: [2]int32{int32(i), int32(j)}})
 	}
 	f := t.found[n]
-	f.rows[int32(i)] = append(f.rows[int32(i)], int32(j))
+	if last := len(f.rows) - 1; last < 0 || f.rows[last].from != int32(i) {
+		f.rows = append(f.rows, row{from: int32(i)})
+	}
+	last := &f.rows[len(f.rows)-1]
+	last.to = append(last.to, int32(j))
 }
 
 // worst is the gravest finding: nil if there is none.
@@ -61,7 +72,7 @@ func (t *tally) lines(n *namer, max int, kinds ...kind) (out []Line, more int) {
 			continue
 		}
 		for _, row := range f.rows {
-			slices.Sort(row)
+			slices.Sort(row.to)
 		}
 		for _, r := range rectangles(t.e.u, f.rows) {
 			out = append(out, Line{
@@ -95,39 +106,38 @@ type rectangle struct{ from, to []int32 }
 
 // rectangles finds few of them for rows of responders. What a single workload
 // does with itself is no question, so that it may be in or not.
-func rectangles(u *universe, rows map[int32][]int32) []rectangle {
+func rectangles(u *universe, rows []row) []rectangle {
 	type options struct{ plain, self string }
-	keys, votes := map[int32]options{}, map[string]int{}
+	keys, votes := make([]options, len(rows)), map[string]int{}
 	lists := map[string][]int32{}
-	var froms []int32
-	for from, to := range rows {
-		froms = append(froms, from)
-		o := options{plain: keyOf(to)}
-		lists[o.plain] = to
+	rows = slices.Clone(rows)
+	slices.SortFunc(rows, func(a, b row) int { return cmp.Compare(a.from, b.from) })
+	for i, r := range rows {
+		o := options{plain: keyOf(r.to)}
+		lists[o.plain] = r.to
 		votes[o.plain]++
-		if at, in := slices.BinarySearch(to, from); !in && u.ends[from].single() {
-			with := slices.Insert(slices.Clone(to), at, from)
+		if at, in := slices.BinarySearch(r.to, r.from); !in && u.ends[r.from].single() {
+			with := slices.Insert(slices.Clone(r.to), at, r.from)
 			o.self = keyOf(with)
 			lists[o.self] = with
 			votes[o.self]++
 		}
-		keys[from] = o
+		keys[i] = o
 	}
-	slices.Sort(froms)
 	at := map[string]int{}
 	var out []rectangle
-	for _, from := range froms {
-		key := keys[from].plain
-		if self := keys[from].self; self != "" && votes[self] > votes[key] {
+	for i, r := range rows {
+		key := keys[i].plain
+		if self := keys[i].self; self != "" && votes[self] > votes[key] {
 			key = self
 		}
-		i, known := at[key]
+		n, known := at[key]
 		if !known {
-			i = len(out)
-			at[key] = i
+			n = len(out)
+			at[key] = n
 			out = append(out, rectangle{to: lists[key]})
 		}
-		out[i].from = append(out[i].from, from)
+		out[n].from = append(out[n].from, r.from)
 	}
 	return out
 }

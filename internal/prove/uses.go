@@ -53,18 +53,17 @@ func compare(layers []*layer.Layer, in Intent, o Options) (*Equivalence, error) 
 		return nil, err
 	}
 	all := newTally(c.e)
-	ways := newWays(in.Policy.Inventory, c.e.u)
-	known := map[int32]*[3][]piece{}
+	c.pairs.byWay = true
+	known := map[int32][]piece{}
 	c.pairs.each(nil, func(sig int32) bool {
-		if known[sig] == nil {
-			known[sig] = new([3][]piece)
-			for w := range known[sig] {
-				known[sig][w] = c.equivalent(sig, way(w))
-			}
+		list, done := known[sig]
+		if !done {
+			list = c.equivalent(sig)
+			known[sig] = list
 		}
-		return slices.ContainsFunc(known[sig][:], func(p []piece) bool { return len(p) > 0 })
+		return len(list) > 0
 	}, func(i, j int, sig int32) {
-		list := known[sig][ways.between(i, j)]
+		list := known[sig]
 		for k := range list {
 			all.note(i, j, &list[k])
 		}
@@ -83,14 +82,14 @@ func compare(layers []*layer.Layer, in Intent, o Options) (*Equivalence, error) 
 
 // equivalent is how what all layers let pass together and what the policy
 // permits differ, where what nobody governs passes if there is a way.
-func (c *comparison) equivalent(sig int32, w way) []piece {
+func (c *comparison) equivalent(sig int32) []piece {
 	s := &c.pairs.list[sig]
 	want := c.pairs.intents[s.kind].permitted
-	lower, upper := c.j.through(s, w)
+	lower, upper, why := c.e.through(s)
 	more, less := lower.Intersect(upper).Subtract(want), want.Subtract(upper.Union(lower))
 	maybe := upper.Union(lower).Subtract(lower.Intersect(upper))
 	var out []piece
-	for _, p := range []piece{{kind: over, set: more}, {kind: under, set: less}, {kind: perhaps, set: maybe, why: cmp.Or(c.j.why(s), w.why())}} {
+	for _, p := range []piece{{kind: over, set: more}, {kind: under, set: less}, {kind: perhaps, set: maybe, why: why}} {
 		if !p.set.IsEmpty() {
 			out = append(out, p)
 		}
@@ -116,10 +115,11 @@ func reach(inv *inventory.Snapshot, p *policy.Policy, layers []*layer.Layer, o O
 		}
 		out.Ends = append(out.Ends, r)
 	}
-	ps, j, ways := newPairs(e), judge{e: e}, newWays(inv, e.u)
+	ps := newPairs(e)
+	ps.byWay = true
 	type passed struct {
 		known bool
-		by    [3]Reached // by way
+		Reached
 	}
 	var done []passed
 	ps.each(nil, func(sig int32) bool {
@@ -129,21 +129,15 @@ func reach(inv *inventory.Snapshot, p *policy.Policy, layers []*layer.Layer, o O
 		d := &done[sig]
 		if !d.known {
 			d.known = true
-			s := &ps.list[sig]
-			for w := range d.by {
-				r := &d.by[w]
-				if r.Lower, r.Upper = j.through(s, way(w)); !r.Lower.Equal(r.Upper) {
-					r.Reason = cmp.Or(j.why(s), way(w).why())
-				}
+			if d.Lower, d.Upper, d.Reason = e.through(&ps.list[sig]); d.Lower.Equal(d.Upper) {
+				d.Reason = ""
 			}
 		}
-		return !d.by[open].Upper.IsEmpty()
+		return !d.Upper.IsEmpty()
 	}, func(a, b int, sig int32) {
-		d := done[sig].by[ways.between(a, b)]
-		if !d.Upper.IsEmpty() {
-			d.From, d.To = a, b
-			out.Edges = append(out.Edges, d)
-		}
+		d := done[sig].Reached
+		d.From, d.To = a, b
+		out.Edges = append(out.Edges, d)
 	})
 	slices.SortFunc(out.Edges, func(a, b Reached) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
 	return out, e.u.space.Err()

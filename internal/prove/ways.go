@@ -1,9 +1,6 @@
 package prove
 
-import (
-	"firebreak/internal/inventory"
-	"firebreak/internal/verify/space"
-)
+import "firebreak/internal/inventory"
 
 // way says whether packets get from one end to another where no layer speaks.
 type way uint8
@@ -23,37 +20,48 @@ func (w way) why() string {
 	return ""
 }
 
-// through is what all layers let pass on a way: surely, and perhaps.
-func (j *judge) through(sig *signature, w way) (lower, upper space.Set) {
-	lower, upper = j.composed(sig, false).passes, j.composed(sig, true).passes
-	relayed := func(lax bool) space.Set {
-		return j.stack(sig, lax, func(n int) bool { return j.e.layers[n].Optional }).speaks
+// either adds to what differs if packets get there what differs if they do not
+// and a relay leads there: perhaps.
+func (w way) either(direct, led []piece) []piece {
+	for _, p := range led {
+		for _, x := range direct {
+			if x.kind == p.kind || x.kind == perhaps {
+				p.set = p.set.Subtract(x.set)
+			}
+		}
+		if p.kind < perhaps || p.set.IsEmpty() {
+			continue
+		}
+		p.kind, p.why = perhaps, w.why()
+		direct = append(direct, p)
 	}
-	if w != open {
-		lower = lower.Intersect(relayed(false))
-	}
-	if w == closed {
-		upper = upper.Intersect(relayed(true))
-	}
-	return lower, upper
+	return direct
 }
 
 // ways knows the VPCs of all ends.
 type ways struct {
-	vpcs  []string // by end; empty where its workloads are not all in one
-	known map[[2]string]way
+	vpcs  []int32 // by end: index into names; 0 where its workloads are not all in one
+	names []string
+	known map[[2]int32]way
 	inventory.Routes
 }
 
 func newWays(inv *inventory.Snapshot, u *universe) *ways {
-	w := &ways{vpcs: make([]string, len(u.ends)), known: map[[2]string]way{}, Routes: inv.Routes()}
+	w := &ways{vpcs: make([]int32, len(u.ends)), names: []string{""}, known: map[[2]int32]way{}, Routes: inv.Routes()}
+	at := map[string]int32{"": 0}
 	for x := range u.ends {
 		for n, i := range u.ends[x].workloads {
-			vpc := inv.Workloads[i].Labels["net/vpc"]
-			if n > 0 && vpc != w.vpcs[x] {
-				vpc = ""
+			name := inv.Workloads[i].Labels["net/vpc"]
+			vpc, known := at[name]
+			if !known {
+				vpc = int32(len(w.names))
+				at[name] = vpc
+				w.names = append(w.names, name)
 			}
-			if w.vpcs[x] = vpc; vpc == "" {
+			if n > 0 && vpc != w.vpcs[x] {
+				vpc = 0
+			}
+			if w.vpcs[x] = vpc; vpc == 0 {
 				break
 			}
 		}
@@ -64,13 +72,13 @@ func newWays(inv *inventory.Snapshot, u *universe) *ways {
 // between is the way from one end to another.
 func (w *ways) between(i, j int) way {
 	a, b := w.vpcs[i], w.vpcs[j]
-	if a == "" || b == "" || a == b {
+	if a == 0 || b == 0 || a == b {
 		return open
 	}
-	k := [2]string{a, b}
+	k := [2]int32{a, b}
 	out, done := w.known[k]
 	if !done {
-		if apart, sure := w.Apart(a, b); apart && sure {
+		if apart, sure := w.Apart(w.names[a], w.names[b]); apart && sure {
 			out = closed
 		} else if apart {
 			out = unasked

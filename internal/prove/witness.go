@@ -2,8 +2,12 @@ package prove
 
 import (
 	"fmt"
+	"slices"
 
+	"firebreak/internal/flow"
 	"firebreak/internal/layer"
+	"firebreak/internal/netset"
+	"firebreak/internal/verify/space"
 )
 
 // witness is one conversation of a finding.
@@ -42,9 +46,31 @@ func (c *comparison) witness(f *finding, n int) *Witness {
 		}
 	}
 	if n >= 0 {
-		w.Rule = e.layers[n].decider(int(f.first[0]), int(f.first[1]), proto, port, at).String()
+		w.Rule = c.decider(f, n, proto, port, at).String()
 	}
 	return w
+}
+
+// decider names the rule of a layer that decides about a finding's conversation.
+func (c *comparison) decider(f *finding, n int, proto netset.Protocol, port uint16, at space.Point) flow.Rule {
+	l, from, to := c.e.layers[n], int(f.first[0]), int(f.first[1])
+	if !f.relayed {
+		return l.decider([2]int{from, from}, [2]int{to, to}, [2]uint16{port, port}, proto, at)
+	}
+	relay := from
+	for x := range c.e.u.ends {
+		if slices.ContainsFunc(c.e.layers, func(l *compiled) bool { return l.relays() && l.relay[x] }) {
+			relay = x
+			break
+		}
+	}
+	ports := [2]uint16{port, port}
+	for _, x := range c.e.leadsTo(to) {
+		if x.proto == proto && x.port == port {
+			ports[flow.Egress] = x.called
+		}
+	}
+	return l.decider([2]int{from, relay}, [2]int{relay, to}, ports, proto, at)
 }
 
 func partyText(p layer.Party) string {

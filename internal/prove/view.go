@@ -1,0 +1,226 @@
+package prove
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"firebreak/internal/flow"
+	"firebreak/internal/verify/space"
+)
+
+// view is a pair of ends as the layers see it.
+type view struct {
+	*signature
+	e *estate
+	// relayed is set where no packet goes from one end to the other: what a relay
+	// leads there the other layers see as the relay's. The relay's layer can then
+	// not be gone around.
+	relayed bool
+	said    [2][]spoken // strictly read, and laxly; by layer
+	there   []space.Set // by layer: what can exist as far as it sees to it that peers prove who they are
+}
+
+// spoken is what a layer lets pass between two ends, read strictly or laxly.
+type spoken struct {
+	passes space.Set    // what all ends that speak let pass, and what none speaks of
+	speaks space.Set    // what some end speaks of
+	at     [2]space.Set // by direction: what that end lets pass
+	silent [2]space.Set // what that end does not speak of
+}
+
+func (s *spoken) sum() {
+	s.passes = s.at[0].Intersect(s.at[1])
+	s.speaks = everything.Subtract(s.silent[0].Intersect(s.silent[1]))
+}
+
+func (e *estate) view(s *signature, relayed bool) *view {
+	v := &view{signature: s, e: e, relayed: relayed && s.via != nil, there: make([]space.Set, len(e.layers))}
+	for lax := range 2 {
+		v.said[lax] = make([]spoken, len(e.layers))
+		for n := range e.layers {
+			v.said[lax][n] = e.spoken(s.at[n][0], s.at[n][1], lax == 1)
+		}
+	}
+	if v.relayed {
+		v.relay(0)
+		v.relay(1)
+	}
+	for n := range e.layers {
+		v.there[n] = v.possible(n)
+	}
+	return v
+}
+
+func (e *estate) spoken(out, in int32, lax bool) spoken {
+	var s spoken
+	for d, content := range [2]int32{out, in} {
+		b := e.bounds(content)
+		s.at[d], s.silent[d] = b.lower, b.lowerAbstains
+		if lax {
+			s.at[d], s.silent[d] = b.upper, b.upperAbstains
+		}
+	}
+	s.sum()
+	return s
+}
+
+// relay puts what the layers say of relays in the place of what they say of the
+// other end, for what relays lead there.
+func (v *view) relay(lax int) {
+	var led space.Set
+	for n, l := range v.e.layers {
+		if l.relays() {
+			led = led.Union(v.said[lax][n].speaks)
+		}
+	}
+	for n, l := range v.e.layers {
+		if l.relays() {
+			continue
+		}
+		s, about := &v.said[lax][n], v.e.spoken(v.via[n][0], v.via[n][1], lax == 1)
+		about.at[flow.Egress], about.silent[flow.Egress] = called(about.at[flow.Egress], v.leads), called(about.silent[flow.Egress], v.leads)
+		for d := range 2 {
+			s.at[d] = about.at[d].Intersect(led).Union(s.at[d].Subtract(led))
+			s.silent[d] = about.silent[d].Intersect(led).Union(s.silent[d].Subtract(led))
+		}
+		s.sum()
+	}
+}
+
+// firm reports whether no conversation can go around a layer.
+func (v *view) firm(n int) bool {
+	l := v.e.layers[n]
+	return !l.Optional || v.relayed && l.relays()
+}
+
+// possible is what can exist between two ends as far as a layer sees to it that
+// peers prove who they are.
+func (v *view) possible(n int) space.Set {
+	flags := v.at[n][2]
+	switch l := v.e.layers[n]; {
+	case !l.Proves:
+		return everything
+	case l.Optional: // who is led through it has proven who it is
+		return v.e.proven.Union(everything.Subtract(v.said[1][n].speaks))
+	case v.relayed: // peers are the relay's to know
+		return everything
+	case flags&ownsFrom != 0 && flags&ownsTo != 0:
+		return v.e.proven
+	case flags&(ownsFrom|ownsTo) != 0:
+		return v.e.unproven
+	}
+	return everything
+}
+
+// blocks is what a layer surely does not let exist between two ends.
+func (v *view) blocks(n int) space.Set {
+	return everything.Subtract(v.said[1][n].passes.Intersect(v.there[n]))
+}
+
+// composed is what all layers that cannot be gone around let pass together. Of
+// what all of these abstain from, the optional ones decide: it is the only way
+// there is.
+func (v *view) composed(lax int) spoken {
+	firm := v.stack(lax, v.firm)
+	loose := v.stack(lax, func(n int) bool { return !v.firm(n) })
+	if loose.speaks.IsEmpty() {
+		return firm
+	}
+	silentAll := everything.Subtract(firm.speaks)
+	var out spoken
+	for d := range 2 {
+		out.at[d] = firm.at[d].Subtract(silentAll).Union(loose.at[d].Intersect(silentAll))
+		out.silent[d] = firm.silent[d].Intersect(loose.silent[d].Union(firm.speaks))
+	}
+	out.sum()
+	return out
+}
+
+// stack composes some layers.
+func (v *view) stack(lax int, in func(layer int) bool) spoken {
+	out := spoken{at: [2]space.Set{everything, everything}, silent: [2]space.Set{everything, everything}}
+	there := everything
+	for n := range v.e.layers {
+		if !in(n) {
+			continue
+		}
+		s := &v.said[lax][n]
+		for d := range 2 {
+			out.at[d] = out.at[d].Intersect(s.at[d])
+			out.silent[d] = out.silent[d].Intersect(s.silent[d])
+		}
+		there = there.Intersect(v.there[n])
+	}
+	out.sum()
+	out.passes, out.speaks = out.passes.Intersect(there), out.speaks.Intersect(there)
+	return out
+}
+
+// led is what relays lead from one end to the other.
+func (v *view) led(lax int) space.Set {
+	return v.stack(lax, func(n int) bool { return v.e.layers[n].Optional }).speaks
+}
+
+// whyNot is why the bounds of a layer are not the same, by direction.
+func (v *view) whyNot(n int) [2]string {
+	var out [2]string
+	for d := range 2 {
+		out[d] = v.e.bounds(v.at[n][d]).why
+		if v.relayed && !v.e.layers[n].relays() && out[d] == "" {
+			out[d] = v.e.bounds(v.via[n][d]).why
+		}
+	}
+	return out
+}
+
+// why is the first reason for which the layers' bounds are not the same.
+func (v *view) why() string {
+	for n := range v.e.layers {
+		for _, why := range v.whyNot(n) {
+			if why != "" {
+				return said(v.e.layers[n].Target, why)
+			}
+		}
+	}
+	return ""
+}
+
+// unled says of what is not let pass that it comes by a relay.
+func (v *view) unled() string {
+	var names, addrs []string
+	for _, l := range v.e.layers {
+		if l.relays() {
+			names = append(names, l.Target)
+			for _, p := range l.Relays {
+				addrs = append(addrs, p.String())
+			}
+		}
+	}
+	slices.Sort(names)
+	return fmt.Sprintf("the VPCs are not connected, and what %s leads there goes to and comes from %s", strings.Join(slices.Compact(names), ", "), strings.Join(addrs, ", "))
+}
+
+// through is what all layers let pass on a signature's way: surely, and perhaps.
+// Where it is not known whether packets get there, what is sure passes either way.
+func (e *estate) through(s *signature) (lower, upper space.Set, why string) {
+	direct := e.view(s, false)
+	lower, upper, why = direct.composed(0).passes, direct.composed(1).passes, direct.why()
+	switch {
+	case s.way == open:
+	case s.via == nil: // what leads there, if anything does, hides nobody
+		lower = lower.Intersect(direct.led(0))
+		if s.way == closed {
+			upper = upper.Intersect(direct.led(1))
+		}
+	default:
+		v := e.view(s, true)
+		l, u := v.composed(0).passes.Intersect(v.led(0)), v.composed(1).passes.Intersect(v.led(1))
+		if s.way == closed {
+			return l, u, v.why()
+		}
+		lower, upper, why = lower.Intersect(l), upper.Union(u), cmp.Or(why, v.why())
+	}
+	return lower, upper, cmp.Or(why, s.way.why())
+}
