@@ -150,6 +150,9 @@ func (l *Live) inventory(sources []string) (*inventory.Snapshot, diag.List) {
 	}
 	if answers, unread := l.Folder.AWS(); answers.Any() || len(unread) > 0 {
 		cloud, found := aws.From(answers, "")
+		if !unread.HasErrors() {
+			found = append(found, aws.Unasked(answers)...)
+		}
 		take("aws", cloud, unread, found)
 	}
 	x := new(loader)

@@ -46,11 +46,8 @@ func Read(fsys fs.FS, cluster string) (*inventory.Snapshot, diag.List) {
 	}
 	a, more := answers.Read(fsys, names)
 	diags = append(diags, more...)
-	for _, call := range []string{"describe-instances", "describe-network-interfaces"} {
-		if !diags.HasErrors() && a.Missing(call) {
-			diags.Warnf(diag.Pos{File: "."}, "aws-answer", "there is no answer to %s, so workloads may be missing", call).
-				WithHelp("aws ec2 %s --output json > %s.json", call, call)
-		}
+	if !diags.HasErrors() {
+		diags = append(diags, Unasked(a)...)
 	}
 	snap, joined := From(a, cluster)
 	diags = append(diags, joined...)
@@ -76,6 +73,22 @@ func From(a *answers.Answers, cluster string) (*inventory.Snapshot, diag.List) {
 		}
 	}
 	return inventory.Join(c.part)
+}
+
+// Unasked warns of the calls that show workloads and are not among the answers,
+// unless these are about other things than EC2.
+func Unasked(a *answers.Answers) (diags diag.List) {
+	ec2 := !a.Any()
+	for _, call := range []string{"instances", "network-interfaces", "security-groups", "network-acls", "subnets", "vpcs"} {
+		ec2 = ec2 || !a.Missing("describe-"+call)
+	}
+	for _, call := range []string{"describe-instances", "describe-network-interfaces"} {
+		if ec2 && a.Missing(call) {
+			diags.Warnf(diag.Pos{File: "."}, "aws-answer", "there is no answer to %s, so workloads may be missing", call).
+				WithHelp("aws ec2 %s --output json > %s.json", call, call)
+		}
+	}
+	return diags
 }
 
 type collector struct {

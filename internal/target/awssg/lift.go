@@ -23,6 +23,7 @@ type lifter struct {
 	peered  map[[2]string]bool // VPCs, both ways
 	gated   map[[2]string]bool // VPCs on one transit gateway, both ways: whether groups may be named across it
 	asked   bool               // peerings are all known
+	silent  string             // why nothing at all is known of groups, where AWS answered
 	meant   map[string][]string
 	unknown []layer.Unknown
 	unread  []terraform.Unread // modules that may have rules and attachments

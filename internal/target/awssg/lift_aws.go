@@ -31,6 +31,7 @@ func (l *lifter) answers(a *aws.Answers) {
 	if a.Missing("describe-security-groups") {
 		why := "describe-security-groups is not among the answers, or is cut off"
 		l.doubtful("describe-security-groups", why, diag.Pos{}, nil)
+		l.silent = why
 		for _, g := range l.groups {
 			g.doubtIn(why, both...)
 		}
@@ -212,7 +213,13 @@ func (l *lifter) awsInterface(n *aws.NetworkInterface, instances map[string]*aws
 			l.groups[g.GroupId] = &liftedGroup{key: g.GroupId, id: g.GroupId, name: g.GroupName, vpc: n.VpcId, pos: n.Pos, doubt: [2]string{why, why}}
 		}
 	}
-	h.bare = len(h.groups) == 0
+	switch {
+	case len(h.groups) > 0:
+	case n.Groups == nil || n.Attachment != nil && n.Attachment.InstanceId != "": // an instance's always has one
+		h.doubt = "the answer does not say which groups " + h.what + " has"
+	default:
+		h.bare = true
+	}
 	l.holders = append(l.holders, h)
 }
 

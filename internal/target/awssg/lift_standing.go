@@ -84,8 +84,12 @@ func (l *lifter) sameVPC(w *inventory.Workload, h *holder) bool {
 func (l *lifter) standing(w *inventory.Workload, mine []int, vpcs map[string]bool) standing {
 	s := standing{vpc: w.Labels["net/vpc"]}
 	if len(mine) == 0 {
-		if s.vpc != "" && vpcs[s.vpc] && !l.src.Alone {
+		switch {
+		case s.vpc == "" || l.src.Alone:
+		case vpcs[s.vpc]:
 			s.governed, s.doubt = true, "no interface of "+w.Name+" is known, and so not its groups"
+		default:
+			s.governed, s.doubt = l.silent != "", l.silent
 		}
 		return s
 	}
@@ -100,7 +104,7 @@ func (l *lifter) standing(w *inventory.Workload, mine []int, vpcs map[string]boo
 		h := &l.holders[n]
 		groups := sortedSet(h.groups)
 		s.doubt = cmp.Or(s.doubt, h.doubt)
-		if len(groups) == 0 {
+		if len(groups) == 0 && !h.bare {
 			s.doubt = cmp.Or(s.doubt, h.what+" is given no group and gets the VPC's default one")
 		}
 		s.maybe = append(s.maybe, groups...)

@@ -55,6 +55,11 @@ func TestDoubtStaysWhereItIs(t *testing.T) {
 	if v := ask(bare, 0, 5); v.Lower != layer.Deny || v.Upper != layer.Allow {
 		t.Errorf("to a workload of which no interface is known: %+v", v)
 	}
+	delete(bare["describe-network-interfaces.2.json"].(object)["NetworkInterfaces"].([]any)[0].(object), "Groups")
+	if v := ask(bare, 1, 4); v.Lower != layer.Deny || v.Upper != layer.Allow {
+		t.Errorf("to an interface of which the answer does not say its groups: %+v", v)
+	}
+	bare["describe-network-interfaces.2.json"].(object)["NetworkInterfaces"].([]any)[0].(object)["Groups"] = []any{}
 	shut := row{rules: []said{{proto: "tcp", from: 80, to: 80, peer: "g2"}}}
 	_, ask, _ = real(shut)
 	if v := ask(bare, 4, 0); v.Upper != layer.Deny {

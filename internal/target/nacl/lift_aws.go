@@ -32,6 +32,12 @@ func (l *lifter) answers(a *aws.Answers) {
 	}
 	if a.Missing("describe-network-acls") {
 		l.doubtful("describe-network-acls", "describe-network-acls is not among the answers, or is cut off", diag.Pos{})
+		for i := range l.src.Inventory.Workloads { // their subnets have ACLs, whoever asked
+			if name := l.src.Inventory.Workloads[i].Labels["net/subnet"]; name != "" {
+				s := l.subnet(name)
+				s.vpc = cmp.Or(s.vpc, l.src.Inventory.Workloads[i].Labels["net/vpc"])
+			}
+		}
 		for _, s := range l.subnets {
 			s.doubt = "describe-network-acls is not among the answers, or is cut off"
 		}
