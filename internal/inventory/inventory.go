@@ -98,14 +98,12 @@ type Network struct {
 	// by peering, or by a gateway that both are attached to. Sorted; of a VPC only.
 	Peers []string
 	// Complete says that Peers are all that there are: nothing else exchanges
-	// packets with it directly. Of a VPC only.
+	// packets with it directly. It is not set where a cloud was not asked about all,
+	// or where Terraform declares the VPC, since somebody else may peer with it. Of a
+	// VPC only; Routes.Apart says what follows from it.
 	Complete bool
-	// Open says that not all of its peers need be known: a cloud was not asked about
-	// all, or Terraform declares it, and somebody else may peer with it. What is
-	// Complete is not Open.
-	Open   bool
-	Labels map[string]string // cloud/provider, cloud/account, cloud/region …
-	Source diag.Pos
+	Labels   map[string]string // cloud/provider, cloud/account, cloud/region …
+	Source   diag.Pos
 }
 
 // Machine is a cloud's computer, or an interface that is attached to none, by

@@ -72,7 +72,6 @@ func uniteNetworks(a, b Network) Network {
 	slices.Sort(a.Peers)
 	a.Peers = slices.Compact(a.Peers)
 	a.Complete = a.Complete || b.Complete
-	a.Open = (a.Open || b.Open) && !a.Complete
 	labels := maps.Clone(b.Labels)
 	if labels == nil {
 		labels = map[string]string{}

@@ -173,8 +173,8 @@ func TestPeersThatNobodyAskedFor(t *testing.T) {
 	const attachments = "describe-transit-gateway-vpc-attachments.json"
 	for _, row := range []struct {
 		attachments string
-		open        bool
-	}{{"", true}, {`{"TransitGatewayVpcAttachments": []}`, false}, {`{"TransitGatewayVpcAttachments": [], "NextToken": "more"}`, true}} {
+		complete    bool
+	}{{"", false}, {`{"TransitGatewayVpcAttachments": []}`, true}, {`{"TransitGatewayVpcAttachments": [], "NextToken": "more"}`, false}} {
 		files := map[string]string{attachments: row.attachments}
 		if row.attachments == "" {
 			files = nil
@@ -184,8 +184,8 @@ func TestPeersThatNobodyAskedFor(t *testing.T) {
 		said, _ := aws.Read(folder(all), "") // a page that is missing is an error, and told
 		snap, _ := inventory.Join(said, planned("legacy"))
 		for _, n := range snap.Networks {
-			if n.Within == "" && n.Open != row.open || n.Within != "" && n.Open {
-				t.Errorf("%q: %s may have other peers: %v", row.attachments, n.Name, n.Open)
+			if n.Complete != (row.complete && n.Within == "") {
+				t.Errorf("%q: %s has no other peers: %v", row.attachments, n.Name, n.Complete)
 			}
 		}
 	}

@@ -46,7 +46,6 @@ func (c *collector) network(n inventory.Network, blocks []string, account string
 		return
 	}
 	n.Labels = tags(list)
-	n.Open = n.Within == "" && c.a.Open()
 	for _, b := range blocks {
 		if p, err := netip.ParsePrefix(b); err == nil && !slices.Contains(n.CIDRs, p.Masked()) {
 			n.CIDRs = append(n.CIDRs, p.Masked())

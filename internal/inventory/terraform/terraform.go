@@ -75,7 +75,7 @@ func From(set *terraform.Set, cluster string) (*inventory.Snapshot, diag.List) {
 	t.identities()
 	base, diags := aws.From(t.a, cluster)
 	for i := range base.Networks { // who else peers with a VPC, Terraform need not know
-		base.Networks[i].Open = base.Networks[i].Within == ""
+		base.Networks[i].Complete = false
 	}
 	more, joined := inventory.Join(base, &inventory.Snapshot{Workloads: t.managed(base)})
 	return more, append(diags, joined...)

@@ -135,25 +135,11 @@ func (t *tabler) point(out *layer.Layer, vpc string) {
 // unrouted lists the workloads in VPCs of which it is known that they exchange no
 // packets with this one: there are no conversations to judge.
 func (t *tabler) unrouted(vpc string) []int {
-	near := map[string]bool{}
-	known := map[string]bool{}
-	for _, n := range t.src.Inventory.Networks {
-		if n.Within != "" {
-			continue
-		}
-		known[n.Name] = !n.Open
-		for _, p := range n.Peers {
-			near[n.Name] = near[n.Name] || p == vpc
-			near[p] = near[p] || n.Name == vpc
-		}
-	}
-	if !known[vpc] {
-		return nil
-	}
+	routes := t.src.Inventory.Routes()
 	var out []int
 	for i := range t.src.Inventory.Workloads {
 		other := t.src.Inventory.Workloads[i].Labels["net/vpc"]
-		if other != vpc && known[other] && !near[other] && !t.peered[[2]string{vpc, other}] {
+		if apart, sure := routes.Apart(vpc, other); apart && sure && !t.peered[[2]string{vpc, other}] {
 			out = append(out, i)
 		}
 	}

@@ -60,9 +60,9 @@ func randomEstate(t testing.TB, seed uint64) *estate {
 }
 
 var networks = []inventory.Network{
-	{Name: "vpc-1", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, Peers: []string{"vpc-2"}},
-	{Name: "vpc-2", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.2.0.0/16")}, Peers: []string{"vpc-1"}},
-	{Name: "vpc-3", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.3.0.0/16")}},
+	{Name: "vpc-1", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, Complete: true, Peers: []string{"vpc-2"}},
+	{Name: "vpc-2", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.2.0.0/16")}, Complete: true, Peers: []string{"vpc-1"}},
+	{Name: "vpc-3", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.3.0.0/16")}, Complete: true},
 }
 
 // TestRandomEstates renders random policies, reads the bytes back and proves

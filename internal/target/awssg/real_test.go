@@ -70,7 +70,7 @@ func TestDoubtStaysWhereItIs(t *testing.T) {
 // TestTransitGateway reads a rule that names a group across a transit gateway: it
 // holds only if gateway and attachments are set so.
 func TestTransitGateway(t *testing.T) {
-	_, ask, _ := real(row{rules: []said{{proto: "tcp", from: 80, to: 80, peer: "g4"}}}, inventory.Network{Name: "vpc-1", Peers: []string{"vpc-2", "vpc-3"}}, inventory.Network{Name: "vpc-3"})
+	_, ask, _ := real(row{rules: []said{{proto: "tcp", from: 80, to: 80, peer: "g4"}}}, inventory.Network{Name: "vpc-1", Complete: true, Peers: []string{"vpc-2", "vpc-3"}}, inventory.Network{Name: "vpc-3", Complete: true})
 	attached := func(option string) map[string]any {
 		var list []any
 		for _, vpc := range []string{"vpc-1", "vpc-3"} {

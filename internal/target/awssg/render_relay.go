@@ -11,26 +11,11 @@ import (
 // routes says of each cell whether packets can go between it and a VPC. Of a VPC
 // that the inventory's networks do not have it is not known, and so they can.
 func (r *renderer) routes(vpc string) []bool {
-	near := map[string]bool{vpc: true, "": true}
-	known := map[string]bool{}
-	for _, n := range r.w.Policy.Inventory.Networks {
-		if n.Within != "" {
-			continue
-		}
-		known[n.Name] = !n.Open
-		if slices.Contains(n.Peers, vpc) {
-			near[n.Name] = true
-		}
-		if n.Name == vpc {
-			for _, p := range n.Peers {
-				near[p] = true
-			}
-		}
-	}
+	routes := r.w.Policy.Inventory.Routes()
 	out := make([]bool, len(r.cells))
 	for i := range r.cells {
-		far := r.cells[i].network
-		out[i] = near[far] || !known[vpc] || !known[far]
+		apart, sure := routes.Apart(vpc, r.cells[i].network)
+		out[i] = !apart || !sure
 	}
 	return out
 }

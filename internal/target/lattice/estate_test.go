@@ -73,7 +73,7 @@ func world(d *rand.Rand) *inventory.Snapshot {
 	peers := map[int][]string{1: {"vpc-2"}, 2: {"vpc-1"}}
 	joined := d.IntN(2) == 0
 	for v := range 4 {
-		n := inventory.Network{Name: fmt.Sprint("vpc-", v), CIDRs: []netip.Prefix{netip.MustParsePrefix(fmt.Sprintf("10.%d.0.0/16", v))}, Peers: peers[v], Labels: map[string]string{"cloud/provider": "aws", "cloud/account": "111122223333"}}
+		n := inventory.Network{Name: fmt.Sprint("vpc-", v), CIDRs: []netip.Prefix{netip.MustParsePrefix(fmt.Sprintf("10.%d.0.0/16", v))}, Peers: peers[v], Complete: true, Labels: map[string]string{"cloud/provider": "aws", "cloud/account": "111122223333"}}
 		if joined {
 			n.Labels["net/service-network"] = "sn-0123456789abcdef0"
 		}

@@ -74,23 +74,26 @@ func (r *reader) around(vpc string, traffic netset.Traffic) []layer.Rule {
 // those of which that is not known.
 func (r *reader) routes(vpc string) (near, open []string) {
 	near = []string{vpc}
-	own := false
+	routes := r.inventory.Routes()
+	told := slices.ContainsFunc(r.inventory.Networks, func(n inventory.Network) bool { return n.Name == vpc && n.Within == "" })
 	for _, n := range r.inventory.Networks {
-		switch {
-		case n.Within != "":
-		case n.Name == vpc:
-			own = own || n.Open
+		if n.Name == vpc {
 			near = append(near, n.Peers...)
-		case slices.Contains(n.Peers, vpc):
+		}
+		if n.Within != "" || n.Name == vpc {
+			continue
+		}
+		apart, sure := routes.Apart(vpc, n.Name)
+		switch {
+		case apart && sure:
+		case apart || !told:
+			open = append(open, n.Name)
+		default:
 			near = append(near, n.Name)
 		}
 	}
-	for _, n := range r.inventory.Networks {
-		if n.Within == "" && (own || n.Open) && !slices.Contains(near, n.Name) {
-			open = append(open, n.Name)
-		}
-	}
-	return near, open
+	slices.Sort(near)
+	return slices.Compact(near), open
 }
 
 // builder makes the tables of one landing.

@@ -133,7 +133,7 @@ func tableInventory() *inventory.Snapshot {
 	inv := &inventory.Snapshot{Workloads: []inventory.Workload{role("a", "vpc-1", "10.1.0.1", "a"), role("b", "vpc-2", "10.2.0.1", "b"), role("n", "vpc-1", "10.1.0.2", ""), role("s", "vpc-0", "10.0.0.1", "s"), role("t", "vpc-0", "10.0.0.2", "t")}}
 	inv.Workloads[3].Ports = []inventory.Port{{Name: "http", Number: 8080, Protocol: netset.TCP}}
 	for v := range 3 {
-		inv.Networks = append(inv.Networks, inventory.Network{Name: fmt.Sprint("vpc-", v), Labels: map[string]string{"cloud/account": "111122223333"}})
+		inv.Networks = append(inv.Networks, inventory.Network{Name: fmt.Sprint("vpc-", v), Complete: true, Labels: map[string]string{"cloud/account": "111122223333"}})
 	}
 	return inv
 }
@@ -320,8 +320,11 @@ func TestWaysAround(t *testing.T) {
 		{"no way", func([]inventory.Network) {}, ""},
 		{"peered, as this end says", func(n []inventory.Network) { n[0].Peers = []string{"vpc-1"} }, "a? n?"},
 		{"peered, as the other end says", func(n []inventory.Network) { n[1].Peers = []string{"vpc-0"} }, "a? n?"},
-		{"nobody asked of the other end", func(n []inventory.Network) { n[2].Open = true }, "b?"},
-		{"nobody asked of this end", func(n []inventory.Network) { n[0].Open = true }, "a? b? n?"},
+		{"nobody asked of the other end, and this one has no peers", func(n []inventory.Network) { n[2].Complete = false }, ""},
+		{"nobody asked of this end, and the others have no peers", func(n []inventory.Network) { n[0].Complete = false }, ""},
+		{"nobody asked of this end, nor of one other", func(n []inventory.Network) { n[0].Complete, n[2].Complete = false, false }, "b?"},
+		{"nothing is known of this end", func(n []inventory.Network) { n[0].Name = "vpc-9" }, "a? b? n?"},
+		{"nobody asked", func(n []inventory.Network) { n[0].Complete, n[1].Complete, n[2].Complete = false, false, false }, "a? b? n?"},
 	} {
 		inv := tableInventory()
 		row.edit(inv.Networks)

@@ -189,18 +189,11 @@ func (l *lifter) tables(out *layer.Layer, s *liftedSubnet, a *liftedACL, why str
 // unrouted names the workloads in VPCs of which it is known that they exchange no
 // packets with this one: there are no conversations to judge.
 func (l *lifter) unrouted(vpc string) []string {
-	near, known := map[string]bool{vpc: true}, map[string]bool{}
-	for _, n := range l.src.Inventory.Networks {
-		known[n.Name] = known[n.Name] || n.Within == "" && !n.Open
-		for _, p := range n.Peers {
-			near[n.Name] = near[n.Name] || p == vpc
-			near[p] = near[p] || n.Name == vpc
-		}
-	}
+	routes := l.src.Inventory.Routes()
 	var out []string
 	for i := range l.src.Inventory.Workloads {
 		w := &l.src.Inventory.Workloads[i]
-		if other := w.Labels["net/vpc"]; known[vpc] && known[other] && !near[other] {
+		if apart, sure := routes.Apart(vpc, w.Labels["net/vpc"]); apart && sure {
 			out = append(out, w.Name)
 		}
 	}

@@ -64,7 +64,7 @@ var networks = func() []inventory.Network {
 	var out []inventory.Network
 	for v := 1; v <= 3; v++ {
 		vpc := fmt.Sprintf("vpc-%d", v)
-		out = append(out, inventory.Network{Name: vpc, CIDRs: []netip.Prefix{netip.MustParsePrefix(fmt.Sprintf("10.%d.0.0/16", v))}, Peers: peers[v]})
+		out = append(out, inventory.Network{Name: vpc, CIDRs: []netip.Prefix{netip.MustParsePrefix(fmt.Sprintf("10.%d.0.0/16", v))}, Peers: peers[v], Complete: true})
 		for s := range 2 {
 			out = append(out, inventory.Network{Name: fmt.Sprintf("subnet-%d-%d", v, s), Within: vpc, CIDRs: []netip.Prefix{
 				netip.MustParsePrefix(fmt.Sprintf("10.%d.%d.0/24", v, s)), netip.MustParsePrefix(fmt.Sprintf("fd00:%d:%d::/64", v, s)),
