@@ -220,15 +220,16 @@ func agree(t *testing.T, e *estate, x *table, from, to layer.Party, i, j int32, 
 		self, other = j, i
 	}
 	b := nobody
-	if g := x.group[self]; g >= 0 {
-		b = x.says(saidKey{x.rows[g][e.u.peerClass[other]], x.governs[self] == layer.Maybe})
+	g, governs := x.governs(int(self))
+	if governs != layer.No {
+		b = x.says(saidKey{x.rows[g][e.u.peerClass[other]], governs == layer.Maybe})
 	}
 	for _, in := range []flow.Circumstances{{At: noon}, {At: noon, MTLS: true, HTTP: &flow.Request{Method: "GET", Path: "/a/b"}}, {At: noon.Add(2 * time.Hour), HTTP: &flow.Request{Method: "POST", Path: "/a//b"}}} {
 		at := e.u.space.Locate(in)
 		for _, port := range []uint16{80, 82, 443} {
 			want := x.Table.Decide(layer.Conversation{From: from, To: to, Protocol: netset.TCP, Port: port, Holds: e.holds(at)}, e.u.networks)
-			if r, effect := x.decider(int(self), int(other), netset.TCP, port, at); r != want.Rule || x.governs[self] == layer.Yes && effect != want.Upper {
-				if x.governs[self] == layer.Yes {
+			if r, effect := x.decider(int(self), int(other), netset.TCP, port, at); r != want.Rule || governs == layer.Yes && effect != want.Upper {
+				if governs == layer.Yes {
 					t.Errorf("seed %d, %s: %v decides, want %v", seed, x.Name, r, want.Rule)
 				}
 			}

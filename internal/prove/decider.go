@@ -10,11 +10,12 @@ import (
 // decider is the rule that decides, laxly read, about one conversation in which
 // the end of that number has a part; nil if it is the default.
 func (t *table) decider(self, other int, proto netset.Protocol, port uint16, at space.Point) (found *layer.Rule, effect layer.Effect) {
-	if t.group[self] < 0 {
+	group, governs := t.governs(self)
+	if governs == layer.No {
 		return nil, layer.Abstain
 	}
 	tier := -1
-	for _, item := range t.lists.items(t.rows[t.group[self]][t.u.peerClass[other]]) {
+	for _, item := range t.lists.items(t.rows[group][t.u.peerClass[other]]) {
 		r := &t.rules[item/2]
 		if found != nil && r.tier > tier {
 			break

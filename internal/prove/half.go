@@ -3,7 +3,6 @@ package prove
 import (
 	"encoding/binary"
 	"slices"
-	"strconv"
 
 	"firebreak/internal/flow"
 	"firebreak/internal/layer"
@@ -171,19 +170,30 @@ func (l *compiled) missing(x int) bool {
 	return len(l.points[x]) > 0
 }
 
+// decides is a table that governs an end.
+type decides struct {
+	table int
+	governed
+}
+
 // layHalf finds the rows of one direction. An end that the layer governs, in a
 // direction in which it has tables, but for which none of them decides, is open.
 func (l *compiled) layHalf(u *universe, d flow.Direction, why []string, all *contents) {
-	var tables []*table
-	for _, t := range l.tables {
-		if t.Direction == d {
-			tables = append(tables, t)
-		}
-	}
 	h := &l.halves[d]
 	h.rows = make([][]int32, len(u.ends))
 	known := map[string][]int32{}
-	if len(tables) == 0 {
+	mine, elsewhere := make([][]decides, len(u.ends)), make([]bool, len(u.ends))
+	some := false
+	for i, t := range l.tables {
+		some = some || t.Direction == d
+		for _, g := range t.governed {
+			elsewhere[g.end] = elsewhere[g.end] || g.sure
+			if t.Direction == d {
+				mine[g.end] = append(mine[g.end], decides{i, g})
+			}
+		}
+	}
+	if !some {
 		for x := range u.ends { // nothing could be read at all
 			if len(l.tables) == 0 && why[x] != "" && u.ends[x].managed() {
 				h.rows[x] = constant(known, why[x], u.peers, all.of(bounds{upper: everything, why: why[x]}))
@@ -192,48 +202,41 @@ func (l *compiled) layHalf(u *universe, d flow.Direction, why []string, all *con
 		return
 	}
 	open := make([]int32, u.peers) // all openContent
-	combos := newCombos(all)
+	combos := newCombos(all, l.tables)
 	var key []byte
 	for x := range u.ends {
 		if !u.ends[x].managed() {
 			continue
 		}
-		var mine []*table
 		key = key[:0]
-		for i, t := range tables {
-			if t.group[x] >= 0 {
-				mine = append(mine, t)
-				key = binary.AppendUvarint(key, uint64(i))
-				key = binary.AppendUvarint(key, uint64(t.group[x]))
-				key = append(key, byte(t.governs[x]))
-			}
+		for _, m := range mine[x] {
+			key = binary.AppendUvarint(key, uint64(m.table))
+			key = binary.AppendUvarint(key, uint64(m.group))
+			key = append(key, flag(m.sure))
 		}
 		switch {
 		case why[x] != "":
 			h.rows[x] = constant(known, "?"+why[x], u.peers, all.of(bounds{upper: everything, why: why[x]}))
 		case l.missing(x):
 			h.rows[x] = open
-		case len(mine) > 0:
+		case len(mine[x]) > 0:
 			row, done := known[string(key)]
 			if !done {
-				row = combos.row(mine, x)
+				row = combos.row(mine[x])
 				known[string(key)] = row
 			}
 			h.rows[x] = row
-		case len(l.points[x]) > 0 || l.elsewhere(x):
+		case len(l.points[x]) > 0 || elsewhere[x]: // a table of the other direction governs it
 			h.rows[x] = open
 		}
 	}
 }
 
-// elsewhere reports whether a table of the other direction governs an end.
-func (l *compiled) elsewhere(x int) bool {
-	for _, t := range l.tables {
-		if t.governs[x] == layer.Yes {
-			return true
-		}
+func flag(b bool) byte {
+	if b {
+		return 1
 	}
-	return false
+	return 0
 }
 
 func constant(known map[string][]int32, key string, n int, content int32) []int32 {
@@ -250,45 +253,46 @@ func constant(known map[string][]int32, key string, n int, content int32) []int3
 
 // combos finds the contents of lists of one or several tables.
 type combos struct {
-	all   *contents
-	one   map[*table]map[saidKey]int32
-	known map[string]int32
+	all    *contents
+	tables []*table
+	one    []map[saidKey]int32 // by table
+	known  map[[2]int32]int32
 }
 
-func newCombos(all *contents) *combos {
-	return &combos{all: all, one: map[*table]map[saidKey]int32{}, known: map[string]int32{}}
-}
-
-func (c *combos) single(t *table) map[saidKey]int32 {
-	if c.one[t] == nil {
-		c.one[t] = map[saidKey]int32{}
-	}
-	return c.one[t]
+func newCombos(all *contents, tables []*table) *combos {
+	return &combos{all: all, tables: tables, one: make([]map[saidKey]int32, len(tables)), known: map[[2]int32]int32{}}
 }
 
 // row is that of an end which some tables govern.
-func (c *combos) row(tables []*table, x int) []int32 {
-	first := c.rowOf(tables[0], x)
-	for _, t := range tables[1:] {
-		next := c.rowOf(t, x)
-		out := make([]int32, len(first))
-		for i := range first {
-			out[i] = c.both(first[i], next[i])
+func (c *combos) row(tables []decides) []int32 {
+	out := c.rowOf(tables[0])
+	for _, m := range tables[1:] {
+		next := c.rowOf(m)
+		last, both := [2]int32{-1, -1}, int32(0) // neighbours often have the same
+		for i := range out {
+			if k := [2]int32{out[i], next[i]}; k != last {
+				last, both = k, c.both(k)
+			}
+			out[i] = both
 		}
-		first = out
 	}
-	return first
+	return out
 }
 
-func (c *combos) rowOf(t *table, x int) []int32 {
-	lists := t.rows[t.group[x]]
+// rowOf is what one table says; the slice is the caller's.
+func (c *combos) rowOf(m decides) []int32 {
+	t := c.tables[m.table]
+	lists := t.rows[m.group]
 	out := make([]int32, len(lists))
-	known := c.single(t)
+	if c.one[m.table] == nil {
+		c.one[m.table] = map[saidKey]int32{}
+	}
+	known := c.one[m.table]
 	last, content := int32(-1), int32(0)
 	for i, list := range lists {
 		if list != last {
 			last = list
-			key := saidKey{list, t.governs[x] == layer.Maybe}
+			key := saidKey{list, !m.sure}
 			n, done := known[key]
 			if !done {
 				n = c.all.of(t.says(key))
@@ -301,15 +305,14 @@ func (c *combos) rowOf(t *table, x int) []int32 {
 	return out
 }
 
-func (c *combos) both(a, b int32) int32 {
-	if a == b {
-		return a
+func (c *combos) both(k [2]int32) int32 {
+	if k[0] == k[1] {
+		return k[0]
 	}
-	key := strconv.Itoa(int(a)) + "," + strconv.Itoa(int(b))
-	n, known := c.known[key]
+	n, known := c.known[k]
 	if !known {
-		n = c.all.of(c.all.all[a].and(c.all.all[b]))
-		c.known[key] = n
+		n = c.all.of(c.all.all[k[0]].and(c.all.all[k[1]]))
+		c.known[k] = n
 	}
 	return n
 }

@@ -18,6 +18,7 @@ import (
 type members struct {
 	yes, may *roaring.Bitmap
 	peer     bool // some rule's peer is so matched
+	all      bool // everything is surely matched
 }
 
 // matcher evaluates Matches for all elements at once, each once.
@@ -112,16 +113,19 @@ func (m *matcher) asPeer(x layer.Match) *members {
 	return out
 }
 
-// bitmaps lists everything that tells elements apart, or peers only.
+// bitmaps lists everything that tells elements apart, or peers only; each once.
 func (m *matcher) bitmaps(peers bool) []*roaring.Bitmap {
 	var out []*roaring.Bitmap
+	seen := map[*roaring.Bitmap]bool{}
 	for _, x := range m.order {
 		if peers && !x.peer {
 			continue
 		}
-		out = append(out, x.yes)
-		if x.may != x.yes {
-			out = append(out, x.may)
+		for _, b := range [2]*roaring.Bitmap{x.yes, x.may} {
+			if !seen[b] {
+				seen[b] = true
+				out = append(out, b)
+			}
 		}
 	}
 	return out
@@ -139,26 +143,42 @@ func (m *matcher) labelled(key string) []*roaring.Bitmap {
 }
 
 func (m *matcher) match(x layer.Match) *members {
+	if len(x) == 1 {
+		yes, may := m.term(&x[0])
+		return m.members(yes, may)
+	}
 	yes, may := roaring.New(), roaring.New()
 	for i := range x {
 		y, p := m.term(&x[i])
 		yes.Or(y)
 		may.Or(p)
 	}
-	if yes.Equals(may) {
-		may = yes
+	return m.members(yes, may)
+}
+
+func (m *matcher) members(yes, may *roaring.Bitmap) *members {
+	if yes == may || yes.Equals(may) {
+		return &members{yes: may, may: may, all: may == m.everything || may.Equals(m.everything)}
 	}
 	return &members{yes: yes, may: may}
 }
 
-// term evaluates one term; the bitmaps are the caller's.
+// term evaluates one term. The bitmaps are not to be changed: they may be one,
+// or known to others.
 func (m *matcher) term(t *layer.Term) (yes, may *roaring.Bitmap) {
-	base := m.everything.Clone()
-	if t.Workload || t.Workloads != nil || t.Select != nil || t.Principals != nil {
-		base.And(m.workloads)
+	base := m.everything
+	and := func(b *roaring.Bitmap) {
+		if base == m.everything {
+			base = b
+			return
+		}
+		base = roaring.And(base, b)
+	}
+	if t.Workload {
+		and(m.workloads)
 	}
 	if t.Address || t.Names != nil {
-		base.AndNot(m.workloads)
+		base = roaring.AndNot(base, m.workloads)
 	}
 	if t.Names != nil {
 		named := roaring.New()
@@ -167,38 +187,44 @@ func (m *matcher) term(t *layer.Term) (yes, may *roaring.Bitmap) {
 				named.Add(uint32(len(m.u.inv.Workloads) + len(m.u.regions) + i))
 			}
 		}
-		base.And(named)
+		and(named)
 	}
 	if t.Workloads != nil {
-		these := roaring.New()
-		for _, n := range t.Workloads {
-			if i, known := m.byName[n]; known {
-				these.Add(i)
-			}
-		}
-		base.And(these)
+		and(m.these(t.Workloads))
 	}
 	if t.Select != nil {
-		base.And(m.selector(t.Select))
+		and(m.selector(t.Select))
 	}
 	if t.Principals != nil {
-		base.And(m.principals(t.Principals))
+		and(m.principals(t.Principals))
 	}
-	may = base
+	yes, may = base, base
 	if t.Prefixes != nil {
-		y, p := m.prefixes(t)
-		may = roaring.And(base, p)
-		yes = y
-		yes.And(base)
-	} else {
-		yes = base.Clone()
+		yes, may = m.prefixes(t)
+		if base != m.everything {
+			yes, may = roaring.And(base, yes), roaring.And(base, may)
+		}
 	}
 	if len(t.Not) > 0 {
 		n := m.match(t.Not)
-		yes.AndNot(n.may)
-		may.AndNot(n.yes)
+		same := yes == may && n.yes == n.may
+		yes = roaring.AndNot(yes, n.may)
+		if may = roaring.AndNot(may, n.yes); same {
+			may = yes
+		}
 	}
 	return yes, may
+}
+
+// these are the workloads of some names.
+func (m *matcher) these(names []string) *roaring.Bitmap {
+	list := make([]uint32, 0, len(names))
+	for _, n := range names {
+		if i, known := m.byName[n]; known {
+			list = append(list, i)
+		}
+	}
+	return roaring.BitmapOf(list...)
 }
 
 // text is a selector's, worked out once for each place in memory.

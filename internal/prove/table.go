@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 
@@ -18,11 +19,29 @@ type table struct {
 	u     *universe
 	rules []rule
 
-	governs []layer.Tri // by end
-	group   []int32     // by end: those of which the same rules speak; -1 if not governed
-	rows    [][]int32   // by group, by the class of the peer: the list
-	lists   lists
-	said    map[saidKey]bounds
+	governed []governed // ascending by end
+	rows     [][]int32  // by group, by the class of the peer: the list
+	lists    lists
+	said     map[saidKey]bounds
+}
+
+// governed is an end that a table decides for, or perhaps does.
+type governed struct {
+	end   int32
+	group int32 // those of which the same rules speak
+	sure  bool
+}
+
+// governs says whether the table decides for an end, and in which group it is.
+func (t *table) governs(x int) (group int32, is layer.Tri) {
+	i, found := slices.BinarySearchFunc(t.governed, int32(x), func(g governed, x int32) int { return cmp.Compare(g.end, x) })
+	switch {
+	case !found:
+		return -1, layer.No
+	case t.governed[i].sure:
+		return t.governed[i].group, layer.Yes
+	}
+	return t.governed[i].group, layer.Maybe
 }
 
 // rule is a rule with its tier and whom it matches.
@@ -98,16 +117,18 @@ func newTable(t *layer.Table, u *universe, m *matcher) *table {
 type classes struct {
 	n     int
 	class []int32         // by element; -1 for none
-	reps  *roaring.Bitmap // the first element of each class
+	first []uint32        // by class: its first element
+	reps  *roaring.Bitmap // of these
 	known map[*roaring.Bitmap][]int32
 }
 
 func newClasses(class []int32, n int) *classes {
-	c := &classes{n: n, class: class, reps: roaring.New(), known: map[*roaring.Bitmap][]int32{}}
+	c := &classes{n: n, class: class, first: make([]uint32, n), reps: roaring.New(), known: map[*roaring.Bitmap][]int32{}}
 	seen := make([]bool, n)
 	for e, x := range class {
 		if x >= 0 && !seen[x] {
 			seen[x] = true
+			c.first[x] = uint32(e)
 			c.reps.Add(uint32(e))
 		}
 	}
@@ -123,67 +144,77 @@ func (c *classes) of(b *roaring.Bitmap) []int32 {
 	for it := roaring.And(b, c.reps).Iterator(); it.HasNext(); {
 		out = append(out, c.class[it.Next()])
 	}
+	slices.Sort(out) // the order of first elements, unless classes were numbered otherwise
 	c.known[b] = out
 	return out
 }
 
-// tri says for every end what a match says of it.
-func (c *classes) tri(m *members) []layer.Tri {
-	out := make([]layer.Tri, c.n)
-	for _, x := range c.of(m.may) {
-		out[x] = layer.Maybe
-	}
-	for _, x := range c.of(m.yes) {
-		out[x] = layer.Yes
-	}
-	return out
-}
+// has reports whether a bitmap holds an end.
+func (c *classes) has(b *roaring.Bitmap, x int32) bool { return b.Contains(c.first[x]) }
 
 // lay finds the rows.
 func (t *table) lay(c, peers *classes, governs *members) {
-	t.governs = c.tri(governs)
-	n := len(t.u.ends)
-	speaks := make([][]int32, n) // by end: the items of which it is the subject
-	sure := make([]bool, n)
-	for i := range t.rules {
-		r := &t.rules[i]
-		for _, x := range c.of(r.subject.yes) {
-			sure[x] = true
-		}
-		for _, x := range c.of(r.subject.may) {
-			if t.governs[x] != layer.No {
-				item := int32(2 * i)
-				if !sure[x] {
-					item++
-				}
-				speaks[x] = append(speaks[x], item)
-			}
-		}
-		for _, x := range c.of(r.subject.yes) {
-			sure[x] = false
-		}
+	for _, x := range c.of(governs.may) {
+		t.governed = append(t.governed, governed{end: x, sure: governs.may == governs.yes || c.has(governs.yes, x)})
 	}
-	t.group = make([]int32, n)
 	at := map[string]int32{}
 	var key []byte
-	for x := range n {
-		t.group[x] = -1
-		if t.governs[x] == layer.No {
-			continue
-		}
+	for i, items := range t.speaking(c) {
 		key = key[:0]
-		for _, item := range speaks[x] {
+		for _, item := range items {
 			key = binary.LittleEndian.AppendUint32(key, uint32(item))
 		}
 		g, known := at[string(key)]
 		if !known {
 			g = int32(len(t.rows))
 			at[string(key)] = g
-			t.rows = append(t.rows, t.row(peers, speaks[x]))
+			t.rows = append(t.rows, t.row(peers, items))
 		}
-		t.group[x] = g
+		t.governed[i].group = g
 	}
 }
+
+// speaking lists, for every governed end, the items of which it is the subject.
+func (t *table) speaking(c *classes) [][]int32 {
+	out := make([][]int32, len(t.governed))
+	for i := range t.rules {
+		s := t.rules[i].subject
+		say := func(k int, sure bool) {
+			item := int32(2 * i)
+			if !sure {
+				item++
+			}
+			out[k] = append(out[k], item)
+		}
+		if s.all {
+			for k := range out {
+				say(k, true)
+			}
+			continue
+		}
+		if len(t.governed) < fewGoverned {
+			for k, g := range t.governed {
+				if c.has(s.may, g.end) {
+					say(k, s.yes == s.may || c.has(s.yes, g.end))
+				}
+			}
+			continue
+		}
+		k := 0
+		for _, x := range c.of(s.may) { // both ascending
+			for k < len(t.governed) && t.governed[k].end < x {
+				k++
+			}
+			if k < len(t.governed) && t.governed[k].end == x {
+				say(k, s.yes == s.may || c.has(s.yes, x))
+			}
+		}
+	}
+	return out
+}
+
+// fewGoverned is how many ends are looked up one by one.
+const fewGoverned = 32
 
 // row finds the list of every class of peers for the items of one.
 func (t *table) row(c *classes, items []int32) []int32 {

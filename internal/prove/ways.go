@@ -42,12 +42,12 @@ func (w way) either(direct, led []piece) []piece {
 type ways struct {
 	vpcs  []int32 // by end: index into names; 0 where its workloads are not all in one
 	names []string
-	known map[[2]int32]way
+	known [][]way // by both VPCs
 	inventory.Routes
 }
 
 func newWays(inv *inventory.Snapshot, u *universe) *ways {
-	w := &ways{vpcs: make([]int32, len(u.ends)), names: []string{""}, known: map[[2]int32]way{}, Routes: inv.Routes()}
+	w := &ways{vpcs: make([]int32, len(u.ends)), names: []string{""}, Routes: inv.Routes()}
 	at := map[string]int32{"": 0}
 	for x := range u.ends {
 		for n, i := range u.ends[x].workloads {
@@ -66,6 +66,17 @@ func newWays(inv *inventory.Snapshot, u *universe) *ways {
 			}
 		}
 	}
+	for _, a := range w.names {
+		row := make([]way, len(w.names))
+		for i, b := range w.names {
+			if apart, sure := w.Apart(a, b); apart && sure {
+				row[i] = closed
+			} else if apart {
+				row[i] = unasked
+			}
+		}
+		w.known = append(w.known, row)
+	}
 	return w
 }
 
@@ -75,15 +86,5 @@ func (w *ways) between(i, j int) way {
 	if a == 0 || b == 0 || a == b {
 		return open
 	}
-	k := [2]int32{a, b}
-	out, done := w.known[k]
-	if !done {
-		if apart, sure := w.Apart(w.names[a], w.names[b]); apart && sure {
-			out = closed
-		} else if apart {
-			out = unasked
-		}
-		w.known[k] = out
-	}
-	return out
+	return w.known[a][b]
 }
