@@ -18,6 +18,7 @@ type estate struct {
 	u        *universe
 	layers   []*compiled
 	contents *contents
+	known    map[spokenKey]*spoken
 	inForce  bool
 	at       time.Time
 
@@ -40,7 +41,7 @@ func build(inv *inventory.Snapshot, p *policy.Policy, intent bool, layers []*lay
 	mtls := &policy.Condition{MTLS: true}
 	g.order = append(g.order, mtls)
 	u := &universe{inv: inv}
-	e := &estate{u: u, contents: newContents(), at: o.At}
+	e := &estate{u: u, contents: newContents(), known: map[spokenKey]*spoken{}, at: o.At}
 	if p != nil {
 		u.networks = p.Networks
 		for i := range p.Externals {

@@ -12,13 +12,14 @@ import (
 // compiled is a layer by ends.
 type compiled struct {
 	*layer.Layer
-	u      *universe
-	tables []*table
-	points [][]int32 // by end: the points that govern it, or perhaps do
-	relay  []bool    // by end: its addresses are the layer's relays
-	leads  [][]bool  // by Lead, by end: it leads there, or may
-	named  bool      // some rule goes by the names of Externals
-	halves [2]half   // by flow.Direction
+	u       *universe
+	tables  []*table
+	points  [][]int32 // by end: the points that govern it, or perhaps do
+	governs []bool    // by point: it governs some workload
+	relay   []bool    // by end: its addresses are the layer's relays
+	leads   [][]bool  // by Lead, by end: it leads there, or may
+	named   bool      // some rule goes by the names of Externals
+	halves  [2]half   // by flow.Direction
 }
 
 // half is what a layer lets pass at one end of conversations: the initiator's
@@ -111,11 +112,12 @@ func byNames(m layer.Match) bool {
 // lay finds what the layer says for every pair of ends.
 func (l *compiled) lay(c, peers *classes, m *matcher, all *contents) {
 	n := c.n
-	l.points, l.relay = make([][]int32, n), make([]bool, n)
+	l.points, l.relay, l.governs = make([][]int32, n), make([]bool, n), make([]bool, len(l.Points))
 	for i := range l.Points {
 		for _, x := range c.of(m.of(l.Points[i].Governs).may) {
 			if l.u.ends[x].managed() {
 				l.points[x] = append(l.points[x], int32(i))
+				l.governs[i] = true
 			}
 		}
 	}

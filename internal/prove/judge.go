@@ -35,6 +35,7 @@ type piece struct {
 	// fault says at which ends the layer and the intent differ.
 	fault   [2]bool // by flow.Direction
 	relayed bool    // the layer speaks of a relay, in place of the other end
+	number  int32   // see pieces
 }
 
 // judge works out pieces, once for every signature.

@@ -36,6 +36,8 @@ type comparison struct {
 	together *tally
 	open     map[int32]bool // ends that no layer governs, and that should be
 	done     []judged       // by signature
+	numbers  pieces
+	room     []int32
 }
 
 // judged is what became of a signature.
@@ -70,6 +72,10 @@ func (c *comparison) of(sig int32) *judged {
 		}
 		d.together = s.way.either(d.together, c.j.together(led))
 	}
+	for n := range d.layers {
+		c.numbers.number(d.layers[n])
+	}
+	c.numbers.number(d.together)
 	d.clean = len(d.together) == 0 && d.open == [2]bool{} && !slices.ContainsFunc(d.layers, func(p []piece) bool { return len(p) > 0 })
 	return d
 }
@@ -81,7 +87,7 @@ func newComparison(in Intent, layers []*layer.Layer, o Options) (*comparison, er
 		return nil, err
 	}
 	e.inForce = !in.ToCome
-	c := &comparison{e: e, p: in.Policy, o: o, pairs: newPairs(e), together: newTally(e), open: map[int32]bool{}}
+	c := &comparison{e: e, p: in.Policy, o: o, pairs: newPairs(e), together: newTally(e), numbers: pieces{known: map[string]int32{}}, open: map[int32]bool{}}
 	c.j = judge{e: e, accepted: in.Accepted, want: func(kind int32) *intended { return &c.pairs.intents[kind] }}
 	for _, l := range e.layers {
 		var list []*tally
@@ -120,9 +126,8 @@ func (c *comparison) note(i, j int, sig int32) {
 // attribute gives a piece to the points at whose end the layer differs.
 func (c *comparison) attribute(n, i, j int, p *piece) {
 	l := c.e.layers[n]
-	var points []int32
-	ends := [2]int{i, j}
-	for d, x := range ends {
+	points := c.room[:0]
+	for d, x := range [2]int{i, j} {
 		if p.fault[d] {
 			points = append(points, l.points[x]...)
 		}
@@ -134,9 +139,12 @@ func (c *comparison) attribute(n, i, j int, p *piece) {
 		points = append(points, int32(len(l.Points)))
 	}
 	slices.Sort(points)
-	for _, x := range slices.Compact(points) {
-		c.byPoint[n][x].note(i, j, p)
+	for k, x := range points {
+		if k == 0 || x != points[k-1] {
+			c.byPoint[n][x].note(i, j, p)
+		}
 	}
+	c.room = points
 }
 
 func prove(in Intent, layers []*layer.Layer, o Options) (*Report, error) {
@@ -171,9 +179,8 @@ func (c *comparison) result(names *namer, n, p int) Result {
 	l := c.e.layers[n]
 	r := Result{Target: l.Target, Point: l.Points[p].Name, Modelled: l.Modelled}
 	c.fill(&r, names, c.byPoint[n][p], n)
-	governs := slices.ContainsFunc(l.points, func(points []int32) bool { return slices.Contains(points, int32(p)) })
 	switch point := &l.Points[p]; {
-	case !governs:
+	case !l.governs[p]:
 		r.Result, r.Reason = NotApplicable, "it governs no workload of the inventory"
 	case point.Missing != "":
 		r.Result, r.Reason = Unenforced, point.Missing

@@ -11,9 +11,8 @@ import (
 // tally collects how something and the intent differ, and makes lines of it.
 type tally struct {
 	e     *estate
-	kinds map[string]int // by content: the index into found
+	kinds map[int32]int // by number of the piece: the index into found
 	found []*finding
-	key   []byte
 }
 
 // finding is one difference and the pairs of ends that have it.
@@ -29,19 +28,15 @@ type row struct {
 	to   []int32
 }
 
-func newTally(e *estate) *tally { return &tally{e: e, kinds: map[string]int{}} }
+func newTally(e *estate) *tally { return &tally{e: e, kinds: map[int32]int{}} }
 
 // note takes in that a pair has a piece. The pairs of an initiator come one after
 // the other.
 func (t *tally) note(i, j int, p *piece) {
-	t.key = append(t.key[:0], byte(p.kind))
-	t.key = append(append(t.key, p.caught...), 0)
-	t.key = append(append(t.key, p.why...), 0)
-	t.key = p.set.AppendKey(t.key)
-	n, known := t.kinds[string(t.key)]
+	n, known := t.kinds[p.number]
 	if !known {
 		n = len(t.found)
-		t.kinds[string(t.key)] = n
+		t.kinds[p.number] = n
 		t.found = append(t.found, &finding{piece: *p, first: [2]int32{int32(i), int32(j)}})
 	}
 	f := t.found[n]
@@ -50,6 +45,29 @@ func (t *tally) note(i, j int, p *piece) {
 	}
 	last := &f.rows[len(f.rows)-1]
 	last.to = append(last.to, int32(j))
+}
+
+// pieces numbers pieces: those of which the same is said share a number.
+type pieces struct {
+	known map[string]int32
+	key   []byte
+}
+
+func (n *pieces) number(list []piece) []piece {
+	for i := range list {
+		p := &list[i]
+		n.key = append(n.key[:0], byte(p.kind))
+		n.key = append(append(n.key, p.caught...), 0)
+		n.key = append(append(n.key, p.why...), 0)
+		n.key = p.set.AppendKey(n.key)
+		at, known := n.known[string(n.key)]
+		if !known {
+			at = int32(len(n.known))
+			n.known[string(n.key)] = at
+		}
+		p.number = at
+	}
+	return list
 }
 
 // worst is the gravest finding: nil if there is none.

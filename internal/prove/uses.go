@@ -58,7 +58,7 @@ func compare(layers []*layer.Layer, in Intent, o Options) (*Equivalence, error) 
 	c.pairs.each(nil, func(sig int32) bool {
 		list, done := known[sig]
 		if !done {
-			list = c.equivalent(sig)
+			list = c.numbers.number(c.equivalent(sig))
 			known[sig] = list
 		}
 		return len(list) > 0

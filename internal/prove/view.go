@@ -30,6 +30,12 @@ type spoken struct {
 	silent [2]space.Set // what that end does not speak of
 }
 
+// spokenKey is everything that a spoken depends on.
+type spokenKey struct {
+	out, in int32
+	lax     bool
+}
+
 func (s *spoken) sum() {
 	s.passes = s.at[0].Intersect(s.at[1])
 	s.speaks = everything.Subtract(s.silent[0].Intersect(s.silent[1]))
@@ -53,7 +59,12 @@ func (e *estate) view(s *signature, relayed bool) *view {
 	return v
 }
 
+// spoken is what two contents say. It is worked out once.
 func (e *estate) spoken(out, in int32, lax bool) spoken {
+	key := spokenKey{out, in, lax}
+	if s := e.known[key]; s != nil {
+		return *s
+	}
 	var s spoken
 	for d, content := range [2]int32{out, in} {
 		b := e.bounds(content)
@@ -63,6 +74,7 @@ func (e *estate) spoken(out, in int32, lax bool) spoken {
 		}
 	}
 	s.sum()
+	e.known[key] = &s
 	return s
 }
 
