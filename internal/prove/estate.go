@@ -3,7 +3,10 @@ package prove
 import (
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
+
+	"github.com/RoaringBitmap/roaring/v2"
 
 	"firebreak/internal/inventory"
 	"firebreak/internal/layer"
@@ -76,20 +79,37 @@ func build(inv *inventory.Snapshot, p *policy.Policy, intent bool, layers []*lay
 		all = append(all, x)
 	}
 	u.findRegions(all)
-	m := newMatcher(u)
-	for _, l := range layers {
-		e.layers = append(e.layers, compile(l, u, m))
-	}
-	divided := m.bitmaps(false)
-	if slices.ContainsFunc(e.layers, (*compiled).relays) {
-		divided = append(divided, m.labelled("net/vpc")...)
-	}
-	u.divide(divided, m.bitmaps(true))
-	ends, peers := newClasses(u.class, len(u.ends)), newClasses(u.coarse, u.peers)
-	for _, l := range e.layers {
-		l.lay(ends, peers, m, e.contents)
-	}
+	e.compile(layers, newIndex(u))
 	return e, u.space.Err()
+}
+
+// compile divides the universe by what layers tell apart, and finds what they say
+// of its ends. The layers are worked on side by side.
+func (e *estate) compile(layers []*layer.Layer, x *index) {
+	e.layers = make([]*compiled, len(layers))
+	matchers := make([]*matcher, len(layers))
+	var wait sync.WaitGroup
+	for i, l := range layers {
+		wait.Go(func() {
+			matchers[i] = newMatcher(x)
+			e.layers[i] = compile(l, e.u, matchers[i])
+		})
+	}
+	wait.Wait()
+	var ends, peers []*roaring.Bitmap
+	for _, m := range matchers {
+		ends, peers = append(ends, m.bitmaps(false)...), append(peers, m.bitmaps(true)...)
+	}
+	if slices.ContainsFunc(e.layers, (*compiled).relays) {
+		ends = append(ends, x.labelled("net/vpc")...)
+	}
+	e.u.divide(ends, peers)
+	for i, l := range e.layers {
+		wait.Go(func() {
+			l.lay(newClasses(e.u.class, len(e.u.ends)), newClasses(e.u.coarse, e.u.peers), matchers[i], e.contents)
+		})
+	}
+	wait.Wait()
 }
 
 // gatherer finds everything that layers tell apart.

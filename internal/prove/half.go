@@ -3,6 +3,7 @@ package prove
 import (
 	"encoding/binary"
 	"slices"
+	"sync"
 
 	"firebreak/internal/flow"
 	"firebreak/internal/layer"
@@ -28,8 +29,10 @@ type half struct {
 	rows [][]int32 // by end, by the class of the peer: an index into contents; nil for an end that is not governed
 }
 
-// contents are the bounds that there are, each once.
+// contents are the bounds that there are, each once. What adds to them may be
+// called concurrently, reading them otherwise not meanwhile.
 type contents struct {
+	lock  sync.Mutex
 	all   []bounds
 	known map[string]int32
 	key   []byte
@@ -49,6 +52,19 @@ func newContents() *contents {
 }
 
 func (c *contents) of(b bounds) int32 {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	return c.number(b)
+}
+
+// both is the number of what two contents say together.
+func (c *contents) both(a, b int32) int32 {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	return c.number(c.all[a].and(c.all[b]))
+}
+
+func (c *contents) number(b bounds) int32 {
 	c.key = c.key[:0]
 	for _, s := range []space.Set{b.lower, b.upper, b.lowerAbstains, b.upperAbstains} {
 		c.key = s.AppendKey(c.key)
@@ -313,7 +329,7 @@ func (c *combos) both(k [2]int32) int32 {
 	}
 	n, known := c.known[k]
 	if !known {
-		n = c.all.of(c.all.all[k[0]].and(c.all.all[k[1]]))
+		n = c.all.both(k[0], k[1])
 		c.known[k] = n
 	}
 	return n

@@ -21,33 +21,50 @@ const (
 // triedName begins the names of workloads that are not there.
 const triedName = "\uffff" // behind all others
 
-// hypothetical tries workloads that could be there: whether a point that is
-// exact today would treat them otherwise. It changes results into exact-today.
-func hypothetical(in Intent, layers []*layer.Layer, o Options, r *Report) error {
-	if in.Resolve == nil || !slices.ContainsFunc(r.Results, func(x Result) bool { return x.Result == Exact }) {
-		return nil
+// attempt is how workloads that could be there would be treated.
+type attempt struct {
+	c      *comparison // nil: nothing that could be there can be, what is there decides
+	layers []*layer.Layer
+}
+
+// try compares what layers would do with workloads that could be there.
+func try(in Intent, layers []*layer.Layer, o Options) (*attempt, error) {
+	if in.Resolve == nil {
+		return &attempt{}, nil
 	}
 	tried := guess(in, layers)
 	inv, err := with(in, tried)
 	if err != nil || inv == nil {
-		return nil // nothing that could be there can be: what is there decides
+		return &attempt{}, nil
 	}
 	p, err := in.Resolve(inv)
 	if p == nil || err != nil {
-		return nil
+		return &attempt{}, nil
 	}
 	// What names its members one by one says nothing of who is not there yet, and
 	// catches nothing from them.
 	open := slices.DeleteFunc(slices.Clone(layers), func(l *layer.Layer) bool { return l.Names })
+	if len(open) == 0 {
+		return &attempt{}, nil
+	}
 	c, err := newComparison(Intent{Policy: p, ToCome: in.ToCome}, open, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c.involving(func(w int32) bool { return strings.HasPrefix(inv.Workloads[w].Name, triedName) })
-	names := newNamer(c.e.u, p)
+	return &attempt{c, open}, c.e.u.space.Err()
+}
+
+// change turns results that are exact today only into exact-today.
+func (a *attempt) change(layers []*layer.Layer, r *Report) {
+	c := a.c
+	if c == nil {
+		return
+	}
+	names := newNamer(c.e.u, c.p)
 	at := 0
 	for _, l := range layers {
-		n := slices.Index(open, l)
+		n := slices.Index(a.layers, l)
 		for p := range l.Points {
 			x := &r.Results[at]
 			at++
@@ -59,7 +76,6 @@ func hypothetical(in Intent, layers []*layer.Layer, o Options, r *Report) error 
 			at++
 		}
 	}
-	return c.e.u.space.Err()
 }
 
 // exactToday says of which workload a point that is exact is not.

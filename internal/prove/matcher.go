@@ -21,8 +21,9 @@ type members struct {
 	all      bool // everything is surely matched
 }
 
-// matcher evaluates Matches for all elements at once, each once.
-type matcher struct {
+// index knows the elements by everything that terms ask for. It is immutable and
+// safe for concurrent use.
+type index struct {
 	u          *universe
 	workloads  *roaring.Bitmap
 	addresses  *roaring.Bitmap // regions
@@ -35,7 +36,11 @@ type matcher struct {
 	byName      map[string]uint32
 	places      []place // sorted by address
 	nowhere     *roaring.Bitmap
+}
 
+// matcher evaluates Matches for all elements at once, each once.
+type matcher struct {
+	*index
 	known    map[string]*members // by what append makes of a Match
 	order    []*members
 	selected map[string]*roaring.Bitmap
@@ -46,16 +51,23 @@ type matcher struct {
 	key      []byte
 }
 
+func newMatcher(x *index) *matcher {
+	return &matcher{
+		index: x, known: map[string]*members{}, selected: map[string]*roaring.Bitmap{},
+		texts: map[*label.Selector]string{}, lists: map[any]uint64{}, digests: map[[sha256.Size]byte]uint64{},
+	}
+}
+
 // place is an address of a workload.
 type place struct {
 	addr     netip.Addr
 	workload uint32
 }
 
-func newMatcher(u *universe) *matcher {
-	m := &matcher{
+func newIndex(u *universe) *index {
+	m := &index{
 		u: u, byKey: map[string]*roaring.Bitmap{}, byLabel: map[[2]string]*roaring.Bitmap{}, byPrincipal: map[string]*roaring.Bitmap{},
-		byName: map[string]uint32{}, nowhere: roaring.New(), known: map[string]*members{}, selected: map[string]*roaring.Bitmap{}, texts: map[*label.Selector]string{}, lists: map[any]uint64{}, digests: map[[sha256.Size]byte]uint64{},
+		byName: make(map[string]uint32, len(u.inv.Workloads)), nowhere: roaring.New(),
 	}
 	w, r := uint64(len(u.inv.Workloads)), uint64(len(u.regions))
 	m.workloads, m.addresses, m.named, m.everything = roaring.New(), roaring.New(), roaring.New(), roaring.New()
@@ -132,7 +144,7 @@ func (m *matcher) bitmaps(peers bool) []*roaring.Bitmap {
 }
 
 // labelled lists who has which value of a label.
-func (m *matcher) labelled(key string) []*roaring.Bitmap {
+func (m *index) labelled(key string) []*roaring.Bitmap {
 	var out []*roaring.Bitmap
 	for at, b := range m.byLabel {
 		if at[0] == key {
@@ -217,7 +229,7 @@ func (m *matcher) term(t *layer.Term) (yes, may *roaring.Bitmap) {
 }
 
 // these are the workloads of some names.
-func (m *matcher) these(names []string) *roaring.Bitmap {
+func (m *index) these(names []string) *roaring.Bitmap {
 	list := make([]uint32, 0, len(names))
 	for _, n := range names {
 		if i, known := m.byName[n]; known {
@@ -266,7 +278,7 @@ func (m *matcher) selector(s *label.Selector) *roaring.Bitmap {
 	return out
 }
 
-func (m *matcher) principals(patterns []string) *roaring.Bitmap {
+func (m *index) principals(patterns []string) *roaring.Bitmap {
 	out := roaring.New()
 	for _, p := range patterns {
 		if !strings.Contains(p, "*") {

@@ -12,7 +12,7 @@ import (
 )
 
 // prefixes finds who is in a term's prefixes and in none of its exceptions.
-func (m *matcher) prefixes(t *layer.Term) (yes, may *roaring.Bitmap) {
+func (m *index) prefixes(t *layer.Term) (yes, may *roaring.Bitmap) {
 	in, out := outermost(t.Prefixes), outermost(t.Except)
 	hits := map[uint32]int{}
 	yes, may = roaring.New(), roaring.New()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"firebreak/internal/layer"
 	"firebreak/internal/policy"
@@ -148,6 +149,11 @@ func (c *comparison) attribute(n, i, j int, p *piece) {
 }
 
 func prove(in Intent, layers []*layer.Layer, o Options) (*Report, error) {
+	var tried *attempt
+	var failed error
+	var wait sync.WaitGroup
+	wait.Go(func() { tried, failed = try(in, layers, o) })
+	defer wait.Wait()
 	c, err := newComparison(in, layers, o)
 	if err != nil {
 		return nil, err
@@ -171,7 +177,11 @@ func prove(in Intent, layers []*layer.Layer, o Options) (*Report, error) {
 	if err := c.e.u.space.Err(); err != nil {
 		return nil, err
 	}
-	return out, hypothetical(in, layers, o, out)
+	if wait.Wait(); failed != nil {
+		return nil, failed
+	}
+	tried.change(layers, out)
+	return out, nil
 }
 
 // result is about one point.
