@@ -26,6 +26,7 @@ type estate struct {
 	at       time.Time
 
 	proven, unproven space.Set // everything between peers that have, and have not, proven who they are
+	requests         space.Set // all requests; empty unless a layer has a Shut that speaks of them
 }
 
 const defaultHorizon = 366 * 24 * time.Hour
@@ -43,6 +44,10 @@ func build(inv *inventory.Snapshot, p *policy.Policy, intent bool, layers []*lay
 	g.layers(layers)
 	mtls := &policy.Condition{MTLS: true}
 	g.order = append(g.order, mtls)
+	asked := anyRequest(layers)
+	if asked != nil {
+		g.order = append(g.order, asked)
+	}
 	u := &universe{inv: inv}
 	e := &estate{u: u, contents: newContents(), known: map[spokenKey]*spoken{}, at: o.At}
 	if p != nil {
@@ -70,6 +75,9 @@ func build(inv *inventory.Snapshot, p *policy.Policy, intent bool, layers []*lay
 	}
 	e.proven, _ = u.space.Of(netset.All(), mtls, false)
 	e.unproven = everything.Subtract(e.proven)
+	if asked != nil {
+		e.requests, _ = u.space.Of(netset.All(), asked, false)
+	}
 	for n := range g.names {
 		u.names = append(u.names, n)
 	}
@@ -135,6 +143,10 @@ func (g *gatherer) layers(layers []*layer.Layer) {
 		}
 		for i := range l.Tables {
 			g.table(&l.Tables[i])
+		}
+		for i := range l.Shut {
+			g.match(l.Shut[i].Subject)
+			g.match(l.Shut[i].Peer)
 		}
 	}
 }

@@ -20,6 +20,7 @@ type compiled struct {
 	relay   []bool    // by end: its addresses are the layer's relays
 	leads   [][]bool  // by Lead, by end: it leads there, or may
 	named   bool      // some rule goes by the names of Externals
+	shut    *table    // the layer's Shut, a rule each; nil without any
 	halves  [2]half   // by flow.Direction
 }
 
@@ -117,6 +118,7 @@ func compile(l *layer.Layer, u *universe, m *matcher) *compiled {
 	for i := range l.Leads {
 		m.of(l.Leads[i].To)
 	}
+	out.shut = newShut(l, u, m)
 	return out
 }
 
@@ -151,6 +153,9 @@ func (l *compiled) lay(c, peers *classes, m *matcher, all *contents) {
 	}
 	for _, t := range l.tables {
 		t.lay(c, peers, m.of(t.Governs))
+	}
+	if l.shut != nil {
+		l.shut.lay(c, peers, m.of(l.shut.Governs))
 	}
 	why := l.unknowns(c, m)
 	for d := range l.halves {

@@ -31,6 +31,7 @@ type piece struct {
 	kind   kind
 	set    space.Set
 	caught string // the targets that catch it
+	unsaid bool   // shut, since the layer cannot say it of these ends
 	why    string // why it is only perhaps one, or what else is to be said of it
 	// fault says at which ends the layer and the intent differ.
 	fault   [2]bool // by flow.Direction
@@ -113,11 +114,15 @@ func (j *judge) pieces(v *view, layer int) []piece {
 		p.fault = [2]bool{true, true}
 		add(p)
 	}
+	for _, p := range j.unsayable(v, layer, &diff, w) {
+		p.fault = stopped(p.set, lax)
+		add(p)
+	}
 	why := ""
 	if v.relayed && !l.relays() {
 		why = v.unled()
 	}
-	add(piece{kind: under, set: diff.less, why: why, fault: [2]bool{!diff.less.Subtract(lax.at[0]).IsEmpty(), !diff.less.Subtract(lax.at[1]).IsEmpty()}})
+	add(piece{kind: under, set: diff.less, why: why, fault: stopped(diff.less, lax)})
 	maybe := diff.maybeLess
 	if !diff.maybeMore.IsEmpty() {
 		_, left := j.catch(v, layer, diff.maybeMore.Intersect(there))
@@ -126,6 +131,11 @@ func (j *judge) pieces(v *view, layer int) []piece {
 	unknown := v.whyNot(layer)
 	add(piece{kind: perhaps, set: maybe, why: cmp.Or(unknown[0], unknown[1]), fault: [2]bool{unknown[0] != "", unknown[1] != ""}})
 	return out
+}
+
+// stopped says at which ends some of a set does not pass.
+func stopped(set space.Set, s *spoken) [2]bool {
+	return [2]bool{!set.Subtract(s.at[0]).IsEmpty(), !set.Subtract(s.at[1]).IsEmpty()}
 }
 
 // unsaid takes out of differences what stays shut because a platform cannot tell

@@ -21,6 +21,8 @@ type signature struct {
 	// what the ends say of the relays themselves; nil otherwise.
 	via   [][2]int32
 	leads []lead // where the relays are called for the responder
+	// shut has by layer the list of what it cannot say of the pair; nil for nothing.
+	shut []int32
 }
 
 // The flags of a pair in a layer.

@@ -65,13 +65,14 @@ func (c *comparison) of(sig int32) *judged {
 	for n := range c.e.layers {
 		d.layers[n] = c.j.pieces(direct, n)
 	}
-	d.together, d.open = c.j.together(direct), c.j.ungoverned(s)
+	d.together, d.open = c.j.together(direct, d.layers), c.j.ungoverned(s)
 	if s.way == unasked {
-		led := c.e.view(s, true)
+		led, through := c.e.view(s, true), make([][]piece, len(c.e.layers))
 		for n := range c.e.layers {
-			d.layers[n] = s.way.either(d.layers[n], c.j.pieces(led, n))
+			through[n] = c.j.pieces(led, n)
+			d.layers[n] = s.way.either(d.layers[n], through[n])
 		}
-		d.together = s.way.either(d.together, c.j.together(led))
+		d.together = s.way.either(d.together, c.j.together(led, through))
 	}
 	for n := range d.layers {
 		c.numbers.number(d.layers[n])

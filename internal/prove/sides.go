@@ -27,7 +27,8 @@ type sides struct {
 }
 
 // link is one link of a chain: what a layer holds, behind others. A root has no
-// layer (-1), and its number as content.
+// layer (-1), and its number as content; what a layer cannot say stands behind
+// all layers, by its number beyond theirs.
 type link struct{ before, layer, content int32 }
 
 func newSides(e *estate) *sides {
@@ -108,6 +109,10 @@ func (s *sides) lay(d flow.Direction) {
 		for n, l := range s.e.layers {
 			key = append(key, byte(flags[n]))
 			key = binary.AppendVarint(key, int64(rows[n].of(l.halves[d].rows[x])))
+			if d == flow.Ingress && l.shut != nil {
+				group, _ := l.shut.governs(x)
+				key = binary.AppendVarint(key, int64(group))
+			}
 		}
 		side, known := at[string(key)]
 		if !known {
@@ -125,8 +130,8 @@ func (s *sides) chains(d flow.Direction, x int, root int32) []int32 {
 	for i := range out {
 		out[i] = root
 	}
-	for n, l := range s.e.layers {
-		row := l.halves[d].rows[x]
+	for n := range 2 * len(s.e.layers) {
+		row := s.held(d, x, n)
 		if row == nil {
 			continue
 		}
@@ -142,6 +147,19 @@ func (s *sides) chains(d flow.Direction, x int, root int32) []int32 {
 	return out
 }
 
+// held is what a layer holds at an end, or, by a number beyond theirs, what it
+// cannot say; nil for nothing.
+func (s *sides) held(d flow.Direction, x, n int) []int32 {
+	if n < len(s.e.layers) {
+		return s.e.layers[n].halves[d].rows[x]
+	}
+	if l := s.e.layers[n-len(s.e.layers)]; l.shut != nil && d == flow.Ingress {
+		group, _ := l.shut.governs(x)
+		return l.shut.rows[group]
+	}
+	return nil
+}
+
 // row is what an end says, by class of peers.
 func (s *sides) row(d flow.Direction, x int) []int32 { return s.rows[d][s.of[d][x]] }
 
@@ -152,7 +170,16 @@ func (s *sides) signature(k pairKey, i, j int) signature {
 		out.at[n] = [3]int32{-1, -1, 0}
 	}
 	for d, at := range []int32{k.out, k.in} {
-		root := s.walk(at, func(l link) { out.at[l.layer][d] = l.content })
+		root := s.walk(at, func(l link) {
+			if n := int(l.layer) - len(s.e.layers); n < 0 {
+				out.at[l.layer][d] = l.content
+			} else if l.content != 0 {
+				if out.shut == nil {
+					out.shut = make([]int32, len(s.e.layers))
+				}
+				out.shut[n] = l.content
+			}
+		})
 		for n, f := range s.flags[root] {
 			out.at[n][2] |= f
 		}

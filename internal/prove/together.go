@@ -6,8 +6,9 @@ import (
 	"firebreak/internal/verify/space"
 )
 
-// together is how all layers composed and the intent differ.
-func (j *judge) together(v *view) []piece {
+// together is how all layers composed and the intent differ; layers are the
+// pieces of each.
+func (j *judge) together(v *view, layers [][]piece) []piece {
 	w := j.want(v.kind)
 	strict, lax := v.composed(0), v.composed(1)
 	named := slices.ContainsFunc(j.e.layers, func(l *compiled) bool { return l.named })
@@ -17,6 +18,7 @@ func (j *judge) together(v *view) []piece {
 	}
 	condition := diff.more.Intersect(space.Plain(w.leaving.Ports().Intersect(w.arriving.Ports())))
 	out := unsaid(v.signature, &diff, w, j.governing(v.signature, func(l *compiled) bool { return l.Timeless }), j.governing(v.signature, func(l *compiled) bool { return l.Nameless }), "stays shut: every layer there")
+	out = append(out, shutTogether(&diff, layers)...)
 	out = slices.DeleteFunc(out, func(p piece) bool { return p.set.IsEmpty() })
 	if !condition.IsEmpty() {
 		out = append(out, j.unenforced(condition, w))

@@ -144,7 +144,7 @@ func grid(w *world, inv *inventory.Snapshot) string {
 }
 
 // found says what a proof of some files finds.
-func found(t *testing.T, in prove.Intent, docs []string, inv *inventory.Snapshot) (signature string, exact bool) {
+func found(t *testing.T, in prove.Intent, docs []string, inv *inventory.Snapshot) (signature string, proven bool) {
 	t.Helper()
 	fs := fstest.MapFS{}
 	for i, d := range docs {
@@ -159,12 +159,12 @@ func found(t *testing.T, in prove.Intent, docs []string, inv *inventory.Snapshot
 	if err != nil {
 		t.Fatal(err)
 	}
-	exact = true
+	proven = true
 	for _, r := range report.Results {
-		exact = exact && (r.Result == "exact" || r.Result == "exact-today")
+		proven = proven && r.Result.Proven()
 		signature += fmt.Sprintln(r.Point, r.Result, r.Over, r.Under)
 	}
-	return signature + fmt.Sprint(l.Unknown), exact
+	return signature + fmt.Sprint(l.Unknown), proven
 }
 
 // TestMutants damages what was rendered. Istio itself says which mutants permit
@@ -176,9 +176,9 @@ func TestMutants(t *testing.T) {
 		d := dice{rand.New(rand.NewPCG(seed, 3))}
 		e := d.estate(t)
 		whole := docs(e.files)
-		before, exact := found(t, e.intent, whole, e.inv)
+		before, proven := found(t, e.intent, whole, e.inv)
 		w, err := newWorld(whole)
-		if err != nil || !exact {
+		if err != nil || !proven {
 			continue
 		}
 		meant := grid(w, e.inv)
@@ -197,8 +197,8 @@ func TestMutants(t *testing.T) {
 				same++
 				continue
 			}
-			after, exact := found(t, e.intent, mutant, e.inv)
-			if exact || after == before {
+			after, proven := found(t, e.intent, mutant, e.inv)
+			if proven || after == before {
 				t.Fatalf("seed %d: %s: the mutant permits something else, and the proof did not see it\n%s\n%s\nbefore:\n%s", seed, kind, e.text, m.text(), w.text())
 			}
 			caught++
@@ -244,7 +244,7 @@ func TestChangedInventory(t *testing.T) {
 			continue
 		}
 		in := prove.Intent{Policy: p}
-		if _, exact := found(t, in, docs(files), changed); !exact {
+		if _, proven := found(t, in, docs(files), changed); !proven {
 			continue
 		}
 		now, err1 := newWorld(docs(files))
@@ -256,7 +256,7 @@ func TestChangedInventory(t *testing.T) {
 			same++
 			continue
 		}
-		if sig, exact := found(t, in, docs(e.files), changed); exact {
+		if sig, proven := found(t, in, docs(e.files), changed); proven {
 			t.Fatalf("seed %d: what was rendered before %v came permits something else, and the proof did not see it: %s\n%s", seed, x.Labels, sig, e.text)
 		}
 		caught++

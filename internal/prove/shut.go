@@ -1,0 +1,104 @@
+package prove
+
+import (
+	"slices"
+
+	"firebreak/internal/flow"
+	"firebreak/internal/layer"
+	"firebreak/internal/policy"
+	"firebreak/internal/verify/space"
+)
+
+// newShut makes a table of what a layer cannot say: a rule for each, whose number
+// is its index.
+func newShut(l *layer.Layer, u *universe, m *matcher) *table {
+	if len(l.Shut) == 0 {
+		return nil
+	}
+	rules := make([]layer.Rule, len(l.Shut))
+	for i := range l.Shut {
+		rules[i] = layer.Rule{Subject: l.Shut[i].Subject, Peer: l.Shut[i].Peer, Traffic: l.Shut[i].Traffic}
+	}
+	return newTable(&layer.Table{Direction: flow.Ingress, Governs: layer.Everything(), Tiers: [][]layer.Rule{rules}}, u, m)
+}
+
+// anyRequest is the condition that all requests meet; nil if no layer needs it.
+func anyRequest(layers []*layer.Layer) *policy.Condition {
+	for _, l := range layers {
+		if slices.ContainsFunc(l.Shut, func(s layer.Shut) bool { return s.Of != layer.Whatever }) {
+			return &policy.Condition{HTTP: []policy.HTTP{{}}, Ambiguous: policy.Meant}
+		}
+	}
+	return nil
+}
+
+// unsayable takes out of differences what stays shut because a layer cannot say
+// it of these ends. Through a relay none of them is the peer.
+func (j *judge) unsayable(v *view, n int, d *differences, w *intended) []piece {
+	l := j.e.layers[n]
+	if v.shut == nil || v.shut[n] == 0 || v.relayed || d.less.IsEmpty() && d.maybeLess.IsEmpty() {
+		return nil
+	}
+	var out []piece
+	for _, item := range l.shut.lists.items(v.shut[n]) {
+		if item&1 == 1 {
+			continue // perhaps it can
+		}
+		s := &l.Shut[item/2]
+		set := j.part(s, w)
+		if stays := d.less.Union(d.maybeLess).Intersect(set); !stays.IsEmpty() {
+			out = append(out, piece{kind: shut, set: stays, unsaid: true, why: "stays shut: " + l.Target + " " + s.Why})
+			d.less, d.maybeLess = d.less.Subtract(set), d.maybeLess.Subtract(set)
+		}
+	}
+	return out
+}
+
+// part is what a Shut is about between ends of which that is meant. What depends on
+// the time is not judged by it.
+func (j *judge) part(s *layer.Shut, w *intended) space.Set {
+	all := space.Plain(s.Traffic)
+	if s.Of == layer.Whatever {
+		return all
+	}
+	var out space.Set
+	always := w.permitted.Always()
+	for _, side := range []struct {
+		proven bool
+		of     space.Set
+	}{{true, j.e.proven}, {false, j.e.unproven}} {
+		meant := always.Given(side.proven)
+		part := all.Subtract(space.Plain(meant.Whole()))
+		if s.Of == layer.NoRequest {
+			part = all.Intersect(space.Plain(j.e.requests.Subtract(meant).Ports())).Subtract(j.e.requests)
+		}
+		out = out.Union(part.Intersect(side.of))
+	}
+	return out
+}
+
+// shutTogether takes out of what differs in all layers what only stays shut since
+// some of them cannot say it: the others let it pass, or cannot either.
+func shutTogether(d *differences, layers [][]piece) []piece {
+	var faults space.Set
+	for _, pieces := range layers {
+		for _, p := range pieces {
+			if !p.unsaid && (p.kind == under || p.kind == perhaps || p.kind == shut) {
+				faults = faults.Union(p.set)
+			}
+		}
+	}
+	var out []piece
+	for _, pieces := range layers {
+		for _, p := range pieces {
+			if !p.unsaid {
+				continue
+			}
+			if set := p.set.Subtract(faults); !set.IsEmpty() {
+				out = append(out, piece{kind: shut, set: set.Intersect(d.less.Union(d.maybeLess)), why: p.why})
+				d.less, d.maybeLess = d.less.Subtract(set), d.maybeLess.Subtract(set)
+			}
+		}
+	}
+	return out
+}
