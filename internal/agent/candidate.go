@@ -69,9 +69,9 @@ func consider(cfg *Config, files *load.Cache, before *ebpf.Numbers, s *System) (
 
 // render makes of what was loaded what holds at that instant.
 func (c *candidate) render(tree *cgroupTree, addrs []netip.Addr, before *ebpf.Numbers, at time.Time) diag.List {
-	h := ebpf.Host{Zone: c.cfg.Zone, Cgroups: tree.found, OwnAddresses: addrs}
-	numbers := before.Clone()
 	p := c.loaded.Policy
+	h := ebpf.Host{Zone: c.cfg.Zone, Cgroups: tree.found, OwnAddresses: addrs, Relays: relays(c.loaded)}
+	numbers := before.Clone()
 	tables, diags := ebpf.Render(p, h, at, numbers)
 	if tables == nil {
 		return diags

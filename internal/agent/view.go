@@ -126,6 +126,7 @@ func newView(p *policy.Policy, t *layout.Tables, n *ebpf.Numbers, h ebpf.Host, t
 	}
 	v.addresses(ends, isHere, h.OwnAddresses)
 	v.peers(p.Prefixes(), ends)
+	v.relays(h)
 	v.numbers(ebpf.Identities(p, n), ends, isHere)
 	return v
 }
