@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -21,7 +24,7 @@ const (
 	maxFile      = 8 << 20 // bytes of a configuration file
 	maxNesting   = 300     // brackets in brackets, and values in values
 	maxQuestions = 10000   // question marks of a file: conditions lie in each other
-	maxWork      = 2 << 20 // values that are made of a folder's configurations
+	maxWork      = 2 << 20 // values that are made of a folder's configurations, beside one for each byte
 	maxText      = 4 << 20 // bytes of a text that is made
 	maxModules   = 2000    // calls of modules, all together
 )
@@ -47,49 +50,115 @@ type argument struct {
 type folder struct {
 	dir    string
 	blocks []*block
-	values map[string]Value // of its .tfvars files
+	bytes  int
+	kinds  map[string][]*block // blocks by kind, in their order; nil: nobody has asked
+	named  map[[3]string]*block
+	locals map[string]argument
 }
 
 // readFolders parses all configuration files, by folder.
 func readFolders(fsys fs.FS, names []string, diags *diag.List) map[string]*folder {
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return !strings.HasSuffix(name, ".tf") && !strings.HasSuffix(name, ".tf.json")
+	})
 	out := map[string]*folder{}
-	at := func(name string) *folder {
-		dir := path.Dir(name)
+	for i, f := range inParallel(names, func(name string) file { return readFile(fsys, name) }) {
+		dir := path.Dir(names[i])
 		if out[dir] == nil {
-			out[dir] = &folder{dir: dir, values: map[string]Value{}}
+			out[dir] = &folder{dir: dir}
 		}
-		return out[dir]
-	}
-	slices.SortFunc(names, func(a, b string) int { return strings.Compare(a, b) })
-	for _, name := range names {
-		override := strings.HasSuffix(name, "override.tf") || strings.HasSuffix(name, "override.tf.json")
-		switch {
-		case strings.HasSuffix(name, ".tf.json"):
-			blocks := readJSONConfig(fsys, name, diags)
-			at(name).add(blocks, override)
-		case strings.HasSuffix(name, ".tf"):
-			blocks := readConfig(fsys, name, diags)
-			at(name).add(blocks, override)
+		for _, b := range f.blocks {
+			b.over = strings.HasSuffix(names[i], "override.tf") || strings.HasSuffix(names[i], "override.tf.json")
 		}
+		out[dir].blocks = append(out[dir].blocks, f.blocks...)
+		out[dir].bytes += f.bytes
+		*diags = append(*diags, f.diags...)
 	}
 	return out
 }
 
-func (f *folder) add(blocks []*block, override bool) {
-	for _, b := range blocks {
-		b.over = override
-	}
-	f.blocks = append(f.blocks, blocks...)
+// file is one configuration file.
+type file struct {
+	blocks []*block
+	bytes  int
+	diags  diag.List
 }
+
+func readFile(fsys fs.FS, name string) (f file) {
+	if info, err := fs.Stat(fsys, name); err == nil {
+		f.bytes = int(min(info.Size(), maxFile))
+	}
+	if strings.HasSuffix(name, ".tf.json") {
+		f.blocks = readJSONConfig(fsys, name, &f.diags)
+	} else {
+		f.blocks = readConfig(fsys, name, &f.diags)
+	}
+	return f
+}
+
+// readers is how many files are read side by side.
+const readers = 8
+
+// inParallel does the same with every name, and returns the results in their
+// order.
+func inParallel[T any](names []string, do func(string) T) []T {
+	out := make([]T, len(names))
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range min(readers, len(names)) {
+		wait.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(names)); i = next.Add(1) - 1 {
+				out[i] = do(names[i])
+			}
+		})
+	}
+	wait.Wait()
+	return out
+}
+
+// index finds blocks by what they are called; blocks do not change any more.
+func (f *folder) index() {
+	if f.kinds != nil {
+		return
+	}
+	f.kinds, f.named, f.locals = map[string][]*block{}, map[[3]string]*block{}, map[string]argument{}
+	for _, b := range f.blocks {
+		f.kinds[b.kind] = append(f.kinds[b.kind], b)
+		if b.over {
+			f.kinds[overrides] = append(f.kinds[overrides], b)
+		} else if len(b.labels) == 2 {
+			if k := [3]string{b.kind, b.labels[0], b.labels[1]}; f.named[k] == nil {
+				f.named[k] = b
+			}
+		}
+	}
+	for _, over := range []bool{false, true} {
+		for _, b := range f.kinds["locals"] {
+			if b.over == over {
+				maps.Copy(f.locals, b.args)
+			}
+		}
+	}
+}
+
+// overrides are under a name that is no kind of block.
+const overrides = "\x00overrides"
 
 func (f *folder) of(kind string) []*block {
-	var out []*block
-	for _, b := range f.blocks {
-		if b.kind == kind {
-			out = append(out, b)
-		}
-	}
-	return out
+	f.index()
+	return f.kinds[kind]
+}
+
+func (f *folder) local(name string) (argument, bool) {
+	f.index()
+	a, ok := f.locals[name]
+	return a, ok
+}
+
+// declared finds a resource or a data source; nil if there is none.
+func (f *folder) declared(kind, of, name string) *block {
+	f.index()
+	return f.named[[3]string{kind, of, name}]
 }
 
 func readConfig(fsys fs.FS, name string, diags *diag.List) []*block {

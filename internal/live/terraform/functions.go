@@ -67,7 +67,12 @@ func (e *evaluator) try(x *hclsyntax.FunctionCallExpr, sc *scope, depth int, at 
 func (e *evaluator) structural(name string, args []Value, at diag.Pos) (Value, bool) {
 	n := 0
 	for _, a := range args {
-		n += size(a)
+		switch name {
+		case "merge", "flatten", "concat", "lookup": // what is in the elements is shared
+			n += 1 + len(a.List) + len(a.Fields)
+		default:
+			n += size(a)
+		}
 		if a.Kind == Unresolved && name != "jsonencode" {
 			return unresolved(at, a.Why), true
 		}
@@ -148,7 +153,11 @@ func firstOr(args []Value, at diag.Pos) Value {
 }
 
 func merged(args []Value, at diag.Pos) Value {
-	v := Value{Kind: Object, Fields: map[string]Value{}, Pos: at}
+	n := 0
+	for i := range args {
+		n += len(args[i].Fields)
+	}
+	v := Value{Kind: Object, Fields: make(map[string]Value, n), Pos: at}
 	for _, a := range args {
 		if a.Kind != Object && a.Kind != Null {
 			return unresolved(at, because("what is merged is not known", a))

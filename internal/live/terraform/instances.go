@@ -47,13 +47,11 @@ func (e *evaluator) counted(v Value) *instances {
 }
 
 func (e *evaluator) forEach(v Value) *instances {
-	i := &instances{kind: "for_each", each: map[string]Value{}}
+	i := &instances{kind: "for_each", each: v.Fields}
 	switch v.Kind {
 	case Object:
-		for k, x := range v.Fields {
-			i.each[k] = x
-		}
 	case List:
+		i.each = make(map[string]Value, len(v.List))
 		for _, x := range v.List {
 			s, ok := x.String()
 			if !ok {
@@ -98,7 +96,7 @@ func (i *instances) scope(sc *scope, key string, at diag.Pos) *scope {
 	case "count":
 		return sc.with(nil, &Value{Kind: Number, Text: key, Pos: at})
 	case "for_each":
-		return sc.with(map[string]Value{"key": {Kind: String, Text: key, Pos: at}, "value": i.each[key]}, nil)
+		return sc.with(&pair{Value{Kind: String, Text: key, Pos: at}, i.each[key]}, nil)
 	}
 	return sc.with(nil, nil)
 }

@@ -12,8 +12,8 @@ import (
 // resource.
 func (e *evaluator) traversal(t hcl.Traversal, sc *scope, at diag.Pos) Value {
 	root, rest := t.RootName(), t[1:]
-	if v, ok := sc.dynamic.find(root); ok {
-		return e.steps(v, rest, at)
+	if b := sc.dynamic.find(root); b != nil {
+		return e.bound(b, rest, at)
 	}
 	name := ""
 	if len(rest) > 0 {
@@ -30,15 +30,23 @@ func (e *evaluator) traversal(t hcl.Traversal, sc *scope, at diag.Pos) Value {
 		if !ok {
 			return unresolved(at, "there is no variable "+name)
 		}
-		return e.steps(e.use(v, at), rest[1:], at)
+		return e.use(v, rest[1:], at)
 	case "local":
-		return e.steps(e.local(sc, name, at), rest[1:], at)
+		return e.local(sc, name, rest[1:], at)
 	case "each":
-		v, ok := sc.each[name]
-		if !ok {
+		var v Value
+		switch {
+		case sc.each != nil && name == "key":
+			v = sc.each.key
+		case sc.each != nil && name == "value":
+			v = sc.each.value
+		default:
 			return unresolved(at, "there is no each."+name+" here")
 		}
-		return e.steps(e.use(sized{v, size(v)}, at), rest[1:], at)
+		if v = e.steps(v, rest[1:], at); !e.spend(size(v)) {
+			return tooMuch(at)
+		}
+		return v
 	case "count":
 		if sc.count == nil || name != "index" {
 			return unresolved(at, "there is no count."+name+" here")
@@ -100,15 +108,6 @@ func (e *evaluator) resource(sc *scope, kind, of string, rest hcl.Traversal, at 
 		return tooMuch(at)
 	}
 	return e.steps(v, rest[1:], at)
-}
-
-func (f *folder) declared(kind, of, name string) *block {
-	for _, b := range f.blocks {
-		if b.kind == kind && len(b.labels) == 2 && b.labels[0] == of && b.labels[1] == name && !b.over {
-			return b
-		}
-	}
-	return nil
 }
 
 // module is what module.NAME stands for: an object of its outputs, or one for

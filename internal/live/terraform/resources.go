@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
+
 	"firebreak/internal/diag"
 )
 
@@ -14,6 +16,9 @@ import (
 // that none of the others calls as a module is a configuration of its own.
 func evaluate(fsys fs.FS, names []string, folders map[string]*folder, several bool, diags *diag.List) *Set {
 	e := &evaluator{folders: folders, diags: diags, work: maxWork, modules: maxModules}
+	for _, f := range folders {
+		e.work += f.bytes
+	}
 	set := &Set{Outputs: map[string]Value{}, Locals: map[string]Value{}}
 	for _, dir := range rootsOf(folders) {
 		prefix := rootPrefix(dir, several)
@@ -27,7 +32,7 @@ func evaluate(fsys fs.FS, names []string, folders map[string]*folder, several bo
 		}
 		for _, b := range sc.folder.of("locals") {
 			for name, a := range b.args {
-				set.Locals[prefix+name] = e.local(sc, name, a.pos)
+				set.Locals[prefix+name] = e.local(sc, name, nil, a.pos)
 			}
 		}
 	}
@@ -150,14 +155,15 @@ func (e *evaluator) declareResource(b *block, sc *scope) {
 		e.out = append(e.out, r)
 		return
 	}
+	same := e.alike(b, sc, len(is.keys))
 	for _, key := range is.keys {
 		one := r
 		one.Address += is.index(key)
 		in := is.scope(sc, key, b.pos)
-		one.Body = e.body(b, in, 0)
-		for _, over := range sc.folder.blocks {
-			if over.over && over.kind == b.kind && slices.Equal(over.labels, b.labels) {
-				maps.Copy(one.Body.Fields, e.body(over, in, 0).Fields)
+		one.Body = e.body(b, in, same, 0)
+		for _, over := range sc.folder.of(overrides) {
+			if over.kind == b.kind && slices.Equal(over.labels, b.labels) {
+				maps.Copy(one.Body.Fields, e.body(over, in, nil, 0).Fields)
 			}
 		}
 		e.out = append(e.out, one)
@@ -167,20 +173,48 @@ func (e *evaluator) declareResource(b *block, sc *scope) {
 // meta are arguments and blocks that are Terraform's own, of every resource.
 // https://developer.hashicorp.com/terraform/language/meta-arguments
 func meta(name string) bool {
-	return slices.Contains([]string{"count", "for_each", "depends_on", "provider", "lifecycle", "provisioner", "connection"}, name)
+	switch name {
+	case "count", "for_each", "depends_on", "provider", "lifecycle", "provisioner", "connection":
+		return true
+	}
+	return false
 }
 
-// body makes an object of a block.
-func (e *evaluator) body(b *block, sc *scope, depth int) Value {
-	v := Value{Kind: Object, Fields: map[string]Value{}, Pos: b.pos}
+// alike works out the arguments of a block that are the same in all of its
+// instances: those that say neither each nor count. They share them.
+func (e *evaluator) alike(b *block, sc *scope, instances int) map[string]Value {
+	if instances < 2 {
+		return nil
+	}
+	out := map[string]Value{}
+	plain := sc.with(nil, nil)
+	for name, a := range b.args {
+		if a.expr != nil && !meta(name) && !slices.ContainsFunc(a.expr.Variables(), func(t hcl.Traversal) bool {
+			return t.RootName() == "each" || t.RootName() == "count"
+		}) {
+			out[name] = e.argument(a, plain, 0)
+		}
+	}
+	return out
+}
+
+// body makes an object of a block. same are arguments that are known already.
+func (e *evaluator) body(b *block, sc *scope, same map[string]Value, depth int) Value {
+	v := Value{Kind: Object, Fields: make(map[string]Value, min(len(b.args), 8)), Pos: b.pos}
 	if depth > maxNesting {
 		return tooMuch(b.pos)
 	}
 	for name, a := range b.args {
 		if depth > 0 || !meta(name) {
-			x := e.argument(a, sc, 0)
+			x, known := same[name]
+			if !known {
+				x = e.argument(a, sc, 0)
+			}
 			if depth == 0 && nested(name) && x.Kind == Object && a.tree != nil {
 				x = Value{Kind: List, List: []Value{x}, Pos: x.Pos}
+			}
+			if x.Kind == Null && depth == 0 && !b.over {
+				continue // as if it were not there; in an override it takes away
 			}
 			v.Fields[name] = x
 		}
@@ -199,7 +233,7 @@ func (e *evaluator) body(b *block, sc *scope, depth int) Value {
 			}
 			values = more
 		default:
-			values = []Value{e.body(inner, sc, depth+1)}
+			values = []Value{e.body(inner, sc, nil, depth+1)}
 		}
 		have := v.Fields[name]
 		if have.Kind != Unresolved {
@@ -223,7 +257,7 @@ func (e *evaluator) dynamic(b *block, sc *scope, depth int) ([]Value, string) {
 	for _, key := range is.keys {
 		for _, content := range b.blocks {
 			if content.kind == "content" {
-				out = append(out, e.body(content, sc.iterating(iterator, is.each[key]), depth+1))
+				out = append(out, e.body(content, sc.iterating(iterator, is.each[key]), nil, depth+1))
 			}
 		}
 	}

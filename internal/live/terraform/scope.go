@@ -38,11 +38,14 @@ type scope struct {
 	calls  map[string]*call
 	made   map[string]*instances
 
-	each    map[string]Value // key and value; nil outside for_each
+	each    *pair // nil outside for_each
 	count   *Value
 	dynamic *binding // iterators of dynamic blocks and for expressions
 	anon    []Value  // what a splat goes over
 }
+
+// pair is what each stands for.
+type pair struct{ key, value Value }
 
 // sized is a value and how much of it there is, so that what is used often
 // costs often.
@@ -57,26 +60,40 @@ type memo struct {
 	busy, done bool
 }
 
-func size(v Value) int {
+// size counts the values that a value is made of. It stops at what nobody can
+// pay for, since values that share their parts can be very large.
+func size(v Value) int { return sizeTo(&v, 2*maxWork) }
+
+func sizeTo(v *Value, limit int) int {
 	n := 1
-	for _, x := range v.List {
-		n += size(x)
+	for i := range v.List {
+		if n > limit {
+			break
+		}
+		n += sizeTo(&v.List[i], limit-n)
 	}
 	for _, x := range v.Fields {
-		n += size(x)
+		if n > limit {
+			break
+		}
+		n += sizeTo(&x, limit-n)
 	}
 	return n
 }
 
-// use pays for a value that is used once more.
-func (e *evaluator) use(s sized, at diag.Pos) Value {
+// use pays for a value that is used once more, or for what of it is used.
+func (e *evaluator) use(s sized, rest hcl.Traversal, at diag.Pos) Value {
+	if len(rest) > 0 {
+		s.v = e.steps(s.v, rest, at)
+		s.size = size(s.v)
+	}
 	if !e.spend(s.size) {
 		return tooMuch(at)
 	}
 	return s.v
 }
 
-func (sc *scope) with(each map[string]Value, count *Value) *scope {
+func (sc *scope) with(each *pair, count *Value) *scope {
 	c := *sc
 	c.each, c.count = each, count
 	return &c
@@ -87,22 +104,38 @@ func (sc *scope) with(each map[string]Value, count *Value) *scope {
 type binding struct {
 	name string
 	v    Value
+	size int // 0: nobody has counted
 	up   *binding
 }
 
 func (sc *scope) iterating(name string, v Value) *scope {
 	c := *sc
-	c.dynamic = &binding{name, v, sc.dynamic}
+	c.dynamic = &binding{name: name, v: v, up: sc.dynamic}
 	return &c
 }
 
-func (b *binding) find(name string) (Value, bool) {
-	for ; b != nil; b = b.up {
-		if b.name == name {
-			return b.v, true
-		}
+func (b *binding) find(name string) *binding {
+	for ; b != nil && b.name != name; b = b.up {
 	}
-	return Value{}, false
+	return b
+}
+
+// bound is what a name within an expression stands for. The expression goes over
+// it again and again and shares it, so that a use costs less than what is there.
+func (e *evaluator) bound(b *binding, rest hcl.Traversal, at diag.Pos) Value {
+	v, n := b.v, b.size
+	switch {
+	case len(rest) > 0:
+		v = e.steps(v, rest, at)
+		n = size(v)
+	case n == 0:
+		n = size(v)
+		b.size = n
+	}
+	if n > maxWork || !e.spend(n/64) {
+		return tooMuch(at)
+	}
+	return v
 }
 
 func newScope(f *folder, prefix string, above []string) *scope {
@@ -129,7 +162,7 @@ func (e *evaluator) setVars(sc *scope, given map[string]Value) {
 	}
 }
 
-func (e *evaluator) local(sc *scope, name string, at diag.Pos) Value {
+func (e *evaluator) local(sc *scope, name string, rest hcl.Traversal, at diag.Pos) Value {
 	m := sc.locals[name]
 	if m == nil {
 		m = &memo{}
@@ -139,20 +172,18 @@ func (e *evaluator) local(sc *scope, name string, at diag.Pos) Value {
 	case m.busy:
 		return unresolved(at, "local."+name+" is made of itself")
 	case m.done:
-		return e.use(m.sized, at)
+		return e.use(m.sized, rest, at)
 	}
 	m.busy = true
 	m.v = unresolved(at, "there is no local."+name)
-	for _, b := range sc.folder.of("locals") {
-		if a, ok := b.args[name]; ok {
-			plain := *sc
-			plain.each, plain.count, plain.dynamic, plain.anon = nil, nil, nil, nil
-			m.v = e.argument(a, &plain, 0)
-		}
+	if a, ok := sc.folder.local(name); ok {
+		plain := *sc
+		plain.each, plain.count, plain.dynamic, plain.anon = nil, nil, nil, nil
+		m.v = e.argument(a, &plain, 0)
 	}
 	m.size = size(m.v)
 	m.busy, m.done = false, true
-	return m.v
+	return e.steps(m.v, rest, at)
 }
 
 // keyword is a name that stands where a value would.

@@ -3,7 +3,6 @@ package awssg
 import (
 	"cmp"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"firebreak/internal/diag"
@@ -100,14 +99,7 @@ func (l *lifter) peer(a, b string) {
 }
 
 // keys lists the groups in order.
-func (l *lifter) keys() []string {
-	out := make([]string, 0, len(l.groups))
-	for k := range l.groups {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
-}
+func (l *lifter) keys() []string { return sortedKeys(l.groups) }
 
 // doubt notes something that is not even a rule.
 func (l *lifter) doubtful(where, why string, pos diag.Pos, concerns layer.Match) {

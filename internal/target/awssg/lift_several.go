@@ -2,7 +2,7 @@ package awssg
 
 import (
 	"cmp"
-	"fmt"
+	"encoding/binary"
 	"net/netip"
 	"slices"
 	"strings"
@@ -13,25 +13,12 @@ import (
 )
 
 // several finds what workloads with more than one address may do that no single
-// rule allows all of their addresses: rules for IPv4 and for IPv6 stand apart. far
-// are workloads of which nothing is asked.
-func (t *tabler) several(vpc string, d flow.Direction, governed, far []int) []layer.Rule {
-	away := map[int]bool{}
-	for _, i := range far {
-		away[i] = true
-	}
-	var homes []home
-	for i := range t.src.Inventory.Workloads {
-		if addrs := t.src.Inventory.Workloads[i].Addresses; len(addrs) > 1 && !away[i] {
-			for n, a := range addrs {
-				homes = append(homes, home{a, i, n})
-			}
-		}
-	}
+// rule allows all of their addresses: rules for IPv4 and for IPv6 stand apart.
+// homes are those of the workloads that are asked about.
+func (t *tabler) several(d flow.Direction, governed []int, homes []home) []layer.Rule {
 	if len(homes) == 0 {
 		return nil
 	}
-	slices.SortFunc(homes, func(a, b home) int { return cmp.Or(a.addr.Compare(b.addr), cmp.Compare(a.workload, b.workload)) })
 	classes := map[string][]int{} // workloads by the groups that they are in
 	for _, i := range governed {
 		if key := strings.Join(t.all[i].sure, "\x00"); key != "" {
@@ -55,6 +42,18 @@ func (t *tabler) several(vpc string, d flow.Direction, governed, far []int) []la
 		}
 	}
 	return out
+}
+
+// settle lists the addresses of all workloads that have several.
+func (t *tabler) settle() {
+	for i := range t.src.Inventory.Workloads {
+		if addrs := t.src.Inventory.Workloads[i].Addresses; len(addrs) > 1 {
+			for n, a := range addrs {
+				t.homes = append(t.homes, home{a, i, n})
+			}
+		}
+	}
+	slices.SortFunc(t.homes, func(a, b home) int { return cmp.Or(a.addr.Compare(b.addr), cmp.Compare(a.workload, b.workload)) })
 }
 
 // home is one of a workload's several addresses.
@@ -86,9 +85,9 @@ func (t *tabler) hits(keys []string, d flow.Direction, homes []home) map[int]*hi
 			h.rules[nth] = append(h.rules[nth], r)
 		}
 	}
-	away := map[int]bool{}
+	asked := make([]bool, len(t.all))
 	for _, h := range homes {
-		away[h.workload] = true
+		asked[h.workload] = true
 	}
 	for _, k := range keys {
 		g := t.groups[k]
@@ -108,7 +107,7 @@ func (t *tabler) hits(keys []string, d flow.Direction, homes []home) map[int]*hi
 				}
 			}
 			for _, i := range t.referred(g, r) {
-				if away[i] {
+				if asked[i] {
 					for nth, a := range t.src.Inventory.Workloads[i].Addresses {
 						if fits(a) {
 							mean(i, nth)
@@ -144,12 +143,19 @@ func (t *tabler) referred(g *liftedGroup, r *liftedRule) []int {
 func (t *tabler) together(hits map[int]*hit) map[int]netset.Traffic {
 	out := map[int]netset.Traffic{}
 	known := map[string]netset.Traffic{} // by which rules mean which address
+	var key []byte
 	for i, h := range hits {
-		key := fmt.Sprint(h.rules)
-		extra, done := known[key]
+		key = key[:0]
+		for _, rules := range h.rules {
+			key = binary.AppendUvarint(key, uint64(len(rules)))
+			for _, r := range rules {
+				key = binary.AppendUvarint(key, uint64(r))
+			}
+		}
+		extra, done := known[string(key)]
 		if !done {
 			extra = h.extra()
-			known[key] = extra
+			known[string(key)] = extra
 		}
 		if !extra.IsEmpty() {
 			out[i] = extra

@@ -18,6 +18,12 @@ type tabler struct {
 	all     []standing
 	members map[string]*membership // by group
 	doubted []int                  // workloads of which it is not known in which groups they are
+	sorted  []string               // the keys of the groups
+	labels  []string               // by workload: its VPC, as it says itself
+	byName  []int                  // workloads in the order of their names
+	rank    []int                  // by workload: its place in that order
+	homes   []home                 // of workloads with several addresses, by address
+	routes  inventory.Routes
 }
 
 // membership is who is in a group.
@@ -29,11 +35,13 @@ type membership struct {
 
 func (l *lifter) layer() *layer.Layer {
 	out := &layer.Layer{Target: "awssg", Modelled: true, Names: true, Timeless: true, Nameless: true}
-	t := &tabler{lifter: l, members: map[string]*membership{}}
+	t := &tabler{lifter: l, members: map[string]*membership{}, sorted: l.keys(), routes: l.src.Inventory.Routes()}
+	t.order()
+	t.settle()
 	var taken []bool
 	t.all, taken = l.standings()
 	t.enrol(taken)
-	for _, k := range l.keys() {
+	for _, k := range t.sorted {
 		if l.groups[k].ours {
 			out.Ours++
 		} else {
@@ -98,12 +106,30 @@ func (t *tabler) vpcs() []string {
 	return out
 }
 
-func (t *tabler) named(workloads []int) layer.Match {
-	names := make([]string, 0, len(workloads))
-	for _, i := range workloads {
-		names = append(names, t.src.Inventory.Workloads[i].Name)
+// order sorts the workloads by name, once.
+func (t *tabler) order() {
+	all := t.src.Inventory.Workloads
+	t.byName, t.rank = make([]int, len(all)), make([]int, len(all))
+	t.labels = make([]string, len(all))
+	for i := range all {
+		t.byName[i], t.labels[i] = i, all[i].Labels["net/vpc"]
 	}
-	slices.Sort(names)
+	slices.SortFunc(t.byName, func(a, b int) int { return cmp.Or(strings.Compare(all[a].Name, all[b].Name), a-b) })
+	for n, i := range t.byName {
+		t.rank[i] = n
+	}
+}
+
+func (t *tabler) named(workloads []int) layer.Match {
+	ranks := make([]int, 0, len(workloads))
+	for _, i := range workloads {
+		ranks = append(ranks, t.rank[i])
+	}
+	slices.Sort(ranks)
+	names := make([]string, 0, len(workloads))
+	for _, n := range ranks {
+		names = append(names, t.src.Inventory.Workloads[t.byName[n]].Name)
+	}
 	return layer.Named(slices.Compact(names)...)
 }
 
@@ -118,36 +144,48 @@ func (t *tabler) point(out *layer.Layer, vpc string) {
 		}
 	}
 	p.Governs = t.named(governed)
-	far := t.unrouted(vpc)
+	far, peers := t.unrouted(vpc)
+	homes := slices.DeleteFunc(slices.Clone(t.homes), func(h home) bool { return far[h.workload] })
 	for d := range both {
 		table := layer.Table{Name: "security groups of " + p.Name, Direction: flow.Direction(d), Governs: p.Governs, Default: layer.Deny}
-		if len(far) > 0 {
+		if len(peers) > 0 {
 			table.Tiers = append(table.Tiers, []layer.Rule{{
-				Ref: flow.Rule{Rule: "no packets are exchanged with its VPC"}, Effect: layer.Abstain, Subject: layer.Everything(), Peer: t.named(far), Traffic: netset.All(),
+				Ref: flow.Rule{Rule: "no packets are exchanged with its VPC"}, Effect: layer.Abstain, Subject: layer.Everything(), Peer: peers, Traffic: netset.All(),
 			}})
 		}
-		table.Tiers = append(table.Tiers, t.rules(vpc, flow.Direction(d), governed, far))
+		table.Tiers = append(table.Tiers, t.rules(vpc, flow.Direction(d), governed, homes))
 		out.Tables = append(out.Tables, table)
 	}
 	out.Points = append(out.Points, p)
 }
 
-// unrouted lists the workloads in VPCs of which it is known that they exchange no
-// packets with this one: there are no conversations to judge.
-func (t *tabler) unrouted(vpc string) []int {
-	routes := t.src.Inventory.Routes()
-	var out []int
-	for i := range t.src.Inventory.Workloads {
-		other := t.src.Inventory.Workloads[i].Labels["net/vpc"]
-		if apart, sure := routes.Apart(vpc, other); apart && sure && !t.peered[[2]string{vpc, other}] {
-			out = append(out, i)
+// unrouted says by workload whether it is in a VPC of which it is known that it
+// exchanges no packets with this one, and names those of which that is so: there
+// are no conversations to judge.
+func (t *tabler) unrouted(vpc string) (far []bool, peers layer.Match) {
+	far = make([]bool, len(t.all))
+	names := make([]string, 0, len(t.all))
+	asked := map[string]bool{} // by VPC
+	for _, i := range t.byName {
+		other := t.labels[i]
+		away, done := asked[other]
+		if !done {
+			apart, sure := t.routes.Apart(vpc, other)
+			away = apart && sure && !t.peered[[2]string{vpc, other}]
+			asked[other] = away
+		}
+		if far[i] = away; away {
+			names = append(names, t.src.Inventory.Workloads[i].Name)
 		}
 	}
-	return out
+	if len(names) == 0 {
+		return far, nil
+	}
+	return far, layer.Named(slices.Compact(names)...)
 }
 
 // rules lists what the groups of a VPC's workloads allow in a direction.
-func (t *tabler) rules(vpc string, d flow.Direction, governed, far []int) []layer.Rule {
+func (t *tabler) rules(vpc string, d flow.Direction, governed []int, homes []home) []layer.Rule {
 	var out []layer.Rule
 	everything := func(subject layer.Match, why string, ref flow.Rule) {
 		out = append(out, layer.Rule{Ref: ref, Effect: layer.Allow, Subject: subject, Peer: layer.Everything(), Traffic: netset.All(), Unknown: why})
@@ -157,7 +195,7 @@ func (t *tabler) rules(vpc string, d flow.Direction, governed, far []int) []laye
 			everything(t.named([]int{i}), why, flow.Rule{Rule: "groups of " + t.src.Inventory.Workloads[i].Name})
 		}
 	}
-	for _, k := range t.keys() {
+	for _, k := range t.sorted {
 		g, m := t.groups[k], t.members[k]
 		if m == nil {
 			continue
@@ -182,7 +220,7 @@ func (t *tabler) rules(vpc string, d flow.Direction, governed, far []int) []laye
 			}
 		}
 	}
-	return append(out, t.several(vpc, d, governed, far)...)
+	return append(out, t.several(d, governed, homes)...)
 }
 
 func keep(in []int, f func(int) bool) []int {

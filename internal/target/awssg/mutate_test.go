@@ -60,16 +60,52 @@ const mutatedInventory = `{kind: Workload, metadata: {name: shop-1, labels: {tie
 {kind: Workload, metadata: {name: db-1, labels: {tier: data, net/vpc: vpc-2}}, spec: {addresses: [10.2.0.4]}}
 `
 
-// block is a resource in a rendered file.
-type block struct{ file, kind, name, text string }
+// block is a rule of a rendered file, as one resource would say it.
+type block struct {
+	file, kind, name, text string
+	without                string // the file, less the rule
+}
 
-var resources = regexp.MustCompile(`(?ms)^resource "([a-z_]+)" "([^"]+)" \{\n.*?^\}\n`)
+var (
+	directions = regexp.MustCompile(`(?ms)^  ([a-z]+)_(from|to) = \[\n(.*?)^  \]\n`)
+	headings   = regexp.MustCompile(`(?ms)^    \{ ports = "([^"]+)", protocol = "([^"]+)", from = (\d+), to = (\d+), rules = \[\n(.*?)^    \] \},\n`)
+	entries    = regexp.MustCompile(`(?m)^      \{ why = "([^"]+)", peers = \{ (.*) \} \},\n`)
+	named      = regexp.MustCompile(`(cidr_ipv4|referenced_security_group_id) = (?:toset\(\[|\{)(.*?)[\]}]`)
+)
 
-func blocks(files []target.File) []block {
+// blocks takes the lists apart. A peer is `"10.0.0.0/8"`, or `"shop" = aws_security_group.shop.id`.
+func blocks(t *testing.T, files []target.File) []block {
 	var out []block
 	for _, f := range files {
-		for _, m := range resources.FindAllStringSubmatch(string(f.Data), -1) {
-			out = append(out, block{f.Path, m[1], m[2], m[0]})
+		all := string(f.Data)
+		for _, l := range directions.FindAllStringSubmatch(all, -1) {
+			kind := "aws_vpc_security_group_" + map[string]string{"from": "ingress", "to": "egress"}[l[2]] + "_rule"
+			if n := strings.Count(l[3], "rules = ["); n != len(headings.FindAllString(l[3], -1)) || n == 0 {
+				t.Fatalf("%s is written in a way that is not understood:\n%s", f.Path, l[0])
+			}
+			for _, h := range headings.FindAllStringSubmatch(l[3], -1) {
+				if strings.Count(h[5], "why") != len(entries.FindAllString(h[5], -1)) {
+					t.Fatalf("%s is written in a way that is not understood:\n%s", f.Path, h[0])
+				}
+				for _, e := range entries.FindAllStringSubmatch(h[5], -1) {
+					for _, m := range named.FindAllStringSubmatch(e[2], -1) {
+						for _, peer := range strings.Split(strings.TrimSpace(m[2]), ", ") {
+							_, value, byName := strings.Cut(peer, " = ")
+							if !byName {
+								value = peer
+							}
+							less := strings.NewReplacer("[, ", "[", ", ]", "]", "{ , ", "{ ", ",  }", " }").Replace(strings.Replace(m[0], peer, "", 1))
+							without := strings.Replace(h[0], e[0], strings.Replace(e[0], m[0], less, 1), 1)
+							out = append(out, block{
+								file: f.Path, kind: kind, name: l[1] + "_" + l[2] + "_" + peer + "_" + h[1],
+								without: strings.Replace(all, l[0], strings.Replace(l[0], h[0], without, 1), 1),
+								text: fmt.Sprintf("resource %q \"mutant\" {\n  security_group_id = aws_security_group.%s.id\n  description = %q\n  %s = %s\n  ip_protocol = %q\n  from_port = %s\n  to_port = %s\n}\n",
+									kind, l[1], e[1], m[1], value, h[2], h[3], h[4]),
+							})
+						}
+					}
+				}
+			}
 		}
 	}
 	return out
@@ -102,7 +138,7 @@ type mutant struct {
 // a rule that only one of them has permits nothing
 // (docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html: inbound at
 // the one, outbound at the other).
-func mutants(files []target.File) []mutant {
+func mutants(t *testing.T, files []target.File) []mutant {
 	var out []mutant
 	whole := func() fstest.MapFS {
 		fs := fstest.MapFS{}
@@ -116,13 +152,17 @@ func mutants(files []target.File) []mutant {
 			return
 		}
 		fs := whole()
-		fs[b.file] = &fstest.MapFile{Data: []byte(strings.Replace(string(fs[b.file].Data), b.text, text, 1))}
+		data := strings.Replace(string(fs[b.file].Data), b.text, text, 1)
+		if b.without != "" {
+			data = b.without + "\n" + text
+		}
+		fs[b.file] = &fstest.MapFile{Data: []byte(data)}
 		out = append(out, mutant{kind + " " + b.name, fs, mutatedInventory, differs})
 	}
-	for _, b := range blocks(files) {
-		if !strings.HasPrefix(b.kind, "aws_vpc_security_group_") {
-			continue
-		}
+	for _, f := range files {
+		listed(block{file: f.Path, text: string(f.Data)}, add)
+	}
+	for _, b := range blocks(t, files) {
 		cidr := b.argument("cidr_ipv4")
 		outside := cidr != "" && !strings.HasSuffix(cidr, "/32")
 		var from, to int
@@ -133,7 +173,7 @@ func mutants(files []target.File) []mutant {
 		add(b, "to all protocols", strings.ReplaceAll(strings.ReplaceAll(b.with("ip_protocol", `"-1"`), "from_port", "# from_port"), "to_port", "# to_port"), outside)
 		add(b, "one port more", b.with("to_port", fmt.Sprint(to+1)), outside)
 		add(b, "one port more below", b.with("from_port", fmt.Sprint(from-1)), outside)
-		add(b, "all ports", strings.Replace(b.with("from_port", "0"), fmt.Sprintf("to_port           = %d", to), "to_port           = 65535", 1), outside)
+		add(b, "all ports", strings.Replace(b.with("from_port", "0"), fmt.Sprintf("to_port = %d", to), "to_port = 65535", 1), outside)
 		add(b, "another port", strings.Replace(b.with("from_port", fmt.Sprint(to+1)), fmt.Sprint(" = ", to, "\n"), fmt.Sprint(" = ", to+1, "\n"), 1), true)
 		if to > from {
 			add(b, "one port less", b.with("to_port", fmt.Sprint(to-1)), true)
@@ -163,14 +203,14 @@ func mutants(files []target.File) []mutant {
 		}
 		// What nothing depends on.
 		add(b, "another description", b.with("description", `"x"`), false)
-		add(b, "another name", strings.Replace(b.text, `" "`+b.name+`"`, `" "z`+b.name+`"`, 1), false)
+		add(b, "another name", strings.Replace(b.text, `"mutant"`, `"zmutant"`, 1), false)
 	}
 	for _, f := range files {
 		if !strings.HasSuffix(f.Path, "/main.tf") {
 			continue
 		}
 		for _, m := range regexp.MustCompile(`(?m)^    "?([a-z0-9-]+)"? *= \[aws_security_group\.([a-z]+)\.id\]\n`).FindAllStringSubmatch(string(f.Data), -1) {
-			b := block{f.Path, "", m[1], m[0]}
+			b := block{file: f.Path, name: m[1], text: m[0]}
 			add(b, "detached", "", true) // what is in no group of ours is let everything that its end can see
 			for _, other := range []string{"shop", "orders", "db"} {
 				if _, there := whole()[strings.Split(f.Path, "/")[0]+"/group_"+other+".tf"]; there && other != m[2] {
@@ -197,6 +237,42 @@ func mutants(files []target.File) []mutant {
 		out = append(out, mutant{"another address than " + a, whole(), strings.Replace(mutatedInventory, "["+a+"]", fmt.Sprintf("[10.%d.9.9]", 1+i/3), 1), named})
 	}
 	return out
+}
+
+// listed makes mutants of what rules share: of the lists, and of the blocks that
+// make resources of them. Where the other end is in no group, more is permitted;
+// what all peers lose is permitted to none.
+func listed(file block, add func(b block, kind, text string, differs bool)) {
+	in := func(old, kind, text string, differs bool) {
+		b := file
+		b.name = strings.SplitN(strings.TrimSpace(old), "\n", 2)[0] + " in " + b.file
+		add(b, kind, strings.Replace(file.text, old, text, 1), differs)
+	}
+	for _, h := range headings.FindAllStringSubmatch(file.text, -1) {
+		outside := !strings.Contains(h[0], "/32") && !strings.Contains(h[0], ".id")
+		in(h[0], "a list is lost:", "", true)
+		in(h[0], "another protocol for a list:", strings.Replace(h[0], `protocol = "`+h[2], `protocol = "`+map[bool]string{true: "udp", false: "tcp"}[h[2] == "tcp"], 1), true)
+		in(h[0], "more ports for a list:", strings.Replace(h[0], "to = "+h[4], "to = 65000", 1), outside)
+		in(h[0], "a list has another name:", strings.Replace(h[0], `ports = "`, `ports = "x`, 1), false)
+		in(h[0], "a list says no protocol:", strings.Replace(h[0], `protocol = "`+h[2]+`", `, "", 1), true)
+	}
+	for _, r := range regexp.MustCompile(`(?ms)^resource "aws_vpc_security_group_.*?^\}\n`).FindAllString(file.text, -1) {
+		in(r, "the other direction for all:", strings.NewReplacer("_ingress_", "_egress_", "_egress_", "_ingress_").Replace(r), true)
+		in(r, "no addresses:", regexp.MustCompile(`(?m)^  cidr_ipv4 .*\n`).ReplaceAllString(r, ""), true)
+		in(r, "no groups:", regexp.MustCompile(`(?m)^  referenced_security_group_id .*\n`).ReplaceAllString(r, ""), true)
+		in(r, "one port for all:", strings.Replace(r, "each.value.of.to", "each.value.of.from", 1), regexp.MustCompile(`_\d+-`).MatchString(between(file.text, r)))
+		in(r, "into no group:", regexp.MustCompile(`(?m)^  security_group_id .*\n`).ReplaceAllString(r, ""), true)
+		in(r, "all protocols for all:", strings.Replace(r, "each.value.of.protocol", `"-1"`, 1), regexp.MustCompile(`/2\d"`).MatchString(between(file.text, r)))
+		in(r, "another for_each:", strings.NewReplacer("_from :", "_to :", "_to :", "_from :").Replace(r), true)
+	}
+}
+
+// between is the list that a block makes rules of.
+func between(text, block string) string {
+	name := regexp.MustCompile(`local\.([a-z_]+)`).FindStringSubmatch(block)[1]
+	_, after, _ := strings.Cut(text, "\n  "+name+" = [\n")
+	list, _, _ := strings.Cut(after, "\n  ]\n")
+	return list
 }
 
 func proven(t *testing.T, files fstest.MapFS, inventory string) bool {
@@ -232,7 +308,7 @@ func TestMutants(t *testing.T) {
 	}
 	files, _ := awssg.Target{}.Render(e.wanted(false))
 	differ, caught, same := 0, 0, 0
-	for _, m := range mutants(files) {
+	for _, m := range mutants(t, files) {
 		got := proven(t, m.files, m.inventory)
 		switch {
 		case m.differs && got:

@@ -89,7 +89,8 @@ type group struct {
 
 // rule is one rule resource. Exactly one of peer, cidr and list is set.
 type rule struct {
-	name string // of the resource, less the group's
+	name string // its key in the state, beside the group's: who and rule.ports
+	who  string // the peer; unique in a VPC
 	what piece
 	peer *cell
 	cidr string

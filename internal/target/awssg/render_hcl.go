@@ -13,7 +13,6 @@ import (
 
 	"firebreak/internal/flow"
 	"firebreak/internal/inventory"
-	"firebreak/internal/netset"
 	"firebreak/internal/target"
 )
 
@@ -72,8 +71,8 @@ func (v *network) file(g *group) []byte {
 	}
 	out := f.Bytes()
 	for _, d := range []flow.Direction{flow.Ingress, flow.Egress} {
-		for i := range g.rules[d] {
-			out = v.rule(append(out, '\n'), g, d, &g.rules[d][i])
+		if len(g.rules[d]) > 0 {
+			out = v.rules(append(out, '\n'), g, d)
 		}
 	}
 	return out
@@ -115,49 +114,6 @@ func (v *network) groupName(c *cell, part int) string {
 
 func (v *network) tags(name string) cty.Value {
 	return cty.MapVal(map[string]cty.Value{"Name": cty.StringVal(name), "firebreak:estate": cty.StringVal(v.r.w.Policy.Estate)})
-}
-
-// rule appends the resource of a rule.
-func (v *network) rule(b []byte, g *group, d flow.Direction, x *rule) []byte {
-	kind, end := "aws_vpc_security_group_egress_rule", "to"
-	if d == flow.Ingress {
-		kind, end = "aws_vpc_security_group_ingress_rule", "from"
-	}
-	name := g.name + "_" + end + "_" + x.name
-	attrs := []attr{{"security_group_id", "aws_security_group." + local(g.cell, x.part) + ".id"}, {"description", quote(because(x.by))}}
-	switch {
-	case x.peer != nil && x.peer.vpc != v.vpc:
-		attrs = append(attrs, attr{"referenced_security_group_id", "data.aws_security_group." + identifier(x.peer.vpc+"_"+x.peer.name) + ".id"})
-	case x.list:
-		attrs = append(attrs, attr{"prefix_list_id", "data.aws_ec2_managed_prefix_list." + listName(x.v6) + ".id"})
-	case x.peer != nil:
-		attrs = append(attrs, attr{"referenced_security_group_id", "aws_security_group." + local(x.peer, 0) + ".id"})
-	case x.v6:
-		attrs = append(attrs, attr{"cidr_ipv6", quote(x.cidr)})
-	default:
-		attrs = append(attrs, attr{"cidr_ipv4", quote(x.cidr)})
-	}
-	return resource(b, kind, name, append(ports(attrs, x), attr{"tags", `{ "firebreak:estate" = ` + quote(v.r.w.Policy.Estate) + " }"}))
-}
-
-// ports writes a rule's protocol and ports. 132 is SCTP.
-func ports(attrs []attr, x *rule) []attr {
-	protocol, lo, hi := strings.ToLower(x.what.proto.String()), int(x.what.lo), int(x.what.hi)
-	switch {
-	case x.what.all:
-		protocol = "-1"
-	case x.what.proto == netset.SCTP:
-		protocol = "132"
-	case x.what.proto == netset.ICMP:
-		if lo, hi = -1, -1; x.v6 {
-			protocol = "icmpv6"
-		}
-	}
-	attrs = append(attrs, attr{"ip_protocol", quote(protocol)})
-	if !x.what.all && x.what.proto != netset.SCTP {
-		attrs = append(attrs, attr{"from_port", number(lo)}, attr{"to_port", number(hi)})
-	}
-	return attrs
 }
 
 func idOf(kind, name string) hcl.Traversal {

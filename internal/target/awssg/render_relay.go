@@ -53,14 +53,18 @@ func (v *network) byRelay(c *cell, d flow.Direction, what piece, peers []int, he
 		}
 		by := v.r.because(c, d, what, peers, nil)
 		if v.region() == "" {
-			out = append(out, v.byAddress(c, d, what, p, by)...)
+			out = append(out, byAddress(what, p, by))
 			continue
 		}
 		v.relays[i] = true
-		out = append(out, rule{name: listName(i == 1) + "_" + what.name(), what: what, list: true, v6: i == 1, by: by})
+		out = append(out, rule{who: listKeys[i], what: what, list: true, v6: i == 1, by: by}.named())
 	}
 	return out
 }
+
+// listKeys name Lattice's prefix lists in the keys of rules; no group's name and
+// no CIDR is like them.
+var listKeys = [2]string{"lattice.ipv4", "lattice.ipv6"}
 
 func listName(v6 bool) string {
 	if v6 {

@@ -108,14 +108,14 @@ func (v *network) rulesFor(c *cell, d flow.Direction, what piece, traffic permit
 	covering.walk(v.r.trees[1])
 	for _, n := range covering.held {
 		held = append(held, n.prefix)
-		out = append(out, v.byAddress(c, d, what, n.prefix, v.r.because(c, d, what, covering.of(n), wishes))...)
+		out = append(out, byAddress(what, n.prefix, v.r.because(c, d, what, covering.of(n), wishes)))
 	}
 	if relayed != nil {
 		out = append(out, v.byRelay(c, d, what, relayed, held)...)
 	}
 	for _, n := range named {
 		if peer := &v.r.cells[n]; !open || !v.r.within(peer, held) {
-			out = append(out, byGroup(what, peer, v.r.because(c, d, what, []int{n}, nil))...)
+			out = append(out, v.byGroup(what, peer, v.r.because(c, d, what, []int{n}, nil))...)
 		}
 	}
 	return out
@@ -258,8 +258,7 @@ func (v *network) everywhere(c *cell, d flow.Direction, what piece, wishes []wis
 		}
 	}
 	by := v.r.because(c, d, what, all, nil)
-	return append(v.byAddress(c, d, what, netip.PrefixFrom(netip.IPv4Unspecified(), 0), by),
-		v.byAddress(c, d, what, netip.PrefixFrom(netip.IPv6Unspecified(), 0), by)...)
+	return []rule{byAddress(what, netip.PrefixFrom(netip.IPv4Unspecified(), 0), by), byAddress(what, netip.PrefixFrom(netip.IPv6Unspecified(), 0), by)}
 }
 
 // lookUp names a group of another VPC, since its members' addresses are not all
@@ -279,7 +278,7 @@ func (v *network) lookUp(c *cell, d flow.Direction, what piece, peer *cell) []ru
 	v.lookups[identifier(peer.vpc+"_"+peer.name)] = peer
 	v.r.warn("not-expressible", fmt.Sprintf("awssg: %s of %s: %s in %s is named by its group, since its addresses are not known; that holds over a peering within a region and not over a gateway",
 		direction(d), c.name, peer.name, peer.vpc), "give the workloads their addresses")
-	return byGroup(what, peer, v.r.because(c, d, what, []int{slices.IndexFunc(v.r.cells, func(x cell) bool { return x.vpc == peer.vpc && x.name == peer.name })}, nil))
+	return v.byGroup(what, peer, v.r.because(c, d, what, []int{slices.IndexFunc(v.r.cells, func(x cell) bool { return x.vpc == peer.vpc && x.name == peer.name })}, nil))
 }
 
 // exchanges reports whether packets go directly to another VPC.
@@ -292,21 +291,30 @@ func (v *network) exchanges(vpc string) bool {
 	return false
 }
 
-func (v *network) byAddress(_ *cell, _ flow.Direction, what piece, p netip.Prefix, by []flow.Rule) []rule {
-	text := strings.NewReplacer(".", "-", ":", "-", "/", "_").Replace(p.String())
-	return []rule{{name: "cidr_" + text + "_" + what.name(), what: what, cidr: p.String(), v6: p.Addr().Is6(), by: by}}
+func byAddress(what piece, p netip.Prefix, by []flow.Rule) rule {
+	text := p.String()
+	return rule{who: text, what: what, cidr: text, v6: p.Addr().Is6(), by: by}.named()
 }
 
-// byGroup names a group. What is ICMP in IPv4 is another protocol in IPv6.
-func byGroup(what piece, peer *cell, by []flow.Rule) []rule {
-	name := peer.name
-	one := rule{name: name + "_" + what.name(), what: what, peer: peer, by: by}
+// byGroup names a group of a VPC. What is ICMP in IPv4 is another protocol in
+// IPv6.
+func (v *network) byGroup(what piece, peer *cell, by []flow.Rule) []rule {
+	one := rule{who: peer.name, what: what, peer: peer, by: by}
+	if peer.vpc != v.vpc {
+		one.who = peer.vpc + "/" + peer.name
+	}
 	if what.all || what.proto != netset.ICMP {
-		return []rule{one}
+		return []rule{one.named()}
 	}
 	other := one
-	other.name, other.v6 = name+"_icmpv6", true
-	return []rule{one, other}
+	other.v6 = true
+	return []rule{one.named(), other.named()}
+}
+
+// named gives a rule its name.
+func (x rule) named() rule {
+	x.name = x.who + " " + x.ports()
+	return x
 }
 
 // because names the rules for which a piece is permitted to those of the elements

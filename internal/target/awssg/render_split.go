@@ -50,7 +50,7 @@ func (v *network) split(g *group) {
 // place gives each rule the part that it prefers, or if need be, another that
 // has room. It reports whether all found one.
 func place(rules []rule, parts int, anywhere bool) bool {
-	held := make([][]rule, parts)
+	held := make([][2]int, parts) // by part: rules of IPv4 and of IPv6
 	for i := range rules {
 		order := preferences(rules[i].name, parts)
 		if !anywhere {
@@ -58,8 +58,8 @@ func place(rules []rule, parts int, anywhere bool) bool {
 		}
 		found := false
 		for _, n := range order {
-			if max(size(append(slices.Clip(held[n]), rules[i]))) <= maxRules {
-				held[n] = append(held[n], rules[i])
+			if v4, v6 := size(rules[i : i+1]); max(held[n][0]+v4, held[n][1]+v6) <= maxRules {
+				held[n][0], held[n][1] = held[n][0]+v4, held[n][1]+v6
 				rules[i].part, found = n, true
 				break
 			}

@@ -41,9 +41,3 @@ func aligned(b []byte, indent string, attrs []attr) []byte {
 	}
 	return b
 }
-
-// resource appends a block with attributes.
-func resource(b []byte, kind, name string, attrs []attr) []byte {
-	b = append(append(append(append(append(b, "resource \""...), kind...), "\" \""...), name...), "\" {\n"...)
-	return append(aligned(b, "  ", attrs), "}\n"...)
-}
