@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
-	"net/netip"
 	"net/url"
 	"path"
 	"slices"
@@ -15,7 +13,6 @@ import (
 
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
-	"firebreak/internal/inventory"
 	"firebreak/internal/layer"
 	"firebreak/internal/target"
 )
@@ -31,16 +28,17 @@ type lifter struct {
 	ids    map[*area]int // of those that are large
 	peers  inventoryIndex
 	onHost map[string][]int
-	tables map[string]*layer.Table // by what they say
-	said   map[string]*answers     // by the entries that they come from
-	order  []string
+	walks  map[string]int            // numbers of walks, by what they came to
+	tables map[tableKey]*layer.Table // by what they say
+	said   map[string]*answers       // by the walks that they come from
+	order  []*layer.Table
 }
 
 const suffix = ".nft.json"
 
 func lift(s *target.Source) (*layer.Layer, diag.List) {
 	l := &lifter{src: s, out: &layer.Layer{Target: "nftables", Names: true, Timeless: true, Nameless: true}, sets: map[*parsed]*set{}, areas: map[*any]*knownArea{}, groups: map[*any][]group{}, ids: map[*area]int{},
-		onHost: map[string][]int{}, tables: map[string]*layer.Table{}, said: map[string]*answers{}}
+		onHost: map[string][]int{}, walks: map[string]int{}, tables: map[tableKey]*layer.Table{}, said: map[string]*answers{}}
 	files, diags := s.Folder.Names(suffix)
 	l.diags = diags
 	if len(files) == 0 {
@@ -63,9 +61,9 @@ func lift(s *target.Source) (*layer.Layer, diag.List) {
 		}
 		l.file(files[i], c)
 	}
-	for _, key := range l.order {
-		t := l.tables[key]
+	for _, t := range l.order {
 		slices.Sort(t.Governs[0].Workloads)
+		t.Governs[0].Workloads = slices.Compact(t.Governs[0].Workloads) // a host may have two files
 		l.out.Tables = append(l.out.Tables, *t)
 	}
 	return l.out, l.diags
@@ -147,140 +145,20 @@ func (l *lifter) file(file string, read content) {
 		l.doubt(file, d.line, d.why, concerns)
 		p.Unknown = d.why
 	}
-	governed := map[string]bool{}
+	var governed []string
+	v := l.visit(r, file, l.onHost[host])
 	for _, w := range l.onHost[host] {
-		if l.workload(r, file, w, l.onHost[host]) {
-			governed[l.src.Inventory.Workloads[w].Name] = true
+		if v.workload(&l.src.Inventory.Workloads[w]) {
+			governed = append(governed, l.src.Inventory.Workloads[w].Name)
 		}
 	}
 	if len(governed) > 0 {
-		p.Governs = layer.Named(slices.Sorted(maps.Keys(governed))...)
+		slices.Sort(governed)
+		p.Governs = layer.Named(slices.Compact(governed)...)
 	}
 	l.out.Points = append(l.out.Points, p)
 }
 
 func (l *lifter) doubt(file string, line int, why string, concerns layer.Match) {
 	l.out.Unknown = append(l.out.Unknown, layer.Unknown{Where: flow.Rule{Policy: "nftables of " + hostOf(file), File: file, Line: line}, Why: why, Concerns: concerns})
-}
-
-// hooksOf are the hooks that a workload's conversations pass, by direction:
-// those of the host itself, or those of what it forwards. Pods have network
-// namespaces of their own behind their host; everything else is taken for
-// processes of the host, and so are pods in its network. https://wiki.nftables.org/wiki-nftables/index.php/Netfilter_hooks
-func hooksOf(w *inventory.Workload, d flow.Direction) []string {
-	switch {
-	case behind(w):
-		return []string{"prerouting", "forward", "postrouting", "ingress", "egress"}
-	case d == flow.Ingress:
-		return []string{"prerouting", "input", "ingress"}
-	}
-	return []string{"output", "postrouting", "egress"}
-}
-
-// behind reports whether a workload has a network namespace of its own.
-func behind(w *inventory.Workload) bool {
-	return w.Namespace != "" && w.Labels["k8s/hostnetwork"] != "true"
-}
-
-// workload reads every base chain for one workload, and reports whether any
-// governs it.
-func (l *lifter) workload(r *ruleset, file string, w int, here []int) (governed bool) {
-	wl := &l.src.Inventory.Workloads[w]
-	own := l.ownAddresses(here)
-	for _, t := range r.tables {
-		if t.dormant || t.family == "arp" {
-			continue
-		}
-		for _, c := range t.chains {
-			if c.hook == "" {
-				continue
-			}
-			if t.family == "bridge" || t.family == "netdev" {
-				l.doubt(file, c.line, fmt.Sprintf("which conversations pass the chain %s of the table %s %s, which is bound to devices, is not known", c.name, t.family, t.name), layer.Named(wl.Name))
-				continue
-			}
-			for _, d := range []flow.Direction{flow.Egress, flow.Ingress} {
-				if slices.Contains(hooksOf(wl, d), c.hook) && l.chain(t, c, file, w, d, own) {
-					governed = true
-				}
-			}
-		}
-	}
-	return governed
-}
-
-func (l *lifter) ownAddresses(here []int) [2]*area {
-	var spans [2][]span
-	for _, w := range here {
-		wl := &l.src.Inventory.Workloads[w]
-		for _, a := range wl.Addresses {
-			if a = plain(a); !behind(wl) {
-				spans[familyOf(a)] = append(spans[familyOf(a)], span{a, a})
-			}
-		}
-	}
-	return [2]*area{areaOf(spans[0]), areaOf(spans[1])}
-}
-
-func plain(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
-
-// chain reads one base chain for one workload and direction.
-func (l *lifter) chain(t *table, c *chain, file string, w int, d flow.Direction, own [2]*area) bool {
-	wl := &l.src.Inventory.Workloads[w]
-	var lists [2][][]entry
-	for _, a := range wl.Addresses {
-		a = plain(a)
-		f := familyOf(a)
-		if t.family == "ip" && f == 1 || t.family == "ip6" && f == 0 {
-			continue
-		}
-		x := &walker{table: t, local: a, family: f, direction: d, hook: c.hook, neighbors: own[f], areas: l.areas, groups: l.groups}
-		lists[f] = append(lists[f], x.base(c))
-		for _, r := range x.rewrites {
-			l.doubt(file, r.ref.Line, "the rule rewrites addresses, or leaves connections untracked, so that it is not known who talks with whom", layer.Named(wl.Name))
-		}
-		l.replies(t, c, a, d, own, file, wl.Name)
-	}
-	if t.family == "ip" || t.family == "ip6" {
-		for _, a := range wl.Addresses { // what the table does not see passes it
-			if f := familyOf(plain(a)); t.family == "ip" && f == 1 || t.family == "ip6" && f == 0 {
-				lists[f] = [][]entry{{{peer: wholeArea[f], traffic: everything, allow: true}}}
-			}
-		}
-	}
-	said := l.answers(lists, w)
-	if said.open {
-		return false
-	}
-	key := fmt.Sprint(d, t.family, " ", t.name, " ", c.name, " ", said.key)
-	table := l.tables[key]
-	if table == nil {
-		table = &layer.Table{Name: fmt.Sprintf("chain %s of table %s %s", c.name, t.family, t.name), Direction: d, Governs: layer.Match{{Workloads: []string{}}}, Tiers: said.tiers}
-		l.tables[key] = table
-		l.order = append(l.order, key)
-	}
-	if names := &table.Governs[0].Workloads; !slices.Contains(*names, wl.Name) {
-		*names = append(*names, wl.Name)
-	}
-	return true
-}
-
-// replies checks that what goes back through a chain passes: the replies of what
-// the other direction permits are established. They go the other way.
-func (l *lifter) replies(t *table, c *chain, a netip.Addr, d flow.Direction, own [2]*area, file, name string) {
-	x := &walker{table: t, local: a, family: familyOf(a), direction: d, hook: c.hook, reply: true, neighbors: own[familyOf(a)], areas: l.areas, groups: l.groups}
-	if x.direction == flow.Egress {
-		x.direction = flow.Ingress
-	} else {
-		x.direction = flow.Egress
-	}
-	for _, e := range x.base(c) {
-		if e.allow && e.unknown == "" && e.peer == wholeArea[x.family] && e.traffic.IsAll() {
-			return
-		}
-		if !e.allow {
-			l.doubt(file, c.line, fmt.Sprintf("the chain %s of table %s %s may drop replies of what is permitted: not all that is established passes it", c.name, t.family, t.name), layer.Named(name))
-			return
-		}
-	}
 }

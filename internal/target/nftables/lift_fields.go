@@ -86,7 +86,7 @@ func (x *walker) address(c cond, v6, source bool, values []any, op string) cond 
 		fromLocal = !fromLocal
 	}
 	if source == fromLocal {
-		if set.has(x.local) == not {
+		if x.isLocal(set) == not {
 			c.peer = &area{}
 		}
 		return c

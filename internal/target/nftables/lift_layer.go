@@ -80,7 +80,6 @@ func (x *inventoryIndex) only(f int, s span) bool {
 
 // answers are what a chain says to one or more workloads.
 type answers struct {
-	key   string
 	open  bool // everything passes
 	tiers [][]layer.Rule
 }
@@ -93,39 +92,7 @@ type piece struct {
 	rule    *statements
 }
 
-// answers turns the entries of a workload's addresses, by family, into rules.
-func (l *lifter) answers(lists [2][][]entry, w int) *answers {
-	key := l.keyOf(lists)
-	a := l.said[key]
-	if a == nil {
-		r := &resolver{l: l, lists: lists}
-		a = &answers{key: strconv.Itoa(len(l.said))}
-		a.tiers = r.tiers()
-		a.open = r.open
-		l.said[key] = a
-	}
-	return a
-}
-
-// keyOf is what two workloads' entries must have in common to be one answer.
-func (l *lifter) keyOf(lists [2][][]entry) string {
-	var all, one []byte
-	seen := map[string]bool{}
-	for f := range lists {
-		for _, list := range lists[f] {
-			one = append(one[:0], byte(f))
-			for i := range list {
-				one = l.appendEntry(one, &list[i])
-			}
-			if !seen[string(one)] {
-				seen[string(one)] = true
-				all = append(binary.AppendUvarint(all, uint64(len(one))), one...)
-			}
-		}
-	}
-	return string(all)
-}
-
+// appendEntry writes what tells entries apart.
 func (l *lifter) appendEntry(b []byte, e *entry) []byte {
 	if n := len(e.peer.spans); n < 8 {
 		b = append(b, byte(n))

@@ -3,6 +3,7 @@ package nftables
 import (
 	"cmp"
 	"encoding/json"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,9 @@ func (x *walker) narrow(conds []cond, body any, at *any) []cond {
 	o, _ := body.(map[string]any)
 	op, _ := o["op"].(string)
 	left, right := o["left"], o["right"]
+	if op == "==" && x.ofSelves(left, right) {
+		return nil // what an address says to itself is nobody's business
+	}
 	var out []cond
 	groups := x.values(left, right, at)
 	for _, g := range groups {
@@ -24,6 +28,52 @@ func (x *walker) narrow(conds []cond, body any, at *any) []cond {
 		return conds // not in an empty set
 	}
 	return slices.DeleteFunc(out, func(c cond) bool { return c.none() })
+}
+
+// ofSelves reports whether a match is of both addresses with a set of pairs of an
+// address with itself.
+func (x *walker) ofSelves(left, right any) bool {
+	name, is := right.(string)
+	keys := concatOf(left)
+	if !is || !strings.HasPrefix(name, "@") || len(keys) != 2 || x.table.sets[name[1:]] == nil {
+		return false
+	}
+	var fields [2]string
+	for i := range keys {
+		o, _ := keys[i].(map[string]any)
+		p, _ := o["payload"].(map[string]any)
+		protocol, _ := p["protocol"].(string)
+		field, _ := p["field"].(string)
+		fields[i] = protocol + " " + field
+	}
+	slices.Sort(fields[:])
+	return (fields == [2]string{"ip daddr", "ip saddr"} || fields == [2]string{"ip6 daddr", "ip6 saddr"}) && x.table.sets[name[1:]].ofSelves()
+}
+
+// ofSelves reports whether a set holds nothing but pairs of an address with itself.
+func (s *set) ofSelves() bool {
+	if s.selves == nil {
+		selves := !s.verdicts && s.doubt == ""
+		for _, e := range s.elems {
+			pair := concatOf(bare(e))
+			selves = selves && len(pair) == 2 && sameAddress(pair[0], pair[1])
+		}
+		s.selves = &selves
+	}
+	return *s.selves
+}
+
+func sameAddress(a, b any) bool {
+	one, is := a.(string)
+	other, also := b.(string)
+	_, err := netip.ParseAddr(one)
+	return is && also && one == other && err == nil
+}
+
+func concatOf(v any) []any {
+	o, _ := v.(map[string]any)
+	list, _ := o["concat"].([]any)
+	return list
 }
 
 // group is some elements of a set that can be told at once: values for each

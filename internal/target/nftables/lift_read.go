@@ -52,6 +52,7 @@ type set struct {
 	doubt    string
 	elems    []any
 	groups   map[string][]group // by what the key is asked for; see walker.lookup
+	selves   *bool              // see ofSelves; nil: not known yet
 }
 
 func (t *table) chain(name string) *chain {

@@ -23,10 +23,26 @@ type walker struct {
 	neighbors *area // the host's own addresses, which it reaches through lo
 	out       []entry
 	rewrites  []*statements // rules that rewrite addresses or leave connections untracked
+	asked     []localTest
 	steps     int
 	broken    string // why it was given up
 	areas     map[*any]*knownArea
 	groups    map[*any][]group
+}
+
+// localTest is that it mattered whether the local address is in an area, and was.
+type localTest struct {
+	area *area
+	in   bool
+}
+
+// isLocal reports whether an area holds the local address. All that a walk does
+// with that address is to ask so, which is why walks that are told the same come
+// to the same.
+func (x *walker) isLocal(a *area) bool {
+	in := a.has(x.local)
+	x.asked = append(x.asked, localTest{a, in})
+	return in
 }
 
 // base walks along a base chain and returns its entries, of which the last ones
@@ -200,7 +216,7 @@ func (x *walker) verdict(r *statements, d cond, whole bool, kind string, body an
 
 // emit notes an answer, unless it is about what no policy speaks of.
 func (x *walker) emit(d cond, allow bool, r *statements) {
-	if len(d.peer.spans) == 1 && d.peer.spans[0] == (span{x.local, x.local}) {
+	if len(d.peer.spans) == 1 && d.peer.spans[0].lo == d.peer.spans[0].hi && x.isLocal(d.peer) {
 		return // what an address says to itself
 	}
 	if d.link || d.isDHCP() {

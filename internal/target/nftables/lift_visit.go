@@ -1,0 +1,241 @@
+package nftables
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"firebreak/internal/flow"
+	"firebreak/internal/inventory"
+	"firebreak/internal/layer"
+)
+
+// visit reads the rules of one host for all its workloads. What is the same for
+// several local addresses is walked once.
+type visit struct {
+	l     *lifter
+	r     *ruleset
+	file  string
+	own   [2]*area // the host's own addresses
+	walks map[walkKey]*choice
+}
+
+// walkKey is what a walk depends on, beside the local address.
+type walkKey struct {
+	c         *chain
+	family    int
+	direction flow.Direction
+	reply     bool
+}
+
+// choice is a place in walks where it matters whether the local address is in an
+// area; with no area, it is their end.
+type choice struct {
+	area *area
+	next [2]*choice // if it is not, and if it is
+	end  *walked
+}
+
+// walked is what a walk came to.
+type walked struct {
+	id       int // the same for all that came to the same
+	entries  []entry
+	rewrites []*statements
+}
+
+// tableKey is what tells tables apart.
+type tableKey struct {
+	direction           flow.Direction
+	family, name, chain string
+	said                *answers
+}
+
+func (l *lifter) visit(r *ruleset, file string, here []int) *visit {
+	return &visit{l, r, file, l.ownAddresses(here), map[walkKey]*choice{}}
+}
+
+// hooksOf are the hooks that a workload's conversations pass, by direction:
+// those of the host itself, or those of what it forwards. Pods have network
+// namespaces of their own behind their host; everything else is taken for
+// processes of the host, and so are pods in its network. https://wiki.nftables.org/wiki-nftables/index.php/Netfilter_hooks
+func hooksOf(w *inventory.Workload, d flow.Direction) []string {
+	switch {
+	case behind(w):
+		return []string{"prerouting", "forward", "postrouting", "ingress", "egress"}
+	case d == flow.Ingress:
+		return []string{"prerouting", "input", "ingress"}
+	}
+	return []string{"output", "postrouting", "egress"}
+}
+
+// behind reports whether a workload has a network namespace of its own.
+func behind(w *inventory.Workload) bool {
+	return w.Namespace != "" && w.Labels["k8s/hostnetwork"] != "true"
+}
+
+// workload reads every base chain for one workload, and reports whether any
+// governs it.
+func (v *visit) workload(w *inventory.Workload) (governed bool) {
+	for _, t := range v.r.tables {
+		if t.dormant || t.family == "arp" {
+			continue
+		}
+		for _, c := range t.chains {
+			if c.hook == "" {
+				continue
+			}
+			if t.family == "bridge" || t.family == "netdev" {
+				v.doubt(c.line, fmt.Sprintf("which conversations pass the chain %s of the table %s %s, which is bound to devices, is not known", c.name, t.family, t.name), w)
+				continue
+			}
+			for _, d := range []flow.Direction{flow.Egress, flow.Ingress} {
+				if slices.Contains(hooksOf(w, d), c.hook) && v.chain(t, c, w, d) {
+					governed = true
+				}
+			}
+		}
+	}
+	return governed
+}
+
+func (v *visit) doubt(line int, why string, w *inventory.Workload) {
+	v.l.doubt(v.file, line, why, layer.Named(w.Name))
+}
+
+func (l *lifter) ownAddresses(here []int) [2]*area {
+	var spans [2][]span
+	for _, w := range here {
+		wl := &l.src.Inventory.Workloads[w]
+		for _, a := range wl.Addresses {
+			if a = plain(a); !behind(wl) {
+				spans[familyOf(a)] = append(spans[familyOf(a)], span{a, a})
+			}
+		}
+	}
+	return [2]*area{areaOf(spans[0]), areaOf(spans[1])}
+}
+
+func plain(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
+
+// sees reports whether a table is asked about a family's packets.
+func (t *table) sees(family int) bool {
+	return t.family != [2]string{"ip6", "ip"}[family]
+}
+
+// chain reads one base chain for one workload and direction.
+func (v *visit) chain(t *table, c *chain, w *inventory.Workload, d flow.Direction) bool {
+	var lists [2][]*walked
+	for _, a := range w.Addresses {
+		a = plain(a)
+		f := familyOf(a)
+		if !t.sees(f) { // it passes
+			lists[f] = []*walked{v.l.number(f, &walked{entries: []entry{{peer: wholeArea[f], traffic: everything, allow: true}}})}
+			continue
+		}
+		x := v.walk(t, c, a, d, false)
+		if !slices.ContainsFunc(lists[f], func(y *walked) bool { return x.id == y.id }) {
+			lists[f] = append(lists[f], x)
+		}
+		for _, r := range x.rewrites {
+			v.doubt(r.ref.Line, "the rule rewrites addresses, or leaves connections untracked, so that it is not known who talks with whom", w)
+		}
+		v.replies(t, c, a, d, w)
+	}
+	said := v.l.answers(lists)
+	if said.open {
+		return false
+	}
+	key := tableKey{d, t.family, t.name, c.name, said}
+	table := v.l.tables[key]
+	if table == nil {
+		table = &layer.Table{Name: fmt.Sprintf("chain %s of table %s %s", c.name, t.family, t.name), Direction: d, Governs: layer.Match{{Workloads: []string{}}}, Tiers: said.tiers}
+		v.l.tables[key] = table
+		v.l.order = append(v.l.order, table)
+	}
+	names := &table.Governs[0].Workloads
+	*names = append(*names, w.Name)
+	return true
+}
+
+// walk follows the conversations of a local address through a base chain, or
+// finds that this was done for one that is treated alike.
+func (v *visit) walk(t *table, c *chain, local netip.Addr, d flow.Direction, reply bool) *walked {
+	f := familyOf(local)
+	key := walkKey{c, f, d, reply}
+	for at := v.walks[key]; at != nil; at = at.next[rank(at.area.has(local))] {
+		if at.end != nil {
+			return at.end
+		}
+	}
+	x := &walker{table: t, local: local, family: f, direction: d, hook: c.hook, reply: reply, neighbors: v.own[f], areas: v.l.areas, groups: v.l.groups}
+	end := &walked{entries: x.base(c), rewrites: x.rewrites}
+	root := v.walks[key]
+	place := &root
+	for _, q := range x.asked {
+		if *place == nil {
+			*place = &choice{area: q.area}
+		}
+		place = &(*place).next[rank(q.in)]
+	}
+	*place = &choice{end: v.l.number(f, end)}
+	v.walks[key] = root
+	return end
+}
+
+// number gives a walk its number.
+func (l *lifter) number(f int, x *walked) *walked {
+	key := []byte{byte(f)}
+	for i := range x.entries {
+		key = l.appendEntry(key, &x.entries[i])
+	}
+	id, known := l.walks[string(key)]
+	if !known {
+		id = len(l.walks)
+		l.walks[string(key)] = id
+	}
+	x.id = id
+	return x
+}
+
+// answers turns what the walks of a workload's addresses, by family, came to
+// into rules.
+func (l *lifter) answers(lists [2][]*walked) *answers {
+	var key []byte
+	for f := range lists {
+		for _, x := range lists[f] {
+			key = binary.AppendUvarint(key, uint64(x.id))
+		}
+	}
+	a := l.said[string(key)]
+	if a == nil {
+		r := &resolver{l: l}
+		for f := range lists {
+			for _, x := range lists[f] {
+				r.lists[f] = append(r.lists[f], x.entries)
+			}
+		}
+		a = &answers{tiers: r.tiers()}
+		a.open = r.open
+		l.said[string(key)] = a
+	}
+	return a
+}
+
+// replies checks that what goes back through a chain passes: the replies of what
+// the other direction permits are established. They go the other way.
+func (v *visit) replies(t *table, c *chain, a netip.Addr, d flow.Direction, w *inventory.Workload) {
+	back := flow.Egress
+	if d == flow.Egress {
+		back = flow.Ingress
+	}
+	for _, e := range v.walk(t, c, a, back, true).entries {
+		if e.allow && e.unknown == "" && e.peer == wholeArea[familyOf(a)] && e.traffic.IsAll() {
+			return
+		}
+		if !e.allow {
+			v.doubt(c.line, fmt.Sprintf("the chain %s of table %s %s may drop replies of what is permitted: not all that is established passes it", c.name, t.family, t.name), w)
+			return
+		}
+	}
+}
