@@ -32,19 +32,27 @@ type lifter struct {
 	tables map[tableKey]*layer.Table // by what they say
 	said   map[string]*answers       // by the walks that they come from
 	order  []*layer.Table
+	// For the resolver: what is kept from one answer to the next.
+	reached  map[*area]*reached
+	resolved int   // how many answers were worked out
+	touched  []int // by workload: the last that spoke of it
+	scratch  [2][][]int32
+	ranks    []int32             // by workload: its place among all names
+	names    map[string][]string // by the ranks in it
 }
 
 const suffix = ".nft.json"
 
 func lift(s *target.Source) (*layer.Layer, diag.List) {
 	l := &lifter{src: s, out: &layer.Layer{Target: "nftables", Names: true, Timeless: true, Nameless: true}, sets: map[*parsed]*set{}, areas: map[*any]*knownArea{}, groups: map[*any][]group{}, ids: map[*area]int{},
-		onHost: map[string][]int{}, walks: map[string]int{}, tables: map[tableKey]*layer.Table{}, said: map[string]*answers{}}
+		onHost: map[string][]int{}, walks: map[string]int{}, tables: map[tableKey]*layer.Table{}, said: map[string]*answers{}, reached: map[*area]*reached{}, names: map[string][]string{}}
 	files, diags := s.Folder.Names(suffix)
 	l.diags = diags
 	if len(files) == 0 {
 		return l.out, l.diags
 	}
 	l.peers = indexOf(s.Inventory)
+	l.touched, l.ranks = make([]int, len(s.Inventory.Workloads)), ranksOf(s.Inventory)
 	for i := range s.Inventory.Workloads {
 		w := &s.Inventory.Workloads[i]
 		if w.Host != "" {

@@ -128,7 +128,7 @@ type resolver struct {
 	out   [][]layer.Rule
 	known map[string]*told
 	ids   map[string]*told
-	at    [2][][]*told // by family, list and set of entries; see signatures
+	at    [2][]*signatures // by family and list
 }
 
 // told are pieces that are kept once.
@@ -286,7 +286,11 @@ func refOf(s *statements) flow.Rule {
 func describe(p []piece) string {
 	var b strings.Builder
 	for _, x := range p {
-		fmt.Fprintln(&b, x.traffic, x.allow, x.unknown, refOf(x.rule).Policy, refOf(x.rule).Rule)
+		ref := refOf(x.rule)
+		for _, word := range []string{x.traffic.String(), strconv.FormatBool(x.allow), x.unknown, ref.Policy, ref.Rule} {
+			b.WriteString(word)
+			b.WriteByte('\n')
+		}
 	}
 	return b.String()
 }

@@ -1,9 +1,12 @@
 package nftables
 
 import (
+	"encoding/binary"
 	"slices"
+	"strings"
 
 	"firebreak/internal/flow"
+	"firebreak/internal/inventory"
 	"firebreak/internal/layer"
 	"firebreak/internal/netset"
 )
@@ -11,17 +14,46 @@ import (
 func (r *resolver) matchOf(c *said) layer.Match {
 	var m layer.Match
 	if len(c.workloads) > 0 {
-		names := make([]string, len(c.workloads))
-		for i, w := range c.workloads {
-			names[i] = r.l.src.Inventory.Workloads[w].Name
-		}
-		slices.Sort(names)
-		m = append(m, layer.Term{Workloads: slices.Compact(names)})
+		m = append(m, layer.Term{Workloads: r.l.namesOf(c.workloads)})
 	}
 	if len(c.prefixes) > 0 {
 		m = append(m, layer.Term{Address: true, Prefixes: c.prefixes})
 	}
 	return m
+}
+
+// ranksOf are the places of workloads among all names.
+func ranksOf(inv *inventory.Snapshot) []int32 {
+	order := make([]int, len(inv.Workloads))
+	for w := range order {
+		order[w] = w
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(inv.Workloads[a].Name, inv.Workloads[b].Name) })
+	out := make([]int32, len(order))
+	for rank, w := range order {
+		out[w] = int32(rank)
+	}
+	return out
+}
+
+// namesOf are the names of some workloads, sorted; the same slice for the same
+// workloads.
+func (l *lifter) namesOf(workloads []int) []string {
+	slices.SortFunc(workloads, func(a, b int) int { return int(l.ranks[a]) - int(l.ranks[b]) })
+	key := make([]byte, 0, 4*len(workloads))
+	for _, w := range workloads {
+		key = binary.LittleEndian.AppendUint32(key, uint32(l.ranks[w]))
+	}
+	if known := l.names[string(key)]; known != nil {
+		return known
+	}
+	names := make([]string, len(workloads))
+	for i, w := range workloads {
+		names[i] = l.src.Inventory.Workloads[w].Name
+	}
+	names = slices.Compact(names)
+	l.names[string(key)] = names
+	return names
 }
 
 // write adds the rules about some peers, from that tier on, and reports whether

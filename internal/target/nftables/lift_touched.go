@@ -8,58 +8,111 @@ import (
 	"strings"
 )
 
+// reached is what of the inventory an area speaks of.
+type reached struct {
+	addrs []int32 // those of the index that it holds, ascending
+	rest  []span  // those of its spans that hold other addresses too
+}
+
+func (l *lifter) reach(f int, a *area) *reached {
+	if known := l.reached[a]; known != nil {
+		return known
+	}
+	out := &reached{}
+	for _, s := range a.spans {
+		lo, hi := l.peers.within(f, s)
+		for k := lo; k < hi; k++ {
+			out.addrs = append(out.addrs, int32(k))
+		}
+		if !l.peers.only(f, s) {
+			out.rest = append(out.rest, s)
+		}
+	}
+	l.reached[a] = out
+	return out
+}
+
 // touchedWorkloads finds the workloads that some area speaks of.
 func (r *resolver) touchedWorkloads(classes map[string]*said) {
 	x := &r.l.peers
-	touched := make([]bool, len(x.inv.Workloads))
-	var at [2][][]int32 // by family, list and address: which entries hold it
+	r.l.resolved++
+	var touched []int32
 	for f := range r.lists {
 		for i := range r.lists[f] {
-			at[f] = append(at[f], r.signatures(f, i, touched))
+			s := r.signatures(f, i)
+			r.at[f] = append(r.at[f], s)
+			for _, k := range s.dirty {
+				for _, w := range x.owners[f][k] {
+					if r.l.touched[w] != r.l.resolved {
+						r.l.touched[w] = r.l.resolved
+						touched = append(touched, int32(w))
+					}
+				}
+			}
 		}
 	}
-	byIDs := map[string]*said{}
-	var ids []byte
-	for w, is := range touched {
-		if !is {
-			continue
-		}
-		ids = ids[:0]
-		var of []*told
+	alone := map[*told]*said{}
+	several := map[string]*said{}
+	var of []*told
+	for _, w := range touched {
+		of = of[:0]
 		for _, a := range x.places[w] {
-			for i := range r.lists[a.f] {
-				t := r.at[a.f][i][at[a.f][i][a.k]]
-				if !slices.Contains(of, t) {
+			for _, s := range r.at[a.f] {
+				if t := s.pieces[s.of[a.k]]; !slices.Contains(of, t) {
 					of = append(of, t)
 				}
 			}
 		}
-		if len(of) == 0 {
-			continue
-		}
-		slices.SortFunc(of, func(a, b *told) int { return cmp.Compare(a.id, b.id) })
-		for _, t := range of {
-			ids = binary.AppendUvarint(ids, uint64(t.id))
-		}
-		c := byIDs[string(ids)]
-		if c == nil {
-			s := map[string][]piece{}
-			for _, t := range of {
-				s[t.text] = t.pieces
+		var c *said
+		if len(of) == 1 {
+			if c = alone[of[0]]; c == nil {
+				c = classOf(classes, map[string][]piece{of[0].text: of[0].pieces})
+				alone[of[0]] = c
 			}
-			c = classOf(classes, s)
-			byIDs[string(ids)] = c
+		} else {
+			c = classOfSeveral(classes, several, of)
 		}
-		c.workloads = append(c.workloads, w)
+		c.workloads = append(c.workloads, int(w))
+	}
+	for f := range r.at { // the slices are used again
+		for _, s := range r.at[f] {
+			for _, k := range s.dirty {
+				s.of[k] = 0
+			}
+		}
 	}
 }
 
-// signatures says of every address of a workload which entries of a list hold
-// it: the number of a set of entries, whose pieces are in r.at. The sets are
-// found step by step: by the set before, and the entry that is added.
-func (r *resolver) signatures(f, i int, touched []bool) []int32 {
-	x := &r.l.peers
-	sig := make([]int32, len(x.addrs[f]))
+func classOfSeveral(classes, several map[string]*said, of []*told) *said {
+	slices.SortFunc(of, func(a, b *told) int { return cmp.Compare(a.id, b.id) })
+	var ids []byte
+	for _, t := range of {
+		ids = binary.AppendUvarint(ids, uint64(t.id))
+	}
+	c := several[string(ids)]
+	if c == nil {
+		s := map[string][]piece{}
+		for _, t := range of {
+			s[t.text] = t.pieces
+		}
+		c = classOf(classes, s)
+		several[string(ids)] = c
+	}
+	return c
+}
+
+// signatures say of every address of a workload which entries of a list hold
+// it.
+type signatures struct {
+	of     []int32 // by address: the number of a set of entries
+	dirty  []int32 // the addresses whose number is not 0, which is no entry
+	pieces []*told // by number
+}
+
+// signatures finds the sets step by step: by the set before, and the entry that
+// is added.
+func (r *resolver) signatures(f, i int) *signatures {
+	out := &signatures{of: r.l.scratchFor(f, i)}
 	sets := [][]int{nil}
 	step := map[[2]int32]int32{}
 	for n := range r.lists[f][i] {
@@ -67,29 +120,36 @@ func (r *resolver) signatures(f, i int, touched []bool) []int32 {
 		if a == wholeArea[f] {
 			continue
 		}
-		for _, s := range a.spans {
-			lo, hi := x.within(f, s)
-			for k := lo; k < hi; k++ {
-				key := [2]int32{sig[k], int32(n)}
-				next, known := step[key]
+		from, to := int32(-1), int32(-1)
+		for _, k := range r.l.reach(f, a).addrs {
+			if out.of[k] == 0 {
+				out.dirty = append(out.dirty, k)
+			}
+			if out.of[k] != from { // else as for the address before
+				from = out.of[k]
+				next, known := step[[2]int32{from, int32(n)}]
 				if !known {
 					next = int32(len(sets))
-					sets = append(sets, append(slices.Clone(sets[sig[k]]), n))
-					step[key] = next
+					sets = append(sets, append(slices.Clone(sets[from]), n))
+					step[[2]int32{from, int32(n)}] = next
 				}
-				sig[k] = next
-				for _, w := range x.owners[f][k] {
-					touched[w] = true
-				}
+				to = next
 			}
+			out.of[k] = to
 		}
 	}
-	pieces := make([]*told, len(sets))
-	for n, in := range sets {
-		pieces[n] = r.pieces(f, i, in)
+	for _, in := range sets {
+		out.pieces = append(out.pieces, r.pieces(f, i, in))
 	}
-	r.at[f] = append(r.at[f], pieces)
-	return sig
+	return out
+}
+
+// scratchFor is a number for each address, 0, for the i-th list of a family.
+func (l *lifter) scratchFor(f, i int) []int32 {
+	for len(l.scratch[f]) <= i {
+		l.scratch[f] = append(l.scratch[f], make([]int32, len(l.peers.addrs[f])))
+	}
+	return l.scratch[f][i]
 }
 
 func classOf(classes map[string]*said, pieces map[string][]piece) *said {
@@ -165,10 +225,7 @@ func (r *resolver) elementary(f int) []span {
 				continue
 			}
 			of = append(of, a)
-			for _, s := range a.spans {
-				if r.l.peers.only(f, s) {
-					continue
-				}
+			for _, s := range r.l.reach(f, a).rest {
 				covered = append(covered, s)
 				borders = append(borders, s.lo)
 				if next := s.hi.Next(); next.IsValid() {
