@@ -29,6 +29,9 @@ type lifter struct {
 	peers  inventoryIndex
 	onHost map[string][]int
 	walks  map[string]int            // numbers of walks, by what they came to
+	chains map[string]int            // numbers of chains, by what they say; see identity
+	inner  map[innerKey]*inner       // walks along chains
+	given  int                       // the last number; see numbered
 	tables map[tableKey]*layer.Table // by what they say
 	said   map[string]*answers       // by the walks that they come from
 	order  []*layer.Table
@@ -45,7 +48,7 @@ const suffix = ".nft.json"
 
 func lift(s *target.Source) (*layer.Layer, diag.List) {
 	l := &lifter{src: s, out: &layer.Layer{Target: "nftables", Names: true, Timeless: true, Nameless: true}, sets: map[*parsed]*set{}, areas: map[*any]*knownArea{}, groups: map[*any][]group{}, ids: map[*area]int{},
-		onHost: map[string][]int{}, walks: map[string]int{}, tables: map[tableKey]*layer.Table{}, said: map[string]*answers{}, reached: map[*area]*reached{}, names: map[string][]string{}}
+		onHost: map[string][]int{}, walks: map[string]int{}, chains: map[string]int{}, inner: map[innerKey]*inner{}, tables: map[tableKey]*layer.Table{}, said: map[string]*answers{}, reached: map[*area]*reached{}, names: map[string][]string{}}
 	files, diags := s.Folder.Names(suffix)
 	l.diags = diags
 	if len(files) == 0 {

@@ -102,7 +102,7 @@ func (x *walker) address(c cond, v6, source bool, values []any, op string) cond 
 // value, which belongs to one list only.
 func (x *walker) area(values []any) (*area, bool) {
 	if len(values) > 0 {
-		if known := x.areas[&values[0]]; known != nil && known.n == len(values) {
+		if known := x.lifter.areas[&values[0]]; known != nil && known.n == len(values) {
 			return known.area, known.ok
 		}
 	}
@@ -117,7 +117,7 @@ func (x *walker) area(values []any) (*area, bool) {
 	}
 	a := areaOf(spans)
 	if len(values) > 0 {
-		x.areas[&values[0]] = &knownArea{a, ok, len(values)}
+		x.lifter.areas[&values[0]] = &knownArea{a, ok, len(values)}
 	}
 	return a, ok
 }

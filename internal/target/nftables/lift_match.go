@@ -96,10 +96,10 @@ func (x *walker) values(left, right any, at *any) []group {
 		}
 		return set.grouped(left, s)
 	}
-	known, is := x.groups[at]
+	known, is := x.lifter.groups[at]
 	if !is {
 		known = literals(left, right)
-		x.groups[at] = known
+		x.lifter.groups[at] = known
 	}
 	return known
 }
@@ -256,11 +256,11 @@ func (x *walker) vmap(r *statements, conds []cond, in cond, body any, at *any, r
 	data := o["data"]
 	var groups []group
 	if m, is := data.(map[string]any); is && m["set"] != nil {
-		known, is := x.groups[at]
+		known, is := x.lifter.groups[at]
 		if !is {
 			list, _ := m["set"].([]any)
 			known = (&set{verdicts: true, elems: list}).grouped(o["key"], "a map")
-			x.groups[at] = known
+			x.lifter.groups[at] = known
 		}
 		groups = known
 	} else {

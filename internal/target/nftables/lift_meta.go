@@ -51,6 +51,7 @@ func (x *walker) device(c cond, key string, values []any, not, known bool) cond 
 			return c
 		}
 	case lo && known && x.hook != "forward":
+		x.hostBound = true
 		own := x.neighbors
 		if not {
 			own = own.not(x.family)

@@ -38,10 +38,12 @@ type chain struct {
 	doubt            string
 	line             int
 	rules            []*statements
+	identity         int // see lifter.identity
 }
 
 // statements are one rule.
 type statements struct {
+	from *parsed
 	ref  flow.Rule
 	expr []any
 }
@@ -52,6 +54,7 @@ type set struct {
 	doubt    string
 	elems    []any
 	groups   map[string][]group // by what the key is asked for; see walker.lookup
+	number   int                // see lifter.numbered; 0: none yet
 	selves   *bool              // see ofSelves; nil: not known yet
 }
 
@@ -76,6 +79,9 @@ type parsed struct {
 	verb, kind string
 	object     map[string]any
 	err        error
+	whole      bool // it is one JSON object
+	number     int  // see lifter.numbered; 0: none yet
+	refs       *refs
 }
 
 // located is a command and its line.
@@ -86,7 +92,7 @@ type located struct {
 
 // parser takes files apart; several goroutines may use it.
 type parser struct {
-	mu    sync.Mutex
+	mu    sync.RWMutex
 	known map[string]*parsed
 }
 
@@ -124,9 +130,9 @@ func (p *parser) carefully(data []byte) (out []located, err error) {
 }
 
 func (p *parser) command(raw json.RawMessage) *parsed {
-	p.mu.Lock()
+	p.mu.RLock()
 	c := p.known[string(raw)]
-	p.mu.Unlock()
+	p.mu.RUnlock()
 	if c != nil {
 		return c
 	}
@@ -145,7 +151,10 @@ func (p *parser) command(raw json.RawMessage) *parsed {
 func takeApart(raw json.RawMessage) *parsed {
 	c := &parsed{verb: "add"}
 	var o map[string]any
-	if err := decode(raw, &o); err != nil || len(o) != 1 {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	err := d.Decode(&o)
+	if c.whole = err == nil && d.InputOffset() == int64(len(raw)); err != nil || len(o) != 1 {
 		c.err = fmt.Errorf("a command that is not one object: %.60s", raw)
 		return c
 	}
@@ -254,19 +263,13 @@ func (l *lifter) object(r *ruleset, file string, c located) error {
 	case "chain":
 		return t.addChain(o, name, line)
 	case "rule":
-		return t.addRule(o, file, line)
+		return t.addRule(c.parsed, file, line)
 	case "set", "map":
 		return l.addSet(t, c.parsed, name)
 	case "element":
 		return t.addElements(o, name)
 	}
 	return fmt.Errorf("objects of the kind %q are not understood", kind)
-}
-
-func decode(body []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	return d.Decode(into)
 }
 
 // only complains of fields that nobody reads.
@@ -323,13 +326,14 @@ func (t *table) addChain(o map[string]any, name string, line int) error {
 	return nil
 }
 
-func (t *table) addRule(o map[string]any, file string, line int) error {
+func (t *table) addRule(from *parsed, file string, line int) error {
+	o := from.object
 	in, _ := o["chain"].(string)
 	c := t.chain(in)
 	if c == nil {
 		return fmt.Errorf("a rule of a chain %q that is not there", in)
 	}
-	s := &statements{ref: flow.Rule{Policy: t.family + " " + t.name + " " + in, File: file, Line: line}}
+	s := &statements{from: from, ref: flow.Rule{Policy: t.family + " " + t.name + " " + in, File: file, Line: line}}
 	s.expr, _ = o["expr"].([]any)
 	if s.ref.Rule, _ = o["comment"].(string); s.ref.Rule == "" {
 		s.ref.Rule = fmt.Sprintf("rule %d", len(c.rules)+1)

@@ -168,7 +168,7 @@ func (v *visit) walk(t *table, c *chain, local netip.Addr, d flow.Direction, rep
 			return at.end
 		}
 	}
-	x := &walker{table: t, local: local, family: f, direction: d, hook: c.hook, reply: reply, neighbors: v.own[f], areas: v.l.areas, groups: v.l.groups}
+	x := &walker{table: t, local: local, family: f, direction: d, hook: c.hook, reply: reply, neighbors: v.own[f], lifter: v.l}
 	end := &walked{entries: x.base(c), rewrites: x.rewrites}
 	root := v.walks[key]
 	place := &root

@@ -2,6 +2,7 @@ package nftables
 
 import (
 	"net/netip"
+	"slices"
 
 	"firebreak/internal/flow"
 	"firebreak/internal/netset"
@@ -26,8 +27,8 @@ type walker struct {
 	asked     []localTest
 	steps     int
 	broken    string // why it was given up
-	areas     map[*any]*knownArea
-	groups    map[*any][]group
+	hostBound bool   // it mattered which addresses the host has
+	lifter    *lifter
 }
 
 // localTest is that it mattered whether the local address is in an area, and was.
@@ -59,7 +60,10 @@ func (x *walker) base(c *chain) []entry {
 	if x.broken != "" {
 		return []entry{{all.peer, all.traffic, true, x.broken, nil}, {all.peer, all.traffic, false, "", nil}}
 	}
-	return x.out
+	// what an address says to itself is nobody's business
+	return slices.DeleteFunc(x.out, func(e entry) bool {
+		return len(e.peer.spans) == 1 && e.peer.spans[0].lo == e.peer.spans[0].hi && x.isLocal(e.peer)
+	})
 }
 
 // run walks along a chain from its i-th rule on. after is what becomes of what
@@ -203,22 +207,16 @@ func (x *walker) verdict(r *statements, d cond, whole bool, kind string, body an
 		return true
 	}
 	if kind == "goto" {
-		if !x.run(to, 0, d, after) {
+		if !x.enter(to, d, after) {
 			after(d)
 		}
 		return whole
 	}
-	if x.run(to, 0, d, rest) {
-		return whole
-	}
-	return false
+	return x.enter(to, d, rest) && whole
 }
 
 // emit notes an answer, unless it is about what no policy speaks of.
 func (x *walker) emit(d cond, allow bool, r *statements) {
-	if len(d.peer.spans) == 1 && d.peer.spans[0].lo == d.peer.spans[0].hi && x.isLocal(d.peer) {
-		return // what an address says to itself
-	}
 	if d.link || d.isDHCP() {
 		return
 	}

@@ -1,9 +1,6 @@
 package nftables
 
-import (
-	"bytes"
-	"encoding/json"
-)
+import "bytes"
 
 // whole takes a file apart that is a list of commands without a flaw. Its bytes
 // are looked at once, and commands that were seen before are not decoded. It
@@ -19,16 +16,14 @@ func (p *parser) whole(data []byte) (out []located, ok bool) {
 	line, counted := 1, 0
 	for {
 		at = blank(data, at)
-		end := endOfObject(data, at)
-		if end < 0 {
-			return nil, false
-		}
-		c := p.seen(data[at:end])
+		c, end := p.line(data, at)
 		if c == nil {
-			if !json.Valid(data[at:end]) {
+			if end = endOfObject(data, at); end < 0 {
 				return nil, false
 			}
-			c = p.command(data[at:end])
+			if c = p.command(data[at:end]); !c.whole {
+				return nil, false
+			}
 		}
 		line += bytes.Count(data[counted:at], []byte("\n"))
 		counted = at
@@ -45,10 +40,23 @@ func (p *parser) whole(data []byte) (out []located, ok bool) {
 	}
 }
 
-func (p *parser) seen(raw []byte) *parsed {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.known[string(raw)]
+// line returns the command that is the rest of the line, if it was seen before,
+// and where it ends.
+func (p *parser) line(data []byte, at int) (*parsed, int) {
+	end := bytes.IndexByte(data[at:], '\n')
+	if end < 0 {
+		return nil, -1
+	}
+	end += at
+	if end > at && data[end-1] == ',' {
+		end--
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if c := p.known[string(data[at:end])]; c != nil && c.whole {
+		return c, end
+	}
+	return nil, -1
 }
 
 // blank returns the first place from at on that is not white space.
