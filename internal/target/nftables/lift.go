@@ -35,6 +35,7 @@ type lifter struct {
 	tables map[tableKey]*layer.Table // by what they say
 	said   map[string]*answers       // by the walks that they come from
 	order  []*layer.Table
+	views  []view
 	// For the resolver: what is kept from one answer to the next.
 	reached  map[*area]*reached
 	resolved int   // how many answers were worked out
@@ -72,11 +73,7 @@ func lift(s *target.Source) (*layer.Layer, diag.List) {
 		}
 		l.file(files[i], c)
 	}
-	for _, t := range l.order {
-		slices.Sort(t.Governs[0].Workloads)
-		t.Governs[0].Workloads = slices.Compact(t.Governs[0].Workloads) // a host may have two files
-		l.out.Tables = append(l.out.Tables, *t)
-	}
+	l.conclude()
 	return l.out, l.diags
 }
 
@@ -156,18 +153,32 @@ func (l *lifter) file(file string, read content) {
 		l.doubt(file, d.line, d.why, concerns)
 		p.Unknown = d.why
 	}
-	var governed []string
-	v := l.visit(r, file, l.onHost[host])
-	for _, w := range l.onHost[host] {
-		if v.workload(&l.src.Inventory.Workloads[w]) {
-			governed = append(governed, l.src.Inventory.Workloads[w].Name)
+	l.out.Points = append(l.out.Points, p)
+	for _, v := range l.visit(r, file, l.onHost[host]).views(l.onHost[host]) {
+		v.point = len(l.out.Points) - 1
+		l.views = append(l.views, v)
+	}
+}
+
+// conclude turns all views into tables.
+func (l *lifter) conclude() {
+	governed := make([][]string, len(l.out.Points))
+	for i := range l.views {
+		if v := &l.views[i]; l.say(v) {
+			governed[v.point] = append(governed[v.point], l.src.Inventory.Workloads[v.workload].Name)
 		}
 	}
-	if len(governed) > 0 {
-		slices.Sort(governed)
-		p.Governs = layer.Named(slices.Compact(governed)...)
+	for i, names := range governed {
+		if len(names) > 0 {
+			slices.Sort(names)
+			l.out.Points[i].Governs = layer.Named(slices.Compact(names)...)
+		}
 	}
-	l.out.Points = append(l.out.Points, p)
+	for _, t := range l.order {
+		slices.Sort(t.Governs[0].Workloads)
+		t.Governs[0].Workloads = slices.Compact(t.Governs[0].Workloads) // a host may have two files
+		l.out.Tables = append(l.out.Tables, *t)
+	}
 }
 
 func (l *lifter) doubt(file string, line int, why string, concerns layer.Match) {

@@ -53,6 +53,17 @@ func (a *area) has(x netip.Addr) bool {
 	return i < len(a.spans) && a.spans[i].lo.Compare(x) <= 0
 }
 
+// within reports whether another area holds all of this one.
+func (a *area) within(b *area) bool {
+	for _, s := range a.spans {
+		i := sort.Search(len(b.spans), func(i int) bool { return b.spans[i].hi.Compare(s.hi) >= 0 })
+		if i == len(b.spans) || s.lo.Less(b.spans[i].lo) {
+			return false
+		}
+	}
+	return true
+}
+
 func (a *area) equal(b *area) bool { return a == b || slices.Equal(a.spans, b.spans) }
 
 func (a *area) and(b *area) *area {

@@ -14,11 +14,12 @@ import (
 // visit reads the rules of one host for all its workloads. What is the same for
 // several local addresses is walked once.
 type visit struct {
-	l     *lifter
-	r     *ruleset
-	file  string
-	own   [2]*area // the host's own addresses
-	walks map[walkKey]*choice
+	l      *lifter
+	r      *ruleset
+	file   string
+	own    [2]*area // the host's own addresses
+	walks  map[walkKey]*choice
+	behind [2]*area // see inner; nil: not known yet
 }
 
 // walkKey is what a walk depends on, beside the local address.
@@ -44,6 +45,17 @@ type walked struct {
 	rewrites []*statements
 }
 
+// view is what a base chain says of one direction of a workload's
+// conversations.
+type view struct {
+	table     *table
+	chain     *chain
+	direction flow.Direction
+	workload  int
+	point     int
+	lists     [2][]*walked // by family: what the walks of its addresses came to
+}
+
 // tableKey is what tells tables apart.
 type tableKey struct {
 	direction           flow.Direction
@@ -52,7 +64,7 @@ type tableKey struct {
 }
 
 func (l *lifter) visit(r *ruleset, file string, here []int) *visit {
-	return &visit{l, r, file, l.ownAddresses(here), map[walkKey]*choice{}}
+	return &visit{l, r, file, l.ownAddresses(here), map[walkKey]*choice{}, [2]*area{}}
 }
 
 // hooksOf are the hooks that a workload's conversations pass, by direction:
@@ -74,9 +86,8 @@ func behind(w *inventory.Workload) bool {
 	return w.Namespace != "" && w.Labels["k8s/hostnetwork"] != "true"
 }
 
-// workload reads every base chain for one workload, and reports whether any
-// governs it.
-func (v *visit) workload(w *inventory.Workload) (governed bool) {
+// views reads every base chain for the host's workloads.
+func (v *visit) views(here []int) (out []view) {
 	for _, t := range v.r.tables {
 		if t.dormant || t.family == "arp" {
 			continue
@@ -86,21 +97,77 @@ func (v *visit) workload(w *inventory.Workload) (governed bool) {
 				continue
 			}
 			if t.family == "bridge" || t.family == "netdev" {
-				v.doubt(c.line, fmt.Sprintf("which conversations pass the chain %s of the table %s %s, which is bound to devices, is not known", c.name, t.family, t.name), w)
+				for _, w := range here {
+					v.doubt(c.line, fmt.Sprintf("which conversations pass the chain %s of the table %s %s, which is bound to devices, is not known", c.name, t.family, t.name), w)
+				}
 				continue
 			}
+			var ways [2][]view
 			for _, d := range []flow.Direction{flow.Egress, flow.Ingress} {
-				if slices.Contains(hooksOf(w, d), c.hook) && v.chain(t, c, w, d) {
-					governed = true
+				for _, w := range here {
+					if slices.Contains(hooksOf(&v.l.src.Inventory.Workloads[w], d), c.hook) {
+						ways[d] = append(ways[d], v.view(t, c, w, d))
+					}
+				}
+			}
+			switch inner := v.inner(here); {
+			case needless(ways[flow.Egress], ways[flow.Ingress], inner):
+				ways[flow.Egress] = nil
+			case needless(ways[flow.Ingress], ways[flow.Egress], inner):
+				ways[flow.Ingress] = nil
+			}
+			out = append(append(out, ways[flow.Egress]...), ways[flow.Ingress]...)
+		}
+	}
+	return out
+}
+
+// inner are the addresses behind the host that are nobody else's.
+func (v *visit) inner(here []int) [2]*area {
+	if v.behind[0] == nil {
+		var spans [2][]span
+		for _, w := range here {
+			for _, at := range v.l.peers.places[w] {
+				if !slices.ContainsFunc(v.l.peers.owners[at.f][at.k], func(w int) bool {
+					return !slices.Contains(here, w) || !behind(&v.l.src.Inventory.Workloads[w])
+				}) {
+					a := v.l.peers.addrs[at.f][at.k]
+					spans[at.f] = append(spans[at.f], span{a, a})
 				}
 			}
 		}
+		v.behind = [2]*area{areaOf(spans[0]), areaOf(spans[1])}
 	}
-	return governed
+	return v.behind
 }
 
-func (v *visit) doubt(line int, why string, w *inventory.Workload) {
-	v.l.doubt(v.file, line, why, layer.Named(w.Name))
+// needless reports whether what a chain says of one direction is said by the
+// other direction too: everything passes but what is between two addresses
+// behind the host, and there each end's conversations are the other's. Then it
+// is enough to say it of one.
+func needless(one, other []view, inner [2]*area) bool {
+	if len(one) == 0 || len(one) != len(other) {
+		return false
+	}
+	seen := map[*walked]bool{}
+	for i := range one {
+		if one[i].workload != other[i].workload {
+			return false
+		}
+		for f, list := range one[i].lists {
+			for _, x := range list {
+				if !seen[x] && slices.ContainsFunc(x.entries, func(e entry) bool { return (!e.allow || e.unknown != "") && !e.peer.within(inner[f]) }) {
+					return false
+				}
+				seen[x] = true
+			}
+		}
+	}
+	return true
+}
+
+func (v *visit) doubt(line int, why string, w int) {
+	v.l.doubt(v.file, line, why, layer.Named(v.l.src.Inventory.Workloads[w].Name))
 }
 
 func (l *lifter) ownAddresses(here []int) [2]*area {
@@ -123,38 +190,43 @@ func (t *table) sees(family int) bool {
 	return t.family != [2]string{"ip6", "ip"}[family]
 }
 
-// chain reads one base chain for one workload and direction.
-func (v *visit) chain(t *table, c *chain, w *inventory.Workload, d flow.Direction) bool {
-	var lists [2][]*walked
-	for _, a := range w.Addresses {
+// view reads one base chain for one workload and direction.
+func (v *visit) view(t *table, c *chain, w int, d flow.Direction) view {
+	out := view{table: t, chain: c, direction: d, workload: w}
+	for _, a := range v.l.src.Inventory.Workloads[w].Addresses {
 		a = plain(a)
 		f := familyOf(a)
 		if !t.sees(f) { // it passes
-			lists[f] = []*walked{v.l.number(f, &walked{entries: []entry{{peer: wholeArea[f], traffic: everything, allow: true}}})}
+			out.lists[f] = []*walked{v.l.number(f, &walked{entries: []entry{{peer: wholeArea[f], traffic: everything, allow: true}}})}
 			continue
 		}
 		x := v.walk(t, c, a, d, false)
-		if !slices.ContainsFunc(lists[f], func(y *walked) bool { return x.id == y.id }) {
-			lists[f] = append(lists[f], x)
+		if !slices.ContainsFunc(out.lists[f], func(y *walked) bool { return x.id == y.id }) {
+			out.lists[f] = append(out.lists[f], x)
 		}
 		for _, r := range x.rewrites {
 			v.doubt(r.ref.Line, "the rule rewrites addresses, or leaves connections untracked, so that it is not known who talks with whom", w)
 		}
 		v.replies(t, c, a, d, w)
 	}
-	said := v.l.answers(lists)
+	return out
+}
+
+// say turns a view into a table of the layer, and reports whether it governs.
+func (l *lifter) say(v *view) bool {
+	said := l.answers(v.lists)
 	if said.open {
 		return false
 	}
-	key := tableKey{d, t.family, t.name, c.name, said}
-	table := v.l.tables[key]
+	key := tableKey{v.direction, v.table.family, v.table.name, v.chain.name, said}
+	table := l.tables[key]
 	if table == nil {
-		table = &layer.Table{Name: fmt.Sprintf("chain %s of table %s %s", c.name, t.family, t.name), Direction: d, Governs: layer.Match{{Workloads: []string{}}}, Tiers: said.tiers}
-		v.l.tables[key] = table
-		v.l.order = append(v.l.order, table)
+		table = &layer.Table{Name: fmt.Sprintf("chain %s of table %s %s", v.chain.name, v.table.family, v.table.name), Direction: v.direction, Governs: layer.Match{{Workloads: []string{}}}, Tiers: said.tiers}
+		l.tables[key] = table
+		l.order = append(l.order, table)
 	}
 	names := &table.Governs[0].Workloads
-	*names = append(*names, w.Name)
+	*names = append(*names, l.src.Inventory.Workloads[v.workload].Name)
 	return true
 }
 
@@ -224,7 +296,7 @@ func (l *lifter) answers(lists [2][]*walked) *answers {
 
 // replies checks that what goes back through a chain passes: the replies of what
 // the other direction permits are established. They go the other way.
-func (v *visit) replies(t *table, c *chain, a netip.Addr, d flow.Direction, w *inventory.Workload) {
+func (v *visit) replies(t *table, c *chain, a netip.Addr, d flow.Direction, w int) {
 	back := flow.Egress
 	if d == flow.Egress {
 		back = flow.Ingress
