@@ -28,7 +28,7 @@ type lifter struct {
 	ids    map[*area]int // of those that are large
 	peers  inventoryIndex
 	onHost map[string][]int
-	walks  map[string]int            // numbers of walks, by what they came to
+	walks  map[string]*walked        // the first of those that came to the same
 	chains map[string]int            // numbers of chains, by what they say; see identity
 	inner  map[innerKey]*inner       // walks along chains
 	given  int                       // the last number; see numbered
@@ -36,27 +36,31 @@ type lifter struct {
 	said   map[string]*answers       // by the walks that they come from
 	order  []*layer.Table
 	views  []view
-	// For the resolver: what is kept from one answer to the next.
+	// For the resolver; see reach.
 	reached  map[*area]*reached
+	atoms    [2][]int32   // by family and address in the index
+	owners   [2][][]int32 // by family and atom: kinds
+	kinds    []kind
 	resolved int   // how many answers were worked out
-	touched  []int // by workload: the last that spoke of it
+	touched  []int // by kind: the last that spoke of it
 	scratch  [2][][]int32
-	ranks    []int32             // by workload: its place among all names
-	names    map[string][]string // by the ranks in it
+	byName   []int               // workloads in the order of their names
+	ranks    []int32             // by workload: its place there
+	names    map[string][]string // by the kinds in it
 }
 
 const suffix = ".nft.json"
 
 func lift(s *target.Source) (*layer.Layer, diag.List) {
 	l := &lifter{src: s, out: &layer.Layer{Target: "nftables", Names: true, Timeless: true, Nameless: true}, sets: map[*parsed]*set{}, areas: map[*any]*knownArea{}, groups: map[*any][]group{}, ids: map[*area]int{},
-		onHost: map[string][]int{}, walks: map[string]int{}, chains: map[string]int{}, inner: map[innerKey]*inner{}, tables: map[tableKey]*layer.Table{}, said: map[string]*answers{}, reached: map[*area]*reached{}, names: map[string][]string{}}
+		onHost: map[string][]int{}, walks: map[string]*walked{}, chains: map[string]int{}, inner: map[innerKey]*inner{}, tables: map[tableKey]*layer.Table{}, said: map[string]*answers{}, names: map[string][]string{}}
 	files, diags := s.Folder.Names(suffix)
 	l.diags = diags
 	if len(files) == 0 {
 		return l.out, l.diags
 	}
 	l.peers = indexOf(s.Inventory)
-	l.touched, l.ranks = make([]int, len(s.Inventory.Workloads)), ranksOf(s.Inventory)
+	l.sortByName()
 	for i := range s.Inventory.Workloads {
 		w := &s.Inventory.Workloads[i]
 		if w.Host != "" {
@@ -160,8 +164,31 @@ func (l *lifter) file(file string, read content) {
 	}
 }
 
+// areasOfViews are those that any entry speaks of, by family.
+func (l *lifter) areasOfViews() (out [2][]*area) {
+	done, seen := map[int]bool{}, map[*area]bool{}
+	for i := range l.views {
+		for f, list := range l.views[i].lists {
+			for _, x := range list {
+				if done[x.id] {
+					continue
+				}
+				done[x.id] = true
+				for k := range x.entries {
+					if a := x.entries[k].peer; a != wholeArea[f] && !seen[a] {
+						seen[a] = true
+						out[f] = append(out[f], a)
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
 // conclude turns all views into tables.
 func (l *lifter) conclude() {
+	l.reach(l.areasOfViews())
 	governed := make([][]string, len(l.out.Points))
 	for i := range l.views {
 		if v := &l.views[i]; l.say(v) {

@@ -65,17 +65,31 @@ func (x *inventoryIndex) within(f int, s span) (lo, hi int) {
 	return lo, hi
 }
 
-// only reports whether a span holds nothing but workloads' addresses.
-func (x *inventoryIndex) only(f int, s span) bool {
-	lo, hi := x.within(f, s)
+// in returns which of a family's addresses are in an area, and those of its spans
+// that hold others too.
+func (x *inventoryIndex) in(f int, a *area) (at []int32, rest []span) {
+	for _, s := range a.spans {
+		lo, hi := x.within(f, s)
+		for k := lo; k < hi; k++ {
+			at = append(at, int32(k))
+		}
+		if !x.only(s, x.addrs[f][lo:hi]) {
+			rest = append(rest, s)
+		}
+	}
+	return at, rest
+}
+
+// only reports whether a span holds nothing but some addresses.
+func (x *inventoryIndex) only(s span, addrs []netip.Addr) bool {
 	at := s.lo
-	for i := lo; i < hi; i++ {
-		if x.addrs[f][i] != at {
+	for _, a := range addrs {
+		if a != at {
 			return false
 		}
-		at = at.Next()
+		at = a.Next()
 	}
-	return hi > lo && x.addrs[f][hi-1] == s.hi
+	return len(addrs) > 0 && addrs[len(addrs)-1] == s.hi
 }
 
 // answers are what a chain says to one or more workloads.
@@ -140,6 +154,7 @@ type told struct {
 
 // said is what some peers are told: by each pair of addresses, in pieces.
 type said struct {
+	kinds     []int32
 	workloads []int
 	prefixes  []netip.Prefix
 	pieces    map[string][]piece

@@ -6,15 +6,14 @@ import (
 	"strings"
 
 	"firebreak/internal/flow"
-	"firebreak/internal/inventory"
 	"firebreak/internal/layer"
 	"firebreak/internal/netset"
 )
 
 func (r *resolver) matchOf(c *said) layer.Match {
 	var m layer.Match
-	if len(c.workloads) > 0 {
-		m = append(m, layer.Term{Workloads: r.l.namesOf(c.workloads)})
+	if len(c.kinds)+len(c.workloads) > 0 {
+		m = append(m, layer.Term{Workloads: r.l.namesOf(c.kinds, c.workloads)})
 	}
 	if len(c.prefixes) > 0 {
 		m = append(m, layer.Term{Address: true, Prefixes: c.prefixes})
@@ -22,34 +21,44 @@ func (r *resolver) matchOf(c *said) layer.Match {
 	return m
 }
 
-// ranksOf are the places of workloads among all names.
-func ranksOf(inv *inventory.Snapshot) []int32 {
-	order := make([]int, len(inv.Workloads))
-	for w := range order {
-		order[w] = w
+// sortByName gives workloads their places among all names.
+func (l *lifter) sortByName() {
+	inv := l.src.Inventory.Workloads
+	l.byName, l.ranks = make([]int, len(inv)), make([]int32, len(inv))
+	for w := range inv {
+		l.byName[w] = w
 	}
-	slices.SortFunc(order, func(a, b int) int { return strings.Compare(inv.Workloads[a].Name, inv.Workloads[b].Name) })
-	out := make([]int32, len(order))
-	for rank, w := range order {
-		out[w] = int32(rank)
+	slices.SortFunc(l.byName, func(a, b int) int { return strings.Compare(inv[a].Name, inv[b].Name) })
+	for rank, w := range l.byName {
+		l.ranks[w] = int32(rank)
 	}
-	return out
 }
 
-// namesOf are the names of some workloads, sorted; the same slice for the same
-// workloads.
-func (l *lifter) namesOf(workloads []int) []string {
-	slices.SortFunc(workloads, func(a, b int) int { return int(l.ranks[a]) - int(l.ranks[b]) })
-	key := make([]byte, 0, 4*len(workloads))
-	for _, w := range workloads {
-		key = binary.LittleEndian.AppendUint32(key, uint32(l.ranks[w]))
+// namesOf are the names of all workloads of some kinds, and of some more,
+// sorted; the same slice for the same.
+func (l *lifter) namesOf(kinds []int32, more []int) []string {
+	slices.Sort(kinds)
+	var key []byte
+	for _, k := range kinds {
+		key = binary.AppendUvarint(key, uint64(k)<<1)
+	}
+	for _, w := range more {
+		key = binary.AppendUvarint(key, uint64(w)<<1+1)
 	}
 	if known := l.names[string(key)]; known != nil {
 		return known
 	}
-	names := make([]string, len(workloads))
-	for i, w := range workloads {
-		names[i] = l.src.Inventory.Workloads[w].Name
+	var ranks []int32
+	for _, k := range kinds {
+		ranks = append(ranks, l.kinds[k].ranks...)
+	}
+	for _, w := range more {
+		ranks = append(ranks, l.ranks[w])
+	}
+	slices.Sort(ranks)
+	names := make([]string, len(ranks))
+	for i, r := range ranks {
+		names[i] = l.src.Inventory.Workloads[l.byName[r]].Name
 	}
 	names = slices.Compact(names)
 	l.names[string(key)] = names

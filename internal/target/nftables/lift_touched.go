@@ -10,31 +10,81 @@ import (
 
 // reached is what of the inventory an area speaks of.
 type reached struct {
-	addrs []int32 // those of the index that it holds, ascending
+	atoms []int32 // all of whose addresses it holds
 	rest  []span  // those of its spans that hold other addresses too
 }
 
-func (l *lifter) reach(f int, a *area) *reached {
-	if known := l.reached[a]; known != nil {
-		return known
-	}
-	out := &reached{}
-	for _, s := range a.spans {
-		lo, hi := l.peers.within(f, s)
-		for k := lo; k < hi; k++ {
-			out.addrs = append(out.addrs, int32(k))
+// reach finds out what areas speak of. Addresses that each area holds all or
+// none of are one atom; workloads with the same atoms are of one kind.
+func (l *lifter) reach(areas [2][]*area) {
+	l.reached = map[*area]*reached{}
+	var addrs [2][][]int32
+	for f, list := range areas {
+		atom := make([]int32, len(l.peers.addrs[f]))
+		atoms := int32(1) // that of the addresses that no area holds
+		for _, a := range list {
+			at, rest := l.peers.in(f, a)
+			addrs[f] = append(addrs[f], at)
+			l.reached[a] = &reached{rest: rest}
+			split := map[int32]int32{}
+			for _, k := range at {
+				to, known := split[atom[k]]
+				if !known {
+					to = atoms
+					atoms++
+					split[atom[k]] = to
+				}
+				atom[k] = to
+			}
 		}
-		if !l.peers.only(f, s) {
-			out.rest = append(out.rest, s)
+		seen := make([]int, atoms)
+		for n, a := range list {
+			for _, k := range addrs[f][n] {
+				if i := atom[k]; seen[i] != n+1 {
+					seen[i] = n + 1
+					l.reached[a].atoms = append(l.reached[a].atoms, i)
+				}
+			}
 		}
+		l.atoms[f], l.owners[f] = atom, make([][]int32, atoms)
 	}
-	l.reached[a] = out
-	return out
+	l.sortIntoKinds()
+}
+
+func (l *lifter) sortIntoKinds() {
+	known := map[string]int32{}
+	var key []byte
+	for rank, w := range l.byName {
+		key = key[:0]
+		var places []place
+		for _, p := range l.peers.places[w] {
+			if p.k = int(l.atoms[p.f][p.k]); !slices.Contains(places, p) {
+				places = append(places, p)
+				key = binary.AppendUvarint(append(key, byte(p.f)), uint64(p.k))
+			}
+		}
+		k, is := known[string(key)]
+		if !is {
+			k = int32(len(l.kinds))
+			known[string(key)] = k
+			l.kinds = append(l.kinds, kind{places: places})
+			for _, p := range places {
+				l.owners[p.f][p.k] = append(l.owners[p.f][p.k], k)
+			}
+		}
+		l.kinds[k].ranks = append(l.kinds[k].ranks, int32(rank))
+	}
+	l.touched = make([]int, len(l.kinds))
+}
+
+// kind is workloads that all areas treat alike.
+type kind struct {
+	places []place // atoms
+	ranks  []int32 // in lifter.byName, ascending
 }
 
 // touchedWorkloads finds the workloads that some area speaks of.
 func (r *resolver) touchedWorkloads(classes map[string]*said) {
-	x := &r.l.peers
 	r.l.resolved++
 	var touched []int32
 	for f := range r.lists {
@@ -42,7 +92,7 @@ func (r *resolver) touchedWorkloads(classes map[string]*said) {
 			s := r.signatures(f, i)
 			r.at[f] = append(r.at[f], s)
 			for _, k := range s.dirty {
-				for _, w := range x.owners[f][k] {
+				for _, w := range r.l.owners[f][k] {
 					if r.l.touched[w] != r.l.resolved {
 						r.l.touched[w] = r.l.resolved
 						touched = append(touched, int32(w))
@@ -56,7 +106,7 @@ func (r *resolver) touchedWorkloads(classes map[string]*said) {
 	var of []*told
 	for _, w := range touched {
 		of = of[:0]
-		for _, a := range x.places[w] {
+		for _, a := range r.l.kinds[w].places {
 			for _, s := range r.at[a.f] {
 				if t := s.pieces[s.of[a.k]]; !slices.Contains(of, t) {
 					of = append(of, t)
@@ -72,7 +122,7 @@ func (r *resolver) touchedWorkloads(classes map[string]*said) {
 		} else {
 			c = classOfSeveral(classes, several, of)
 		}
-		c.workloads = append(c.workloads, int(w))
+		c.kinds = append(c.kinds, w)
 	}
 	for f := range r.at { // the slices are used again
 		for _, s := range r.at[f] {
@@ -101,11 +151,10 @@ func classOfSeveral(classes, several map[string]*said, of []*told) *said {
 	return c
 }
 
-// signatures say of every address of a workload which entries of a list hold
-// it.
+// signatures say of every atom which entries of a list hold it.
 type signatures struct {
-	of     []int32 // by address: the number of a set of entries
-	dirty  []int32 // the addresses whose number is not 0, which is no entry
+	of     []int32 // by atom: the number of a set of entries
+	dirty  []int32 // the atoms whose number is not 0, which is no entry
 	pieces []*told // by number
 }
 
@@ -121,11 +170,11 @@ func (r *resolver) signatures(f, i int) *signatures {
 			continue
 		}
 		from, to := int32(-1), int32(-1)
-		for _, k := range r.l.reach(f, a).addrs {
+		for _, k := range r.l.reached[a].atoms {
 			if out.of[k] == 0 {
 				out.dirty = append(out.dirty, k)
 			}
-			if out.of[k] != from { // else as for the address before
+			if out.of[k] != from { // else as for the atom before
 				from = out.of[k]
 				next, known := step[[2]int32{from, int32(n)}]
 				if !known {
@@ -144,10 +193,10 @@ func (r *resolver) signatures(f, i int) *signatures {
 	return out
 }
 
-// scratchFor is a number for each address, 0, for the i-th list of a family.
+// scratchFor is a number for each atom, 0, for the i-th list of a family.
 func (l *lifter) scratchFor(f, i int) []int32 {
 	for len(l.scratch[f]) <= i {
-		l.scratch[f] = append(l.scratch[f], make([]int32, len(l.peers.addrs[f])))
+		l.scratch[f] = append(l.scratch[f], make([]int32, len(l.owners[f])))
 	}
 	return l.scratch[f][i]
 }
@@ -225,7 +274,7 @@ func (r *resolver) elementary(f int) []span {
 				continue
 			}
 			of = append(of, a)
-			for _, s := range r.l.reach(f, a).rest {
+			for _, s := range r.l.reached[a].rest {
 				covered = append(covered, s)
 				borders = append(borders, s.lo)
 				if next := s.hi.Next(); next.IsValid() {

@@ -255,18 +255,19 @@ func (v *visit) walk(t *table, c *chain, local netip.Addr, d flow.Direction, rep
 	return end
 }
 
-// number gives a walk its number.
+// number gives a walk its number, and the entries of the first that has it.
 func (l *lifter) number(f int, x *walked) *walked {
 	key := []byte{byte(f)}
 	for i := range x.entries {
 		key = l.appendEntry(key, &x.entries[i])
 	}
-	id, known := l.walks[string(key)]
-	if !known {
-		id = len(l.walks)
-		l.walks[string(key)] = id
+	first := l.walks[string(key)]
+	if first == nil {
+		x.id = len(l.walks)
+		l.walks[string(key)] = x
+		return x
 	}
-	x.id = id
+	x.id, x.entries = first.id, first.entries
 	return x
 }
 
