@@ -94,6 +94,11 @@ data "aws_iam_policy_document" "pay" {
       type        = "*"
       identifiers = ["*"]
     }
+    condition {
+      test     = "StringNotLike"
+      variable = "vpc-lattice-svcs:RequestPath"
+      values   = ["/&{aws:username}/*", "/open"]
+    }
   }
 }
 data "aws_iam_policy_document" "assume" {

@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"slices"
 	"strings"
 
 	"firebreak/internal/diag"
@@ -96,9 +97,14 @@ func textOr(v Value, otherwise string, at diag.Pos) Value {
 
 func statement(st Value) Value {
 	out := Value{Kind: Object, Fields: map[string]Value{}, Pos: st.Pos}
-	for _, f := range [][2]string{{"sid", "Sid"}, {"actions", "Action"}, {"not_actions", "NotAction"}, {"resources", "Resource"}, {"not_resources", "NotResource"}} {
+	for _, f := range [][2]string{{"sid", "Sid"}, {"actions", "Action"}, {"not_actions", "NotAction"}} {
 		if v := st.Field(f[0]); v.Set() {
 			out.Fields[f[1]] = v
+		}
+	}
+	for _, f := range [][2]string{{"resources", "Resource"}, {"not_resources", "NotResource"}} {
+		if v := st.Field(f[0]); v.Set() {
+			out.Fields[f[1]] = variables(v)
 		}
 	}
 	out.Fields["Effect"] = textOr(st.Field("effect"), "Allow", st.Pos)
@@ -118,6 +124,21 @@ func statement(st Value) Value {
 	return out
 }
 
+// variables writes IAM's variables as IAM does: in blocks they are &{…}, since
+// ${…} is Terraform's.
+// https://registry.terraform.io/providers/hashicorp/aws/latest/docs/data-sources/iam_policy_document#context-variable-interpolation
+func variables(v Value) Value {
+	v.Text = strings.ReplaceAll(v.Text, "&{", "${")
+	if v.Kind != List && v.Kind != Template {
+		return v
+	}
+	v.List = slices.Clone(v.List)
+	for i := range v.List {
+		v.List[i] = variables(v.List[i])
+	}
+	return v
+}
+
 // principals are {"AWS": [...]}; one of type "*" for "*" is everybody.
 func principals(v Value) Value {
 	if v.Kind != List {
@@ -126,7 +147,7 @@ func principals(v Value) Value {
 	out := Value{Kind: Object, Fields: map[string]Value{}, Pos: v.Pos}
 	for _, p := range v.List {
 		kind, ok := p.Field("type").String()
-		ids := p.Field("identifiers")
+		ids := variables(p.Field("identifiers"))
 		if !ok || ids.Kind != List {
 			return unresolved(p.Pos, "the principals are not known")
 		}
@@ -156,7 +177,7 @@ func conditions(v Value) Value {
 			of = Value{Kind: Object, Fields: map[string]Value{}, Pos: c.Pos}
 		}
 		have := of.Fields[variable]
-		of.Fields[variable] = Value{Kind: List, List: append(have.List[:len(have.List):len(have.List)], c.Field("values").List...), Pos: c.Pos}
+		of.Fields[variable] = Value{Kind: List, List: append(have.List[:len(have.List):len(have.List)], variables(c.Field("values")).List...), Pos: c.Pos}
 		out.Fields[test] = of
 	}
 	return out

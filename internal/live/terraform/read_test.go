@@ -267,3 +267,35 @@ func TestHostileConfigurationsCostLittle(t *testing.T) {
 		})
 	}
 }
+
+// Variables of IAM are &{…} in the blocks of a policy document.
+// https://registry.terraform.io/providers/hashicorp/aws/latest/docs/data-sources/iam_policy_document#context-variable-interpolation
+func TestVariablesOfIAM(t *testing.T) {
+	set, _ := read(map[string]string{"main.tf": `
+resource "aws_vpclattice_auth_policy" "q" {
+  policy = data.aws_iam_policy_document.d.json
+}
+data "aws_iam_policy_document" "d" {
+  statement {
+    actions   = ["a:&{x}"]
+    resources = ["b/&{aws:username}/*"]
+    principals {
+      type        = "AWS"
+      identifiers = ["&{c}"]
+    }
+    condition {
+      test     = "StringLike"
+      variable = "k"
+      values   = ["/&{aws:username}", "/&{aws:userid}-${aws_eip.e.id}"]
+    }
+  }
+}
+resource "aws_eip" "e" {}
+`})
+	got := say(set.Document(set.At("aws_vpclattice_auth_policy.q").Attribute("policy")))
+	for _, want := range []string{"Action:[a:&{x}]", "Resource:[b/${aws:username}/*]", "AWS:[${c}]", "/${aws:username}", "/${aws:userid}-"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %s in %s", want, got)
+		}
+	}
+}

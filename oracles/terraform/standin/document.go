@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
@@ -33,8 +34,13 @@ func statement(s map[string]tftypes.Value) map[string]any {
 			out[to] = v
 		}
 	}
-	for from, to := range map[string]string{"actions": "Action", "not_actions": "NotAction", "resources": "Resource", "not_resources": "NotResource"} {
-		if v := texts(s[from]); v != nil {
+	for from, to := range map[string]string{"actions": "Action", "not_actions": "NotAction"} {
+		if v := texts(s[from], as); v != nil {
+			out[to] = v
+		}
+	}
+	for from, to := range map[string]string{"resources": "Resource", "not_resources": "NotResource"} {
+		if v := texts(s[from], variable); v != nil {
 			out[to] = v
 		}
 	}
@@ -42,7 +48,7 @@ func statement(s map[string]tftypes.Value) map[string]any {
 		all := map[string]any{}
 		for _, p := range items(s[from]) {
 			f := fields(p)
-			all[text(f["type"])] = texts(f["identifiers"])
+			all[text(f["type"])] = texts(f["identifiers"], variable)
 		}
 		if len(all) == 1 && all["*"] == "*" {
 			out[to] = "*"
@@ -57,7 +63,7 @@ func statement(s map[string]tftypes.Value) map[string]any {
 		if conditions[test] == nil {
 			conditions[test] = map[string]any{}
 		}
-		conditions[test][text(f["variable"])] = texts(f["values"])
+		conditions[test][text(f["variable"])] = texts(f["values"], variable)
 	}
 	if len(conditions) > 0 {
 		out["Condition"] = conditions
@@ -90,10 +96,10 @@ func text(v tftypes.Value) string {
 }
 
 // texts is one text, or several; nil where there are none.
-func texts(v tftypes.Value) any {
+func texts(v tftypes.Value, of func(string) string) any {
 	var out []string
 	for _, x := range items(v) {
-		out = append(out, text(x))
+		out = append(out, of(text(x)))
 	}
 	switch len(out) {
 	case 0:
@@ -103,3 +109,8 @@ func texts(v tftypes.Value) any {
 	}
 	return out
 }
+
+func as(s string) string { return s }
+
+// variable writes variables of IAM, which are &{…} in Terraform, as IAM does.
+func variable(s string) string { return strings.ReplaceAll(s, "&{", "${") }
