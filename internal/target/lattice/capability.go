@@ -25,14 +25,14 @@ const quotas = "https://docs.aws.amazon.com/vpc-lattice/latest/ug/quotas.html"
 
 // The limits that are counted before anything is rendered.
 const (
-	maxPolicy       = 10 * 1024 // bytes of a document
-	maxServices     = 500       // in a service network
-	maxVPCs         = 500       // associated with a service network
-	maxListeners    = 2         // of a service
-	maxTargets      = 1000      // in a target group
-	maxForward      = 10        // target groups of a forward action, and of a service
-	maxWeight       = 999       // of a target group in a forward action
-	maxTargetGroups = 500       // in a Region
+	maxPolicy       = 10_000 // bytes of a document: kilobytes are read as the smaller ones, which PutAuthPolicy once took
+	maxServices     = 500    // in a service network
+	maxVPCs         = 500    // associated with a service network
+	maxListeners    = 2      // of a service
+	maxTargets      = 1000   // in a target group
+	maxForward      = 10     // target groups of a forward action, and of a service
+	maxWeight       = 999    // of a target group in a forward action
+	maxTargetGroups = 500    // in a Region
 )
 
 // Quotas lists the limits of Lattice that rendering keeps.

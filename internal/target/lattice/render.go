@@ -41,7 +41,6 @@ type unit struct {
 	ports   []inventory.Port
 	pools   []pool // what is behind each port
 	policy  policyDocument
-	rules   []string // for people: the rules that the policy is made of
 }
 
 func render(w *plan.Wanted) ([]target.File, diag.List) {
@@ -239,29 +238,4 @@ func (r *renderer) name(s string) string {
 	}
 	r.names[name] = true
 	return name
-}
-
-// count refuses what would overrun a limit.
-func (r *renderer) count() {
-	pos := diag.Pos{}
-	for _, u := range r.units {
-		if n := u.policy.size(r.estate); n > maxPolicy {
-			r.diags.Errorf(pos, "over-quota", "lattice: the auth policy of %s would have %d bytes, of at most %d: %s", u.name, n, maxPolicy, strings.Join(u.rules, ", ")).
-				WithHelp("a policy cannot be divided; give callers that are alike one role, or the service to fewer callers")
-		}
-		if n := len(u.pools) * len(u.ports); n > maxForward {
-			r.diags.Errorf(pos, "over-quota", "lattice: the service %s would have %d target groups (%d targets, at most %d in a group), of at most %d", u.name, n, u.targets(), maxTargets, maxForward).
-				WithHelp("divide the workloads among several services")
-		}
-	}
-	r.countGroups()
-	if len(r.units) > maxServices {
-		r.diags.Errorf(pos, "over-quota", "lattice: the service network would have %d services, of at most %d", len(r.units), maxServices)
-	}
-	if n := r.networkPolicy().size(r.estate); n > maxPolicy {
-		r.diags.Errorf(pos, "over-quota", "lattice: the auth policy of the service network would have %d bytes, of at most %d", n, maxPolicy)
-	}
-	if vpcs := r.callers(); len(vpcs) > maxVPCs {
-		r.diags.Errorf(pos, "over-quota", "lattice: the service network would have %d associations with VPCs, of at most %d", len(vpcs), maxVPCs)
-	}
 }

@@ -52,9 +52,6 @@ func (r *renderer) grant(u *unit, port uint16, g *plan.Grant, by speaker) {
 		if !c.Traffic.Contains(netset.TCP, port) {
 			continue
 		}
-		if rule := c.Rule.Policy + "/" + c.Rule.Rule; rule != "/" && !slices.Contains(u.rules, rule) {
-			u.rules = append(u.rules, rule)
-		}
 		if c.Deny {
 			r.deny(u, port, c, by)
 			continue
@@ -101,7 +98,10 @@ func (r *renderer) deny(u *unit, port uint16, c plan.Clause, by speaker) {
 			u.policy.add(s)
 			continue
 		}
-		exact, loose := divide(h.Paths)
+		exact, loose, neither := divide(h.Paths)
+		if neither != nil {
+			r.say(u.at(), "leave it to a target that can", "the deny %s/%s names the paths %s, which Lattice cannot tell from longer ones: what it denies there passes", c.Rule.Policy, c.Rule.Rule, strings.Join(neither, ", "))
+		}
 		s.request.paths = append(exact, ambiguous()...)
 		u.policy.add(s)
 		for _, p := range loose {
@@ -120,21 +120,30 @@ func wider(patterns []string) []string {
 	return out
 }
 
-// divide turns patterns into IAM's: those that mean the same, and those that
-// mean it only of paths with as many slashes. A pattern that has a wildcard
-// before its last segment and ends with one that spans slashes is neither.
-func divide(patterns []string) (exact, loose []string) {
+// divide turns patterns into IAM's: those that mean the same, those that mean it
+// only of paths with as many slashes, and, as they were, those that neither is
+// true of, which have a wildcard and more behind it, and end with one that spans
+// slashes.
+func divide(patterns []string) (exact, loose, neither []string) {
 	for _, p := range patterns {
 		body, all := strings.CutSuffix(p, "/*")
-		inner := strings.Contains(body, "*") || variable(body)
-		switch {
+		before := body
+		if all { // what spans slashes next to what does not means the same
+			last := body[strings.LastIndexByte(body, '/')+1:]
+			if before = strings.TrimSuffix(body, "*"); variable(last) {
+				before = strings.TrimSuffix(body, last)
+			}
+		}
+		switch inner := strings.Contains(before, "*") || variable(before); {
 		case !inner:
 			exact = append(exact, translate(p))
 		case !all:
 			loose = append(loose, translate(p))
+		default:
+			neither = append(neither, p)
 		}
 	}
-	return exact, loose
+	return exact, loose, neither
 }
 
 // variable reports whether a pattern has a segment like {id}.

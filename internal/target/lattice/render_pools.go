@@ -105,25 +105,3 @@ func targetID(w *inventory.Workload) (kind, id string, ok bool) {
 	}
 	return "INSTANCE", w.Host, strings.HasPrefix(w.Host, "i-")
 }
-
-// countGroups refuses more target groups than a Region has room for.
-func (r *renderer) countGroups() {
-	type place struct{ account, region string }
-	of := map[string]place{}
-	for _, n := range r.inv.Networks {
-		if n.Within == "" {
-			of[n.Name] = place{n.Labels["cloud/account"], n.Labels["cloud/region"]}
-		}
-	}
-	groups := map[place]int{}
-	for _, u := range r.units {
-		groups[of[u.vpc]] += len(u.pools) * len(u.ports)
-	}
-	most := 0
-	for _, n := range groups {
-		most = max(most, n)
-	}
-	if most > maxTargetGroups {
-		r.diags.Errorf(diag.Pos{}, "over-quota", "lattice: there would be %d target groups in a Region, of at most %d", most, maxTargetGroups)
-	}
-}

@@ -277,7 +277,7 @@ func inPlanning(form string) bool {
 func TestDocumentsMeanWhatAWSSays(t *testing.T) {
 	inv := tableInventory()
 	all := slices.Clone(rows)
-	for _, r := range conditionRows {
+	for _, r := range slices.Concat(conditionRows, operatorRows) {
 		r.statements = `{"Effect":"Allow","Principal":"*",` + invoke + `,"Condition":{` + r.statements + `}}`
 		all = append(all, r)
 	}
