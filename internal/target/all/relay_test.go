@@ -121,7 +121,8 @@ func TestWhatARelayLeadsPasses(t *testing.T) {
 		kube   bool
 		egress bool
 		both   bool // it says of each end in which family it may talk
-	}{{"nftables", false, true, true}, {"ebpf", false, true, false}} {
+		list   bool // it knows the addresses of resource configurations, too, by a list
+	}{{target: "nftables", egress: true, both: true}, {target: "ebpf", egress: true}, {target: "awssg", egress: true, both: true, list: true}} {
 		t.Run(c.target, func(t *testing.T) {
 			e, l := apart(t, c.kube, c.target)
 			x := all.Named(c.target)
@@ -133,24 +134,25 @@ func TestWhatARelayLeadsPasses(t *testing.T) {
 				port     uint16
 				relay    string
 				passes   bool
+				resource bool // it may be a resource configuration
 			}{
-				{true, "api", 8443, four, true},
-				{true, "api", 8443, six, true},
-				{true, "api", 8443, "169.254.172.7", false}, // nobody's address
-				{true, "api", 9000, four, false},            // permitted, and no HTTP
-				{true, "api", 7443, four, false},            // permitted to one who has no role
-				{true, "api", 22, four, false},
-				{true, "web", 8443, four, false}, // permitted within its VPC
-				{true, "night", 8081, four, false},
-				{true, "shop", 8082, four, true}, // some requests only
-				{true, "shop", 8082, six, false}, // it has no such address
-				{false, "web", 8443, four, true},
-				{false, "web", 443, four, true}, // the listener that the inventory knows
-				{false, "web", 8082, four, true},
-				{false, "web", 9000, four, false},
-				{false, "web", 8081, four, false},
-				{false, "norole", 7443, four, false},
-				{false, "api", 8443, four, false},
+				{true, "api", 8443, four, true, false},
+				{true, "api", 8443, six, true, false},
+				{true, "api", 8443, "169.254.172.7", false, false}, // nobody's address
+				{true, "api", 9000, four, false, false},            // permitted, and no HTTP
+				{true, "api", 7443, four, false, false},            // permitted to one who has no role
+				{true, "api", 22, four, false, false},
+				{true, "web", 8443, four, false, false}, // permitted within its VPC
+				{true, "night", 8081, four, false, false},
+				{true, "shop", 8082, four, true, false}, // some requests only
+				{true, "shop", 8082, six, false, false}, // it has no such address
+				{false, "web", 8443, four, true, false},
+				{false, "web", 443, four, true, false}, // the listener that the inventory knows
+				{false, "web", 8082, four, true, false},
+				{false, "web", 9000, four, false, true},
+				{false, "web", 8081, four, false, false},
+				{false, "norole", 7443, four, false, true},
+				{false, "api", 8443, four, false, false},
 			} {
 				if !q.in && !c.egress || q.workload == "shop" && q.relay == six && !c.both {
 					continue
@@ -161,7 +163,7 @@ func TestWhatARelayLeadsPasses(t *testing.T) {
 					conv.From, conv.To = conv.To, conv.From
 				}
 				v := read.Decide(conv, l.Policy.Networks)
-				if passed := v.Lower == layer.Allow; passed != q.passes || v.Lower != v.Upper {
+				if passed := v.Lower == layer.Allow; passed != (q.passes || q.resource && c.list) || v.Lower != v.Upper {
 					t.Errorf("%+v: %s to %s by %+v", q, v.Lower, v.Upper, v.Rule)
 				}
 			}

@@ -6,6 +6,7 @@ import (
 
 	"firebreak/internal/flow"
 	"firebreak/internal/netset"
+	"firebreak/internal/verify"
 )
 
 // routes says of each cell whether packets can go between it and a VPC. Of a VPC
@@ -36,28 +37,72 @@ func (v *network) unrouted(wishes []wish) []int {
 	return out
 }
 
-// The addresses from which Lattice's conversations arrive, and to which they are
-// sent (docs.aws.amazon.com/vpc-lattice/latest/ug/how-it-works.html).
-var relays = [2]netip.Prefix{netip.MustParsePrefix("169.254.171.0/24"), netip.MustParsePrefix("fd00:ec2:80::/64")}
+// led lets pass what a relay leads between a cell and those from whom no packets
+// come: to and from the relay's own addresses. Who is behind them is for the relay
+// to decide. What rules let pass already is left out.
+func (v *network) led(c *cell, d flow.Direction, rules []rule) []rule {
+	var out []rule
+	for _, t := range v.r.w.Through(c.workloads, d) {
+		for _, p := range t.Prefixes {
+			for _, what := range cut(t.Traffic) {
+				if !covered(rules, p, what) {
+					out = append(out, v.byList(what, p, v.becauseOf(c, d, what, t.Peers))...)
+				}
+			}
+		}
+	}
+	return out
+}
 
-// byRelay lets pass what Lattice passes on for peers from which no packets come:
-// TCP, to and from its own addresses. Who is behind them is for Lattice to decide.
-func (v *network) byRelay(c *cell, d flow.Direction, what piece, peers []int, held []netip.Prefix) []rule {
-	if !slices.Contains(v.r.w.Targets, "lattice") || what.all || what.proto != netset.TCP {
+// covered reports whether rules let a piece pass to and from all of a prefix.
+func covered(rules []rule, p netip.Prefix, what piece) bool {
+	return slices.ContainsFunc(rules, func(x rule) bool {
+		around, err := netip.ParsePrefix(x.cidr)
+		return err == nil && around.Bits() <= p.Bits() && around.Contains(p.Addr()) && what.set().Subtract(x.what.set()).IsEmpty()
+	})
+}
+
+// becauseOf names the rules by which peers behind a relay are permitted something:
+// at that port, or, where a listener has another, at any of TCP.
+func (v *network) becauseOf(c *cell, d flow.Direction, what piece, peers []verify.Peer) []flow.Rule {
+	var elements []int
+	for n := range v.r.cells {
+		if _, behind := slices.BinarySearch(peers, v.r.peer(n)); behind {
+			elements = append(elements, n)
+		}
+	}
+	if by := v.r.because(c, d, what, elements, nil); by != nil {
+		return by
+	}
+	return v.r.because(c, d, piece{proto: netset.TCP, hi: 65535}, elements, nil)
+}
+
+// byList names a relay's addresses: in a region that is known, by the list that
+// AWS keeps of Lattice's.
+func (v *network) byList(what piece, p netip.Prefix, by []flow.Rule) []rule {
+	if v.region() == "" {
+		return []rule{byAddress(what, p, by)}
+	}
+	family := 0
+	if p.Addr().Is6() {
+		family = 1
+	}
+	v.relays[family] = true
+	return []rule{rule{who: listKeys[family], what: what, list: true, v6: family == 1, by: by}.named()}
+}
+
+// toResources lets out what goes to resource configurations of Lattice: TCP of
+// any kind, to addresses that the list holds besides those of services. It comes
+// in from a resource gateway, whose own group says so
+// (docs.aws.amazon.com/vpc-lattice/latest/ug/resource-gateway.html).
+func (v *network) toResources(c *cell, d flow.Direction, what piece, peers []int) []rule {
+	if d != flow.Egress || len(v.r.w.Relays()) == 0 || what.all || what.proto != netset.TCP || v.region() == "" {
 		return nil
 	}
-	var out []rule
-	for i, p := range relays {
-		if slices.ContainsFunc(held, func(x netip.Prefix) bool { return x.Overlaps(p) && x.Bits() <= p.Bits() }) || i == 1 && !v.hasIPv6(c) {
-			continue
-		}
-		by := v.r.because(c, d, what, peers, nil)
-		if v.region() == "" {
-			out = append(out, byAddress(what, p, by))
-			continue
-		}
-		v.relays[i] = true
-		out = append(out, rule{who: listKeys[i], what: what, list: true, v6: i == 1, by: by}.named())
+	by := v.r.because(c, d, what, peers, nil)
+	out := v.byList(what, netip.PrefixFrom(netip.IPv4Unspecified(), 0), by)
+	if v.hasIPv6(c) {
+		out = append(out, v.byList(what, netip.PrefixFrom(netip.IPv6Unspecified(), 0), by)...)
 	}
 	return out
 }

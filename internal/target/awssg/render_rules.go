@@ -25,6 +25,7 @@ func (v *network) rulesOf(c *cell, d flow.Direction, loose bool) []rule {
 	for _, what := range pieces(traffic.sets) {
 		out = append(out, v.rulesFor(c, d, what, traffic, loose)...)
 	}
+	out = append(out, v.led(c, d, out)...)
 	slices.SortFunc(out, func(a, b rule) int { return strings.Compare(a.name, b.name) })
 	return slices.CompactFunc(out, func(a, b rule) bool { return a.name == b.name })
 }
@@ -111,7 +112,7 @@ func (v *network) rulesFor(c *cell, d flow.Direction, what piece, traffic permit
 		out = append(out, byAddress(what, n.prefix, v.r.because(c, d, what, covering.of(n), wishes)))
 	}
 	if relayed != nil {
-		out = append(out, v.byRelay(c, d, what, relayed, held)...)
+		out = append(out, v.toResources(c, d, what, relayed)...)
 	}
 	for _, n := range named {
 		if peer := &v.r.cells[n]; !open || !v.r.within(peer, held) {

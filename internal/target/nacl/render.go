@@ -153,8 +153,8 @@ func (r *renderer) divide(subnets []*subnet) {
 			add(netip.PrefixFrom(a, a.BitLen()), "").open = true
 		}
 	}
-	if slices.Contains(r.w.Targets, "lattice") {
-		for _, x := range relays {
+	for _, l := range r.w.Relays() { // who is behind it is for its own layer to decide
+		for _, x := range l.Prefixes() {
 			add(x, "").open = true
 		}
 	}
@@ -302,10 +302,6 @@ func replies(t netset.Traffic) netset.Traffic {
 	}
 	return out
 }
-
-// relays are Lattice's own addresses: who is behind them is for Lattice to decide
-// (docs.aws.amazon.com/vpc-lattice/latest/ug/how-it-works.html).
-var relays = []netip.Prefix{netip.MustParsePrefix("169.254.171.0/24"), netip.MustParsePrefix("fd00:ec2:80::/64")}
 
 // denied is what a subnet's ACL can deny in a direction of what goes between it
 // and a region: packets that belong to nothing permitted.
