@@ -21,6 +21,7 @@ type lifter struct {
 	subnets map[string]*liftedSubnet
 	unknown []layer.Unknown
 	unread  []terraform.Unread // modules that may have ACLs, entries and associations
+	crowd
 }
 
 // liftedACL is a network ACL as it was read.
@@ -73,6 +74,7 @@ func (Target) Lift(s *target.Source) (*layer.Layer, diag.List) {
 	} else {
 		l.terraform(set)
 	}
+	l.crowd = crowdOf(s.Inventory)
 	return l.layer(), diags
 }
 

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"firebreak/internal/flow"
-	"firebreak/internal/inventory"
 	"firebreak/internal/layer"
 	"firebreak/internal/netset"
 )
@@ -26,8 +25,11 @@ func (l *lifter) layer() *layer.Layer {
 	for _, name := range sortedKeys(l.subnets) {
 		s := l.subnets[name]
 		a, why := l.aclOf(s)
+		if a == nil && why == "" {
+			continue
+		}
 		members, partly := l.members(s)
-		if a == nil && why == "" || len(members)+len(partly) == 0 {
+		if len(members)+len(partly) == 0 {
 			continue
 		}
 		vpc := cmp.Or(s.vpc, "unknown VPC")
@@ -97,47 +99,6 @@ func (l *lifter) aclOf(s *liftedSubnet) (*liftedACL, string) {
 	return nil, "the network ACL of " + s.name + " is not known: it is the default one of its VPC, or was not asked for"
 }
 
-// members are the workloads in a subnet, by name: those that say so, and of all
-// others those whose addresses are in it. Those that are in others, too, are
-// apart: which of their interfaces a conversation takes is not known.
-func (l *lifter) members(s *liftedSubnet) (all, partly []string) {
-	for i := range l.src.Inventory.Workloads {
-		w := &l.src.Inventory.Workloads[i]
-		if label := w.Labels["net/subnet"]; label != "" {
-			if label == s.name {
-				all = append(all, w.Name)
-			}
-			continue
-		}
-		switch n := l.inside(w, s); {
-		case n == 0:
-		case n == len(w.Addresses):
-			all = append(all, w.Name)
-		default:
-			partly = append(partly, w.Name)
-		}
-	}
-	return all, partly
-}
-
-// inside counts the addresses of a workload that are in a subnet.
-func (l *lifter) inside(w *inventory.Workload, s *liftedSubnet) int {
-	if vpc := w.Labels["net/vpc"]; vpc != "" && s.vpc != "" && vpc != s.vpc {
-		return 0
-	}
-	n := 0
-	for _, a := range w.Addresses {
-		if holds(s.cidrs, a) {
-			n++
-		}
-	}
-	return n
-}
-
-func holds(prefixes []netip.Prefix, a netip.Addr) bool {
-	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
-}
-
 // tables adds what an ACL says of conversations that its subnet begins and of
 // those that it answers, and in each case of the replies.
 func (l *lifter) tables(out *layer.Layer, s *liftedSubnet, a *liftedACL, why string, members, partly []string) {
@@ -149,6 +110,7 @@ func (l *lifter) tables(out *layer.Layer, s *liftedSubnet, a *liftedACL, why str
 	if len(partly) > 0 {
 		governs = append(slices.Clip(here), layer.Named(partly...)...)
 	}
+	far := l.unrouted(s.vpc)
 	for _, x := range []struct {
 		name    string
 		dir     flow.Direction
@@ -163,7 +125,7 @@ func (l *lifter) tables(out *layer.Layer, s *liftedSubnet, a *liftedACL, why str
 		t := layer.Table{Name: x.name, Direction: x.dir, Governs: governs, Default: layer.Deny}
 		everything := layer.Rule{Subject: layer.Everything(), Peer: here, Traffic: netset.All(), Effect: layer.Abstain, Ref: flow.Rule{Rule: "within " + s.name}}
 		first := []layer.Rule{everything}
-		if far := l.unrouted(s.vpc); len(far) > 0 {
+		if len(far) > 0 {
 			everything.Peer, everything.Ref = layer.Named(far...), flow.Rule{Rule: "no packets are exchanged with its VPC"}
 			first = append(first, everything)
 		}
@@ -184,20 +146,6 @@ func (l *lifter) tables(out *layer.Layer, s *liftedSubnet, a *liftedACL, why str
 		}
 		out.Tables = append(out.Tables, t)
 	}
-}
-
-// unrouted names the workloads in VPCs of which it is known that they exchange no
-// packets with this one: there are no conversations to judge.
-func (l *lifter) unrouted(vpc string) []string {
-	routes := l.src.Inventory.Routes()
-	var out []string
-	for i := range l.src.Inventory.Workloads {
-		w := &l.src.Inventory.Workloads[i]
-		if apart, sure := routes.Apart(vpc, w.Labels["net/vpc"]); apart && sure {
-			out = append(out, w.Name)
-		}
-	}
-	return out
 }
 
 func keep(in []liftedEntry, egress bool) []liftedEntry {
@@ -231,70 +179,6 @@ func (l *lifter) tiers(entries []liftedEntry) [][]layer.Rule {
 		out = out[1:]
 	}
 	return out
-}
-
-// several says what becomes of peers that have more than one address where the
-// entries agree about all of them, though none speaks of all. Those of whom the
-// same is said share a rule: one of its own for each would tell them apart.
-func (l *lifter) several(entries []liftedEntry) []layer.Rule {
-	var out []layer.Rule
-	say := func(w *inventory.Workload, effect layer.Effect, t netset.Traffic) {
-		if t.IsEmpty() {
-			return
-		}
-		i := slices.IndexFunc(out, func(r layer.Rule) bool { return r.Effect == effect && r.Traffic.Equal(t) })
-		if i < 0 {
-			i = len(out)
-			out = append(out, layer.Rule{Ref: flow.Rule{Rule: "entries for each of several addresses"}, Effect: effect, Subject: layer.Everything(), Peer: layer.Named(), Traffic: t})
-		}
-		out[i].Peer[0].Workloads = append(out[i].Peer[0].Workloads, w.Name)
-	}
-	for i := range l.src.Inventory.Workloads {
-		w := &l.src.Inventory.Workloads[i]
-		if len(w.Addresses) < 2 || !split(entries, w.Addresses) {
-			continue
-		}
-		all, some, doubt := netset.All(), netset.None(), netset.None()
-		for _, a := range w.Addresses {
-			allowed, unsure := first(entries, a)
-			all, some, doubt = all.Intersect(allowed), some.Union(allowed), doubt.Union(unsure)
-		}
-		say(w, layer.Deny, netset.All().Subtract(some).Subtract(doubt))
-		say(w, layer.Allow, all.Subtract(doubt))
-	}
-	for i := range out {
-		slices.Sort(out[i].Peer[0].Workloads)
-	}
-	return out
-}
-
-// split reports whether some entry speaks of some of the addresses only.
-func split(entries []liftedEntry, addrs []netip.Addr) bool {
-	return slices.ContainsFunc(entries, func(e liftedEntry) bool {
-		return slices.ContainsFunc(addrs, func(a netip.Addr) bool { return e.prefix.Contains(a) != e.prefix.Contains(addrs[0]) })
-	})
-}
-
-// first is what entries let an address do, and what is not known of it.
-func first(entries []liftedEntry, a netip.Addr) (allowed, unsure netset.Traffic) {
-	left := netset.All()
-	allowed, unsure = netset.None(), netset.None()
-	for i := range entries {
-		e := &entries[i]
-		if !e.prefix.Contains(a) {
-			continue
-		}
-		t := e.traffic.Intersect(left)
-		switch {
-		case e.unknown != "":
-			unsure = unsure.Union(t)
-			continue
-		case e.allow:
-			allowed = allowed.Union(t)
-		}
-		left = left.Subtract(t)
-	}
-	return allowed, unsure
 }
 
 // Replies go to the ports that clients choose

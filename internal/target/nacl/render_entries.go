@@ -81,6 +81,9 @@ func (r *renderer) choices(s *subnet, here []verify.Peer, d flow.Direction) []ch
 		}
 		asked = append(asked, known{x.prefix, n})
 	}
+	if len(values) == 1 {
+		return nil // nothing is denied of anything
+	}
 	slices.SortFunc(asked, func(a, b known) int {
 		return cmp.Or(a.prefix.Addr().Compare(b.prefix.Addr()), cmp.Compare(a.prefix.Bits(), b.prefix.Bits()))
 	})

@@ -46,10 +46,7 @@ func table(p netip.Prefix, regions []known, value int) *branch {
 		return b
 	}
 	lower, upper := halves(p)
-	mid := slices.IndexFunc(regions, func(x known) bool { return !x.prefix.Addr().Less(upper.Addr()) })
-	if mid < 0 {
-		mid = len(regions)
-	}
+	mid, _ := slices.BinarySearchFunc(regions, upper.Addr(), func(x known, a netip.Addr) int { return x.prefix.Addr().Compare(a) })
 	b.left, b.right = table(lower, regions[:mid], value), table(upper, regions[mid:], value)
 	b.may = both(b.left.may, b.right.may)
 	return b
