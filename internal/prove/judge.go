@@ -72,10 +72,13 @@ func (d differences) at(t time.Time) differences {
 // whether something goes by the names of Externals.
 func between(strict, lax *spoken, w *intended, sig *signature, named bool) differences {
 	moreStrict, lessStrict := strict.differs(w)
-	moreLax, lessLax := lax.differs(w)
-	d := differences{more: moreStrict.Intersect(moreLax), less: lessStrict.Intersect(lessLax)}
-	d.maybeMore = moreStrict.Union(moreLax).Subtract(d.more)
-	d.maybeLess = lessStrict.Union(lessLax).Subtract(d.less)
+	d := differences{more: moreStrict, less: lessStrict}
+	if strict != lax {
+		moreLax, lessLax := lax.differs(w)
+		d = differences{more: moreStrict.Intersect(moreLax), less: lessStrict.Intersect(lessLax)}
+		d.maybeMore = moreStrict.Union(moreLax).Subtract(d.more)
+		d.maybeLess = lessStrict.Union(lessLax).Subtract(d.less)
+	}
 	if sig.flags()&byName != 0 {
 		// Wherever the names lead to, it is an address, and judged as one.
 		d.maybeMore = space.Set{}
@@ -88,6 +91,9 @@ func between(strict, lax *spoken, w *intended, sig *signature, named bool) diffe
 
 // pieces is how one layer and the intent differ for a view.
 func (j *judge) pieces(v *view, layer int) []piece {
+	if v.silent(layer) {
+		return nil
+	}
 	w := j.want(v.kind)
 	l := j.e.layers[layer]
 	strict, lax := &v.said[0][layer], &v.said[1][layer]

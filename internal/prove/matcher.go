@@ -42,6 +42,7 @@ type index struct {
 type matcher struct {
 	*index
 	known    map[string]*members // by what append makes of a Match
+	inner    map[string]*members // likewise, of what others leave out: it tells nobody apart by itself
 	order    []*members
 	selected map[string]*roaring.Bitmap
 	texts    map[*label.Selector]string
@@ -53,7 +54,7 @@ type matcher struct {
 
 func newMatcher(x *index) *matcher {
 	return &matcher{
-		index: x, known: map[string]*members{}, selected: map[string]*roaring.Bitmap{},
+		index: x, known: map[string]*members{}, inner: map[string]*members{}, selected: map[string]*roaring.Bitmap{},
 		texts: map[*label.Selector]string{}, lists: map[any]uint64{}, digests: map[[sha256.Size]byte]uint64{},
 	}
 }
@@ -218,7 +219,7 @@ func (m *matcher) term(t *layer.Term) (yes, may *roaring.Bitmap) {
 		}
 	}
 	if len(t.Not) > 0 {
-		n := m.match(t.Not)
+		n := m.leftOut(t.Not)
 		same := yes == may && n.yes == n.may
 		yes = roaring.AndNot(yes, n.may)
 		if may = roaring.AndNot(may, n.yes); same {
@@ -226,6 +227,17 @@ func (m *matcher) term(t *layer.Term) (yes, may *roaring.Bitmap) {
 		}
 	}
 	return yes, may
+}
+
+// leftOut evaluates what a term leaves out, or remembers.
+func (m *matcher) leftOut(x layer.Match) *members {
+	key := string(m.append(nil, x))
+	out := m.inner[key]
+	if out == nil {
+		out = m.match(x)
+		m.inner[key] = out
+	}
+	return out
 }
 
 // these are the workloads of some names.

@@ -10,9 +10,14 @@ import (
 // pieces of each.
 func (j *judge) together(v *view, layers [][]piece) []piece {
 	w := j.want(v.kind)
-	strict, lax := v.composed(0), v.composed(1)
+	strict := v.composed(0)
+	lax := &strict
+	if !v.certain {
+		s := v.composed(1)
+		lax = &s
+	}
 	named := slices.ContainsFunc(j.e.layers, func(l *compiled) bool { return l.named })
-	diff := between(&strict, &lax, w, v.signature, named)
+	diff := between(&strict, lax, w, v.signature, named)
 	if slices.ContainsFunc(j.e.layers, func(l *compiled) bool { return l.Renewed }) {
 		diff = diff.at(j.e.at)
 	}

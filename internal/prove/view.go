@@ -18,7 +18,8 @@ type view struct {
 	// leads there the other layers see as the relay's. The relay's layer can then
 	// not be gone around.
 	relayed bool
-	said    [2][]spoken // strictly read, and laxly; by layer
+	said    [2][]spoken // strictly read, and laxly; by layer; the same list if all is known
+	certain bool        // strict and lax readings are the same
 	there   []space.Set // by layer: what can exist as far as it sees to it that peers prove who they are
 }
 
@@ -44,14 +45,17 @@ func (s *spoken) sum() {
 func (e *estate) view(s *signature, relayed bool) *view {
 	v := &view{signature: s, e: e, relayed: relayed && s.via != nil, there: make([]space.Set, len(e.layers))}
 	for lax := range 2 {
+		if lax == 1 && v.why() == "" {
+			v.said[1], v.certain = v.said[0], true
+			break
+		}
 		v.said[lax] = make([]spoken, len(e.layers))
 		for n := range e.layers {
 			v.said[lax][n] = e.spoken(s.at[n][0], s.at[n][1], lax == 1)
 		}
-	}
-	if v.relayed {
-		v.relay(0)
-		v.relay(1)
+		if v.relayed {
+			v.relay(lax)
+		}
 	}
 	for n := range e.layers {
 		v.there[n] = v.possible(n)
@@ -126,6 +130,11 @@ func (v *view) possible(n int) space.Set {
 	return everything
 }
 
+// silent reports whether a layer speaks of nothing.
+func (v *view) silent(n int) bool {
+	return v.said[0][n].speaks.IsEmpty() && (v.certain || v.said[1][n].speaks.IsEmpty())
+}
+
 // blocks is what a layer surely does not let exist between two ends.
 func (v *view) blocks(n int) space.Set {
 	return everything.Subtract(v.said[1][n].passes.Intersect(v.there[n]))
@@ -155,10 +164,10 @@ func (v *view) stack(lax int, in func(layer int) bool) spoken {
 	out := spoken{at: [2]space.Set{everything, everything}, silent: [2]space.Set{everything, everything}}
 	there := everything
 	for n := range v.e.layers {
-		if !in(n) {
+		s := &v.said[lax][n]
+		if !in(n) || s.speaks.IsEmpty() && v.there[n].Equal(everything) {
 			continue
 		}
-		s := &v.said[lax][n]
 		for d := range 2 {
 			out.at[d] = out.at[d].Intersect(s.at[d])
 			out.silent[d] = out.silent[d].Intersect(s.silent[d])
