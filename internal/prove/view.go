@@ -83,12 +83,13 @@ func (e *estate) spoken(out, in int32, lax bool) spoken {
 }
 
 // relay puts what the layers say of relays in the place of what they say of the
-// other end, for what relays lead there.
+// other end, for what relays lead there. What a relay itself stops never comes to
+// the others by it.
 func (v *view) relay(lax int) {
 	var led space.Set
 	for n, l := range v.e.layers {
 		if l.relays() {
-			led = led.Union(v.said[lax][n].speaks)
+			led = led.Union(v.said[lax][n].speaks.Intersect(v.said[lax][n].passes))
 		}
 	}
 	for n, l := range v.e.layers {
