@@ -3,6 +3,7 @@ package load
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -56,7 +57,11 @@ func OfFolder(path string, a Asked) (*Live, diag.List) {
 	}
 	l := &Live{Path: path, Folder: live.Open(at.dir()), Inventory: a.Inventory}
 	if names, diags := l.Folder.Names(liveSuffixes...); len(names) == 0 {
-		diags.Errorf(diag.Pos{File: path, Line: 1, Col: 1}, "unreadable", "the live folder %s holds nothing that is read", path).
+		what := fmt.Sprintf("the live folder %s holds nothing that is read", path)
+		if hints := l.unreadRulesets(); len(hints) > 0 {
+			what += fmt.Sprintf("; %s: %s; %s", shown(path, hints[0].Pos.File), hints[0].Message, hints[0].Help)
+		}
+		diags.Errorf(diag.Pos{File: path, Line: 1, Col: 1}, "unreadable", "%s", what).
 			WithHelp("it takes Kubernetes manifests (*.yaml), Terraform (*.tf, *.tf.json, *.tfplan.json, *.tfstate.json), nftables (*.nft.json), maps (*.maps.json) and AWS answers (describe-….json, get-….json, list-….json)")
 		return nil, diags
 	}

@@ -13,7 +13,7 @@ import (
 // misread warns of what stands in a live folder and enforces nothing, whatever
 // its writer believes, and what no target reads.
 func (l *Live) misread() diag.List {
-	var diags diag.List
+	diags := l.unreadRulesets()
 	docs, _ := l.Folder.Manifests()
 	for _, d := range docs {
 		for _, n := range objects(manifest.Resolve(d.Root)) {
