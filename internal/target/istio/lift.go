@@ -20,10 +20,11 @@ func (Target) Lift(s *target.Source) (*layer.Layer, diag.List) {
 	for _, d := range docs {
 		l.take(d, d.Root, false)
 	}
+	l.members()
+	l.sort()
 	for _, f := range l.later {
 		f()
 	}
-	l.members()
 	if len(l.authz)+len(l.peers) > 0 {
 		for _, f := range l.pods {
 			f()
@@ -47,18 +48,27 @@ type lifter struct {
 	authz  []*authorization
 	peers  []*peerAuth
 	near   map[string][]*peerAuth // by namespace, without the ignored
-	hidden map[string][]*inventory.Workload
+	hidden map[string][]*kind     // by label
+	chosen map[string]layer.Match // by what subjectOf makes of labels
 	diags  diag.List
 
 	gateways map[string]*gateway // waypoints, and Services, by namespace/name
 	services map[string]service
 	ways     []*way
-	pods     []func() // manifests of pods, read if there are policies
-	byName   map[string]*inventory.Workload
-	past     []layer.Rule                   // what goes past sidecars
-	plain    bool                           // some initiators are told to show no certificate
-	spoken   map[string]map[uint16][]string // "http" and "tcp": the workloads by the port that speaks it
-	later    []func()                       // what waits for the mesh's configuration
+	pods     []func()       // manifests of pods, read if there are policies
+	byName   map[string]int // index into the inventory
+
+	kinds  []*kind
+	kindOf []*kind // by workload
+	// Of the mesh: all, those by address, and of each kind one without any. Nil before
+	// they are asked for.
+	inside, nowhere []*inventory.Workload
+	places          []place
+
+	past   []layer.Rule                   // what goes past sidecars
+	plain  bool                           // some initiators are told to show no certificate
+	spoken map[string]map[uint16][]string // "http" and "tcp": the workloads by the port that speaks it
+	later  []func()                       // what waits for the mesh's configuration
 }
 
 // object is what all Kubernetes objects have.

@@ -4,7 +4,7 @@ import "firebreak/internal/diag"
 
 // misread warns of policies that do something else than they look like.
 func (l *lifter) misread() {
-	ambient := l.any(l.mesh.ambient)
+	ambient := l.ambient()
 	for _, a := range l.authz {
 		if a.broken != "" || a.dryRun || len(a.targets) > 0 {
 			continue
@@ -19,7 +19,7 @@ func (l *lifter) misread() {
 			l.diags.Warnf(at, "istio-misread", "%s denies requests and names no ports: on every port it denies what is no HTTP, too", a.ref.Policy).
 				WithHelp("name the ports of the requests; see %s", policyPage)
 		}
-		if http && ambient && l.any(and(a.subject, l.mesh.ambient)) {
+		if http && ambient && l.some(a.subject, func(k *kind) bool { return k.ambient }) {
 			does := "its ALLOW never matches"
 			if a.action == "DENY" {
 				does = "it denies whatever the requests are"

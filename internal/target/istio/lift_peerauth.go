@@ -143,12 +143,11 @@ func (l *lifter) settle() {
 func (l *lifter) overlaps() {
 	type pair struct{ older, younger *peerAuth }
 	seen := map[pair]bool{}
-	for i := range l.source.Inventory.Workloads {
-		w := &l.source.Inventory.Workloads[i]
-		for _, ns := range l.asked(w) {
+	for _, k := range l.kinds {
+		for _, ns := range l.asked(k.of) {
 			var first [meshLevel + 1]*peerAuth
 			for _, p := range l.near[ns] {
-				if p.subject.Matches(layer.Party{Workload: w}, l.source.Networks) == layer.No {
+				if l.matches(p.subject, k.of) == layer.No {
 					continue
 				}
 				older := first[l.level(p)]
@@ -203,7 +202,7 @@ func (l *lifter) peerTables() {
 				t.Tiers = append(t.Tiers, first, then)
 			}
 		}
-		if len(t.Tiers) > 1 && (!kind.ambient || l.any(l.mesh.ambient)) {
+		if len(t.Tiers) > 1 && (!kind.ambient || l.ambient()) {
 			l.out.Tables = append(l.out.Tables, t)
 		}
 	}

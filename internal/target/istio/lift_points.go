@@ -11,10 +11,9 @@ import (
 // policies.
 func (l *lifter) points() {
 	inside, named := map[string]bool{}, map[string]bool{}
-	for i := range l.source.Inventory.Workloads {
-		w := &l.source.Inventory.Workloads[i]
-		if l.mesh.all.Matches(layer.Party{Workload: w}, l.source.Networks) == layer.Yes {
-			inside[w.Labels["k8s/namespace"]] = true
+	for _, k := range l.kinds {
+		if k.member() {
+			inside[k.of.Labels["k8s/namespace"]] = true
 		}
 	}
 	for _, a := range l.authz {

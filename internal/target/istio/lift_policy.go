@@ -2,7 +2,6 @@ package istio
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -167,32 +166,43 @@ func (l *lifter) subjectOf(o object, labels map[string]string) (layer.Match, err
 		parts = append(parts, k+"="+v)
 	}
 	slices.Sort(parts)
-	s, err := label.Parse(strings.Join(parts, ","))
+	text := strings.Join(parts, ",")
+	if m, known := l.chosen[text]; known {
+		return m, nil
+	}
+	s, err := label.Parse(text)
 	if err != nil {
 		return nil, err
 	}
-	if s.IsZero() {
-		return layer.AnyWorkload(), nil
+	m := layer.AnyWorkload()
+	if !s.IsZero() {
+		m = l.ofPods(s, labels)
 	}
-	return l.ofPods(s, labels), nil
+	if l.chosen == nil {
+		l.chosen = map[string]layer.Match{}
+	}
+	l.chosen[text] = m
+	return m, nil
 }
 
 // ofPods matches the workloads whose pods a selector matches. Where the inventory
 // has labels that pods have not, and the other way round, they are named.
 func (l *lifter) ofPods(s label.Selector, labels map[string]string) layer.Match {
 	if l.hidden == nil {
-		l.hidden = hidden(l.source.Inventory)
+		l.hidden = hidden(l.kinds)
 	}
 	var wrong, missed []string
-	for k := range labels {
-		for _, w := range l.hidden[k] {
-			pod := maps.Clone(w.Pod)
-			pod["k8s/namespace"] = w.Labels["k8s/namespace"]
-			switch says, is := s.Matches(w.Labels), s.Matches(pod); {
+	add := func(list *[]string, k *kind) {
+		l.each(k, func(w *inventory.Workload) { *list = append(*list, w.Name) })
+	}
+	requirements := s.Requirements()
+	for key := range labels {
+		for _, k := range l.hidden[key] {
+			switch says, is := s.Matches(k.of.Labels), carries(k.of, requirements); {
 			case says && !is:
-				wrong = append(wrong, w.Name)
+				add(&wrong, k)
 			case is && !says:
-				missed = append(missed, w.Name)
+				add(&missed, k)
 			}
 		}
 	}
@@ -208,22 +218,35 @@ func (l *lifter) ofPods(s label.Selector, labels map[string]string) layer.Match 
 	return out
 }
 
+// carries reports whether a workload's pods, in their namespace, have labels.
+func carries(w *inventory.Workload, labels []label.Requirement) bool {
+	for _, q := range labels {
+		v, has := w.Pod[q.Key]
+		if q.Key == "k8s/namespace" {
+			v, has = w.Labels[q.Key], true
+		}
+		if !has || !slices.Contains(q.Values, v) {
+			return false
+		}
+	}
+	return true
+}
+
 // hidden lists by key the pods on which a label is not what the inventory says.
-func hidden(inv *inventory.Snapshot) map[string][]*inventory.Workload {
-	out := map[string][]*inventory.Workload{}
-	for i := range inv.Workloads {
-		w := &inv.Workloads[i]
-		if w.Pod == nil {
+func hidden(kinds []*kind) map[string][]*kind {
+	out := map[string][]*kind{}
+	for _, k := range kinds {
+		if k.of.Pod == nil {
 			continue
 		}
-		for k, v := range w.Labels {
-			if has, ok := w.Pod[k]; !label.IsBuiltin(k) && (!ok || has != v) {
-				out[k] = append(out[k], w)
+		for key, v := range k.of.Labels {
+			if has, ok := k.of.Pod[key]; !label.IsBuiltin(key) && (!ok || has != v) {
+				out[key] = append(out[key], k)
 			}
 		}
-		for k := range w.Pod {
-			if _, ok := w.Labels[k]; !ok {
-				out[k] = append(out[k], w)
+		for key := range k.of.Pod {
+			if _, ok := k.of.Labels[key]; !ok {
+				out[key] = append(out[key], k)
 			}
 		}
 	}

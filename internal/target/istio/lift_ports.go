@@ -43,7 +43,7 @@ func (l *lifter) readPods(o object, top *manifest.Object) {
 		return
 	}
 	name := o.namespace + "/" + o.name + "[" + o.kind + "]"
-	w := l.named(name)
+	w, k := l.named(name)
 	switch {
 	case w == nil && why == "":
 		l.unknown(o, inNamespace(o.namespace), "its annotations lead ports past the sidecars of pods that the inventory does not name")
@@ -53,7 +53,7 @@ func (l *lifter) readPods(o object, top *manifest.Object) {
 			concerned = layer.Named(name)
 		}
 		l.unknown(o, concerned, why)
-	case l.mesh.sidecar.Matches(layer.Party{Workload: w}, l.source.Networks) != layer.No:
+	case k.sidecar:
 		l.past = append(l.past, layer.Rule{Effect: layer.Abstain, Subject: layer.Named(name), Peer: layer.Everything(), Traffic: past, Ref: flow.Rule{Policy: name, Rule: "annotations", File: o.File, Line: o.ref.Line}})
 		l.diags.Warnf(diag.Pos{File: o.File, Line: o.ref.Line}, "istio-misread", "%s comes to %s past its sidecar: no policy of the mesh holds there", past, name).
 			WithHelp("take the annotation %sexcludeInboundPorts or includeInboundPorts away; see https://istio.io/latest/docs/reference/config/annotations/", pastPrefix)
@@ -73,15 +73,20 @@ func annotations(meta *manifest.Object) map[string]string {
 	return out
 }
 
-func (l *lifter) named(name string) *inventory.Workload {
+// named finds a workload and its kind; nil if there is none of that name.
+func (l *lifter) named(name string) (*inventory.Workload, *kind) {
+	list := l.source.Inventory.Workloads
 	if l.byName == nil {
-		l.byName = map[string]*inventory.Workload{}
-		for i := range l.source.Inventory.Workloads {
-			w := &l.source.Inventory.Workloads[i]
-			l.byName[w.Name] = w
+		l.byName = make(map[string]int, len(list))
+		for i := range list {
+			l.byName[list[i].Name] = i
 		}
 	}
-	return l.byName[name]
+	i, known := l.byName[name]
+	if !known {
+		return nil, nil
+	}
+	return &list[i], l.kindOf[i]
 }
 
 // past says which ports annotations lead past the sidecar.
@@ -159,7 +164,7 @@ func plainMode(n *yaml.Node) string {
 func (l *lifter) inMesh(host string) bool {
 	last := host[strings.LastIndexByte(host, '.')+1:]
 	return !strings.Contains(host, ".") || strings.HasSuffix(host, ".local") || last == "svc" || last == "*" ||
-		slices.ContainsFunc(l.source.Inventory.Workloads, func(w inventory.Workload) bool { return w.Labels["k8s/namespace"] == last })
+		slices.ContainsFunc(l.kinds, func(k *kind) bool { return k.of.Labels["k8s/namespace"] == last })
 }
 
 // protocols finds ports whose Services say by name or appProtocol what is spoken
@@ -178,8 +183,8 @@ func (l *lifter) protocols() {
 			continue
 		}
 		for _, name := range f.Workloads {
-			w := l.named(name)
-			if w == nil || l.mesh.sidecar.Matches(layer.Party{Workload: w}, l.source.Networks) == layer.No {
+			w, k := l.named(name)
+			if w == nil || !k.sidecar {
 				continue
 			}
 			for _, p := range f.Ports {

@@ -1,12 +1,12 @@
 package istio
 
 import (
+	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
 	"strings"
 
-	"firebreak/internal/inventory"
 	"firebreak/internal/layer"
 )
 
@@ -14,48 +14,47 @@ import (
 // one, lets in nobody who proves nothing.
 func (l *lifter) strict(m layer.Match) bool {
 	found := false
-	for i := range l.source.Inventory.Workloads {
-		w := &l.source.Inventory.Workloads[i]
-		p := layer.Party{Workload: w}
-		if min(m.Matches(p, l.source.Networks), l.mesh.all.Matches(p, l.source.Networks)) == layer.No {
+	for _, k := range l.kinds {
+		if !k.member() || l.matches(m, k.of) == layer.No {
 			continue
 		}
-		if found = true; l.plaintext(w) {
+		if found = true; l.plaintext(k) {
 			return false
 		}
 	}
 	return found
 }
 
-// plaintext reports whether some port of a workload takes plaintext. Only ports
-// that some PeerAuthentication names can differ from the others.
-func (l *lifter) plaintext(w *inventory.Workload) bool {
+// plaintext reports whether some port of a kind's workloads takes plaintext. Only
+// ports that some PeerAuthentication names can differ from the others.
+func (l *lifter) plaintext(k *kind) bool {
+	if k.plain != layer.Maybe {
+		return k.plain == layer.Yes
+	}
 	ports := []uint16{1}
-	for _, ns := range l.asked(w) {
+	var about [meshLevel + 1][]*peerAuth
+	for _, ns := range l.asked(k.of) {
 		for _, p := range l.near[ns] {
-			if p.subject.Matches(layer.Party{Workload: w}, l.source.Networks) == layer.Yes {
+			if l.matches(p.subject, k.of) == layer.Yes {
+				about[l.level(p)] = append(about[l.level(p)], p)
 				ports = slices.AppendSeq(ports, maps.Keys(p.ports))
 			}
 		}
 	}
-	return slices.ContainsFunc(ports, func(port uint16) bool { return l.mode(w, port) != "STRICT" })
+	list := slices.Concat(about[:]...)
+	k.plain = layer.No
+	if slices.ContainsFunc(ports, func(port uint16) bool { return mode(list, port) != "STRICT" }) {
+		k.plain = layer.Yes
+	}
+	return k.plain == layer.Yes
 }
 
-// mode is the mode that holds for a port of a workload.
-func (l *lifter) mode(w *inventory.Workload, port uint16) string {
-	for level := range meshLevel + 1 {
-		for _, ns := range l.asked(w) {
-			for _, p := range l.near[ns] {
-				if l.level(p) != level || p.subject.Matches(layer.Party{Workload: w}, l.source.Networks) != layer.Yes {
-					continue
-				}
-				if mode := p.ports[port]; mode != "" {
-					return mode
-				}
-				if p.mode != "" {
-					return p.mode
-				}
-			}
+// mode is the mode that holds for a port of a workload which these are about, the
+// narrowest first.
+func mode(about []*peerAuth, port uint16) string {
+	for _, p := range about {
+		if mode := cmp.Or(p.ports[port], p.mode); mode != "" {
+			return mode
 		}
 	}
 	return "PERMISSIVE"
@@ -76,17 +75,16 @@ func (l *lifter) provesAll() bool {
 		for _, r := range slices.Concat(t.Tiers[1:]...) {
 			switch {
 			case r.Effect == layer.Deny:
-				closed = append(closed, r.Subject)
-			case r.Cond != nil && r.Cond.MTLS, r.Unknown != "", everybody(r.Peer) && !l.plain, l.elsewhere(r.Peer), !l.any(and(r.Peer, l.mesh.all)):
+				closed = addSubject(closed, r.Subject)
+			case r.Cond != nil && r.Cond.MTLS, r.Unknown != "", everybody(r.Peer) && !l.plain, l.elsewhere(r.Peer), !l.meansMember(r.Peer):
 			default:
-				loose = append(loose, r.Subject)
+				loose = addSubject(loose, r.Subject)
 			}
 		}
 	}
-	for i := range l.source.Inventory.Workloads {
-		w := &l.source.Inventory.Workloads[i]
-		is := func(m layer.Match) bool { return m.Matches(layer.Party{Workload: w}, l.source.Networks) != layer.No }
-		if !is(l.mesh.all) || !l.plaintext(w) {
+	for _, k := range l.kinds {
+		is := func(m layer.Match) bool { return l.matches(m, k.of) != layer.No }
+		if !k.member() || !l.plaintext(k) {
 			continue
 		}
 		if slices.ContainsFunc(loose, is) || !l.source.Alone && !slices.ContainsFunc(closed, is) {
@@ -94,6 +92,15 @@ func (l *lifter) provesAll() bool {
 		}
 	}
 	return true
+}
+
+// addSubject adds a match, unless it is the one before: those of one policy are
+// the same.
+func addSubject(list []layer.Match, m layer.Match) []layer.Match {
+	if n := len(list); n > 0 && len(m) > 0 && len(list[n-1]) == len(m) && &list[n-1][0] == &m[0] {
+		return list
+	}
+	return append(list, m)
 }
 
 func everybody(m layer.Match) bool { return len(m) == 1 && isZero(m[0]) }

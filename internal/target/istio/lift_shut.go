@@ -19,13 +19,13 @@ func (l *lifter) unsaid() {
 	// A DENY that speaks of requests is one of TCP as well, and an ALLOW that does is
 	// none: istio.io/latest/docs/reference/config/security/authorization-policy/.
 	add(layer.NoRequest, l.mesh.all, layer.Everything(), all, "cannot let in what is no HTTP on ports where it judges requests")
-	if names := l.nowhere(); names != nil {
+	if names := l.unplaced(); names != nil {
 		add(layer.Whatever, l.mesh.all, layer.Named(names...), all, "knows who is not in the mesh by addresses, and none is known")
 	}
 	for _, port := range slices.Sorted(maps.Keys(l.spoken["tcp"])) {
 		add(layer.SomeRequests, layer.Named(l.spoken["tcp"][port]...), layer.Everything(), netset.Of(netset.TCP, port, port), "sees no requests on ports that a Service says speak no HTTP")
 	}
-	if !l.any(l.mesh.ambient) {
+	if !l.ambient() {
 		return
 	}
 	// Who has a sidecar goes around waypoints, as who is not in the mesh does.
@@ -44,15 +44,19 @@ func (l *lifter) unsaid() {
 	add(layer.SomeRequests, none, layer.Everything(), all, noService)
 }
 
-// nowhere lists, sorted, the workloads outside of the mesh whose addresses are not
-// known.
-func (l *lifter) nowhere() []string {
+// unplaced lists, sorted, the workloads outside of the mesh whose addresses are
+// not known.
+func (l *lifter) unplaced() []string {
 	var out []string
-	for i := range l.source.Inventory.Workloads {
-		w := &l.source.Inventory.Workloads[i]
-		if len(w.Addresses) == 0 && l.mesh.all.Matches(layer.Party{Workload: w}, l.source.Networks) == layer.No {
-			out = append(out, w.Name)
+	for _, k := range l.kinds {
+		if k.member() {
+			continue
 		}
+		l.each(k, func(w *inventory.Workload) {
+			if len(w.Addresses) == 0 {
+				out = append(out, w.Name)
+			}
+		})
 	}
 	slices.Sort(out)
 	return out
@@ -75,11 +79,9 @@ func (l *lifter) behindServices() []reached {
 			continue
 		}
 		for _, m := range f.Workloads {
-			w := l.named(m)
-			if w == nil || l.mesh.ambient.Matches(layer.Party{Workload: w}, l.source.Networks) == layer.No {
-				continue
+			if w, k := l.named(m); w != nil && k.ambient {
+				ports[m] = ports[m].Union(targets(w, f))
 			}
-			ports[m] = ports[m].Union(targets(w, f))
 		}
 	}
 	var out []reached

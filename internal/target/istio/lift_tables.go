@@ -15,19 +15,10 @@ import (
 func (l *lifter) policies() {
 	l.peerTables()
 	l.decide("sidecars", l.mesh.sidecar, false)
-	if l.any(l.mesh.ambient) {
+	if l.ambient() {
 		l.decide("ztunnel", without(l.mesh.ambient, l.led()), true)
 		l.behind()
 	}
-}
-
-func (l *lifter) any(m layer.Match) bool {
-	for i := range l.source.Inventory.Workloads {
-		if m.Matches(layer.Party{Workload: &l.source.Inventory.Workloads[i]}, l.source.Networks) != layer.No {
-			return true
-		}
-	}
-	return false
 }
 
 // around lets the table abstain about what does not go through the mesh.

@@ -91,10 +91,9 @@ func (g *gateway) identity() layer.Party {
 // led: istio.io/latest/docs/ambient/usage/waypoint/#useawaypoint.
 func (l *lifter) findWays() {
 	byName := map[string]*inventory.Workload{}
-	for i := range l.source.Inventory.Workloads {
-		w := &l.source.Inventory.Workloads[i]
-		if l.mesh.ambient.Matches(layer.Party{Workload: w}, l.source.Networks) == layer.Yes {
-			byName[w.Name] = w
+	for _, k := range l.kinds {
+		if k.ambient {
+			l.each(k, func(w *inventory.Workload) { byName[w.Name] = w })
 		}
 	}
 	if len(byName) == 0 {
@@ -256,7 +255,7 @@ func (l *lifter) ledPods(ambient map[string]*inventory.Workload) {
 
 // unattached is about policies for waypoints that hold on no known way.
 func (l *lifter) unattached() {
-	if !l.any(l.mesh.ambient) {
+	if !l.ambient() {
 		return
 	}
 	for _, a := range l.authz {

@@ -184,12 +184,10 @@ func (l *lifter) ztunnelOf(led layer.Match) (straight, second []layer.Rule) {
 			}
 			continue
 		}
-		for i := range l.source.Inventory.Workloads {
-			w := &l.source.Inventory.Workloads[i]
-			if n, in := slices.BinarySearch(open, w.Name); in && a.subject.Matches(layer.Party{Workload: w}, l.source.Networks) != layer.No {
-				open = slices.Delete(open, n, n+1)
-			}
-		}
+		open = slices.DeleteFunc(open, func(name string) bool {
+			w, _ := l.named(name)
+			return w != nil && l.matches(a.subject, w) != layer.No
+		})
 		for _, r := range l.allows(a, true) {
 			straight = append(straight, r)
 			second = append(second, l.admitted(r)...)
