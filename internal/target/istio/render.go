@@ -17,7 +17,7 @@ import (
 // Render implements target.Target. A point is a namespace; each subject that has
 // workloads of the mesh there has a file.
 func (Target) Render(w *plan.Wanted) ([]target.File, diag.List) {
-	r := &renderer{w: w, inside: map[int]bool{}, principals: map[string][]int{}, files: map[string][]document{}, said: map[string]bool{}}
+	r := &renderer{w: w, pods: map[string][]podOf{}, files: map[string][]document{}, said: map[string]bool{}}
 	r.findMembers()
 	r.addresses = r.ranges()
 	for i := range w.Subjects {
@@ -38,14 +38,22 @@ func (Target) Render(w *plan.Wanted) ([]target.File, diag.List) {
 
 // renderer renders one plan.
 type renderer struct {
-	w          *plan.Wanted
-	inside     map[int]bool     // workloads (indices) of the mesh
-	principals map[string][]int // identities that have a principal, ascending
-	addresses  []span
-	files      map[string][]document
-	said       map[string]bool // what was reported once
-	http       bool            // something speaks of requests
-	diags      diag.List
+	w         *plan.Wanted
+	addresses []span
+
+	like      []*likeness                      // by workload
+	names     []string                         // the principals of the mesh, sorted
+	holders   [][]int                          // by principal: the identities that have it, ascending
+	members   []membership                     // by identity
+	pods      map[string][]podOf               // by namespace, in the order of the workloads
+	outsiders []outsider                       // by address
+	everybody int                              // how many peers there are
+	services  map[string][]*inventory.Frontend // by workload; nil before it is asked for
+
+	files map[string][]document
+	said  map[string]bool // what was reported once
+	http  bool            // something speaks of requests
+	diags diag.List
 }
 
 func (r *renderer) add(file string, d document) { r.files[file] = append(r.files[file], d) }
@@ -66,24 +74,6 @@ func (r *renderer) warn(help, format string, args ...any) {
 
 func (r *renderer) workload(i int) *inventory.Workload { return &r.w.Policy.Inventory.Workloads[i] }
 
-// findMembers takes every Kubernetes workload for one of the mesh that is not
-// labelled to stay outside.
-func (r *renderer) findMembers() {
-	for i := range r.w.Policy.Inventory.Workloads {
-		l := r.workload(i).Labels
-		ns := l["k8s/namespace"]
-		system := ns == "kube-system" || ns == "kube-public" || ns == "kube-node-lease"
-		if ns == "" || system || l["k8s/hostnetwork"] == "true" || !isAmbient(l) && (l["k8s/namespace.istio-injection"] == "disabled" || l["sidecar.istio.io/inject"] == "false") {
-			continue
-		}
-		r.inside[i] = true
-		p, id := principalOf(l), r.w.Policy.IdentityOf[i]
-		if at, known := slices.BinarySearch(r.principals[p], id); !known {
-			r.principals[p] = slices.Insert(r.principals[p], at, id)
-		}
-	}
-}
-
 // principalOf is what the mesh calls a service account.
 func principalOf(labels map[string]string) string {
 	return "cluster.local/ns/" + labels["k8s/namespace"] + "/sa/" + cmp.Or(labels["k8s/serviceaccount"], "default")
@@ -97,9 +87,8 @@ func (r *renderer) subject(s *plan.Subject) {
 	in := map[string][]int{}
 	for _, id := range s.Identities {
 		for _, i := range r.w.Policy.Identities[id].Workloads {
-			if r.inside[i] {
-				ns := r.workload(i).Labels["k8s/namespace"]
-				in[ns] = append(in[ns], i)
+			if k := r.like[i]; k.inside {
+				in[k.namespace] = append(in[k.namespace], i)
 			}
 		}
 	}
@@ -138,7 +127,7 @@ func (r *renderer) subject(s *plan.Subject) {
 // ambientOf finds a workload that has no sidecar; -1 if all have.
 func (r *renderer) ambientOf(workloads []int) int {
 	for _, i := range workloads {
-		if isAmbient(r.workload(i).Labels) {
+		if r.like[i].ambient {
 			return i
 		}
 	}

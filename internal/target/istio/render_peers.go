@@ -1,6 +1,7 @@
 package istio
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -14,19 +15,29 @@ import (
 type span struct {
 	prefix netip.Prefix
 	peer   verify.Peer // None for what is built in
+	parent int         // the longest range around it; -1 if there is none
+	inner  []int       // all ranges in it
 }
 
 // ranges lists what addresses are, shorter prefixes first.
 func (r *renderer) ranges() []span {
 	var out []span
 	for _, p := range r.w.Policy.Prefixes() {
-		s := span{p.Prefix, verify.None}
+		s := span{prefix: p.Prefix, peer: verify.None, parent: -1}
 		if p.Builtin == "" {
 			s.peer, _ = r.w.Engine.OfAddress(p.Prefix.Addr())
 		}
 		out = append(out, s)
 	}
 	slices.SortStableFunc(out, func(a, b span) int { return a.prefix.Bits() - b.prefix.Bits() })
+	for i := range out {
+		for j := range i {
+			if a, b := out[j].prefix, out[i].prefix; a.Bits() < b.Bits() && a.Contains(b.Addr()) {
+				out[i].parent = j
+				out[j].inner = append(out[j].inner, i)
+			}
+		}
+	}
 	return out
 }
 
@@ -41,15 +52,8 @@ type among struct {
 
 // who finds out how to say a grant's peers.
 func (r *renderer) who(s *plan.Subject, peers []verify.Peer) among {
-	var out among
-	all := 0
-	for x := range r.w.Engine.Peers() {
-		if r.w.Engine.Exists(verify.Peer(x)) {
-			all++
-		}
-	}
-	out.everybody = len(peers) == all
-	var principals, ambient []string
+	out := among{everybody: len(peers) == r.everybody}
+	principals, ambient := make([]bool, len(r.names)), make([]bool, len(r.names))
 	var single []netip.Prefix
 	named := false
 	for _, x := range peers {
@@ -58,43 +62,26 @@ func (r *renderer) who(s *plan.Subject, peers []verify.Peer) among {
 			named = named || r.w.Engine.ByName(x)
 			continue
 		}
-		for _, i := range r.w.Policy.Identities[id].Workloads {
-			w := r.workload(i)
-			switch {
-			case r.inside[i]:
-				principals = append(principals, principalOf(w.Labels))
-				if isAmbient(w.Labels) {
-					ambient = append(ambient, principalOf(w.Labels))
-				} else if out.sidecars == "" {
-					out.sidecars = w.Name
-				}
-			case len(w.Addresses) == 0 && !out.everybody:
-				r.warn("put it into the mesh, or let another target enforce the rule", "%s may reach %s, but is not in the mesh and has no known address: it is not let in", w.Name, s.Name)
-			}
-			if !r.inside[i] {
-				for _, a := range w.Addresses {
-					single = append(single, netip.PrefixFrom(a, a.BitLen()))
-				}
+		m := &r.members[id]
+		for _, p := range m.principals {
+			principals[p] = true
+		}
+		for _, p := range m.ambient {
+			ambient[p] = true
+		}
+		out.sidecars = cmp.Or(out.sidecars, m.sidecar)
+		single = append(single, m.outside...)
+		for _, name := range m.lost {
+			if !out.everybody {
+				r.warn("put it into the mesh, or let another target enforce the rule", "%s may reach %s, but is not in the mesh and has no known address: it is not let in", name, s.Name)
 			}
 		}
 	}
 	if named && !out.everybody {
 		r.warn("give the External addresses (cidrs)", "nobody can be let in to %s by a domain name", s.Name)
 	}
-	slices.Sort(principals)
-	principals = slices.Compact(principals)
 	r.shared(s, peers, principals)
-	slices.Sort(ambient)
-	ambient = slices.Compact(ambient)
-	if out.everybody {
-		principals, ambient = []string{"*"}, []string{"*"}
-	}
-	if len(principals) > 0 {
-		out.mesh = append(out.mesh, fromSpec{sourceSpec{Principals: principals}})
-	}
-	if len(ambient) > 0 {
-		out.ambient = append(out.ambient, fromSpec{sourceSpec{Principals: ambient}})
-	}
+	out.mesh, out.ambient = r.principals(principals, out.everybody), r.principals(ambient, out.everybody)
 	if len(single) > 0 {
 		out.outside = append(out.outside, fromSpec{sourceSpec{IPBlocks: texts(single)}})
 	}
@@ -104,13 +91,34 @@ func (r *renderer) who(s *plan.Subject, peers []verify.Peer) among {
 	return out
 }
 
+// principals says who is marked, by index into the names; with everybody, anybody
+// who can prove who it is.
+func (r *renderer) principals(marked []bool, everybody bool) []fromSpec {
+	var list []string
+	for p, in := range marked {
+		if in && !everybody {
+			list = append(list, r.names[p])
+		}
+	}
+	if everybody {
+		list = []string{"*"}
+	}
+	if list == nil {
+		return nil
+	}
+	return []fromSpec{{sourceSpec{Principals: list}}}
+}
+
 // shared warns of principals that others have, too.
-func (r *renderer) shared(s *plan.Subject, peers []verify.Peer, principals []string) {
-	for _, p := range principals {
-		for _, id := range r.principals[p] {
+func (r *renderer) shared(s *plan.Subject, peers []verify.Peer, principals []bool) {
+	for p, marked := range principals {
+		if !marked {
+			continue
+		}
+		for _, id := range r.holders[p] {
 			x := r.w.Engine.OfIdentity(id)
 			if _, in := slices.BinarySearch(peers, x); !in {
-				if text := fmt.Sprintf("%s has the service account of a peer of %s, and is let in with it (%s)", r.w.Engine.Name(x), s.Name, p); r.first(text) {
+				if text := fmt.Sprintf("%s has the service account of a peer of %s, and is let in with it (%s)", r.w.Engine.Name(x), s.Name, r.names[p]); r.first(text) {
 					r.diags.Warnf(noPlace, "shared-principal", "%s", text).WithHelp("give each its own service account")
 				}
 				break
@@ -127,17 +135,15 @@ func (r *renderer) blocks(subject *plan.Subject, peers []verify.Peer) []fromSpec
 		return in && x != verify.None
 	}
 	var out []fromSpec
-	for i, s := range r.addresses {
-		if parent := r.parent(i); !ours(s.peer) || parent >= 0 && ours(r.addresses[parent].peer) {
+	for _, s := range r.addresses {
+		if !ours(s.peer) || s.parent >= 0 && ours(r.addresses[s.parent].peer) {
 			continue
 		}
 		from := sourceSpec{IPBlocks: texts([]netip.Prefix{s.prefix})}
 		var cut []netip.Prefix
 		unknown := s.peer != verify.None && r.w.Engine.Unknown(s.peer)
-		for j, inner := range r.addresses {
-			if j == i || inner.prefix.Bits() <= s.prefix.Bits() || !s.prefix.Contains(inner.prefix.Addr()) {
-				continue
-			}
+		for _, j := range s.inner {
+			inner := &r.addresses[j]
 			if !ours(inner.peer) {
 				cut = append(cut, inner.prefix)
 			} else {
@@ -149,31 +155,15 @@ func (r *renderer) blocks(subject *plan.Subject, peers []verify.Peer) []fromSpec
 			r.warn("name the workloads instead of letting in the estate's unknown addresses",
 				"addresses of the estate that no workload is known to have may reach %s: so may workloads of the mesh that go around their own proxy", subject.Name)
 		}
-		for n := range r.w.Policy.Inventory.Workloads {
-			if _, in := slices.BinarySearch(peers, r.w.Engine.OfWorkload(n)); in || r.inside[n] {
-				continue
-			}
-			for _, a := range r.workload(n).Addresses {
-				if s.prefix.Contains(a) {
-					cut = append(cut, netip.PrefixFrom(a, a.BitLen()))
-				}
+		for _, x := range r.outsidersIn(s.prefix) {
+			if _, in := slices.BinarySearch(peers, r.w.Engine.OfWorkload(x.workload)); !in {
+				cut = append(cut, netip.PrefixFrom(x.addr, x.addr.BitLen()))
 			}
 		}
 		from.NotIPBlocks = texts(outermost(cut))
 		out = append(out, fromSpec{from})
 	}
 	return out
-}
-
-// parent is the longest range around another one; -1 if there is none.
-func (r *renderer) parent(i int) int {
-	best := -1
-	for j := range i {
-		if a, b := r.addresses[j].prefix, r.addresses[i].prefix; a.Bits() < b.Bits() && a.Contains(b.Addr()) {
-			best = j
-		}
-	}
-	return best
 }
 
 // outermost leaves out what lies in another one. A range of ours within one

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"firebreak/internal/inventory"
 	"firebreak/internal/netset"
 	"firebreak/internal/plan"
 )
@@ -14,7 +15,7 @@ import (
 func (r *renderer) onlyHTTP(s *plan.Subject, t netset.Traffic) bool {
 	for _, id := range s.Identities {
 		for _, i := range r.w.Policy.Identities[id].Workloads {
-			if r.inside[i] && !t.Subtract(r.sayHTTP(r.workload(i).Name)).IsEmpty() {
+			if r.like[i].inside && !t.Subtract(r.sayHTTP(r.workload(i).Name)).IsEmpty() {
 				return false
 			}
 		}
@@ -25,11 +26,7 @@ func (r *renderer) onlyHTTP(s *plan.Subject, t netset.Traffic) bool {
 // sayHTTP lists the ports of a workload that all its Services say speak HTTP.
 func (r *renderer) sayHTTP(name string) netset.Traffic {
 	var yes, no netset.Traffic
-	for i := range r.w.Policy.Inventory.Frontends {
-		f := &r.w.Policy.Inventory.Frontends[i]
-		if !strings.HasSuffix(f.Name, "[Service]") || !slices.Contains(f.Workloads, name) {
-			continue
-		}
+	for _, f := range r.servicesOf(name) {
 		for _, p := range f.Ports {
 			kind, _, _ := strings.Cut(strings.ToLower(p.Name), "-")
 			switch port := netset.Of(netset.TCP, p.Target, p.Target); {
@@ -42,4 +39,21 @@ func (r *renderer) sayHTTP(name string) netset.Traffic {
 		}
 	}
 	return yes.Subtract(no)
+}
+
+// servicesOf lists the Services that lead to a workload.
+func (r *renderer) servicesOf(name string) []*inventory.Frontend {
+	if r.services == nil {
+		r.services = map[string][]*inventory.Frontend{}
+		for i := range r.w.Policy.Inventory.Frontends {
+			f := &r.w.Policy.Inventory.Frontends[i]
+			if !strings.HasSuffix(f.Name, "[Service]") {
+				continue
+			}
+			for _, w := range f.Workloads {
+				r.services[w] = append(r.services[w], f)
+			}
+		}
+	}
+	return r.services[name]
 }

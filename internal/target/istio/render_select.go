@@ -22,6 +22,8 @@ func (r *renderer) selectors(s *plan.Subject, ns string, workloads []int) []map[
 		ids = append(ids, r.w.Policy.IdentityOf[i])
 	}
 	slices.Sort(ids)
+	different := r.distinct(workloads)
+	aliens := map[*likeness]int{}
 	var out []map[string]string
 	keep := func(labels map[string]string) {
 		if !slices.ContainsFunc(out, func(m map[string]string) bool { return maps.Equal(m, labels) }) {
@@ -30,27 +32,34 @@ func (r *renderer) selectors(s *plan.Subject, ns string, workloads []int) []map[
 	}
 	for _, c := range r.w.Cover(slices.Compact(ids)) {
 		fits := true
-		candidates := r.expand(c.Select, workloads)
+		candidates := r.expand(c.Select, different)
 		for _, labels := range candidates {
 			fits = fits && r.alien(s, ns, labels) < 0
 		}
-		if fits && r.covered(c, workloads, candidates) {
+		if fits && r.covered(c, different, candidates) {
 			for _, labels := range candidates {
 				keep(labels)
 			}
 			continue
 		}
 		for _, i := range workloads {
-			if !slices.Contains(c.Identities, r.w.Policy.IdentityOf[i]) {
+			if _, in := slices.BinarySearch(c.Identities, r.w.Policy.IdentityOf[i]); !in {
 				continue
 			}
-			own := podOnly(carried(r.workload(i)))
-			if alien := r.alien(s, ns, own); alien >= 0 {
+			alien, known := aliens[r.like[i]]
+			own := podOnly(r.like[i].own)
+			if !known {
+				alien = r.alien(s, ns, own)
+				aliens[r.like[i]] = alien
+			}
+			if alien >= 0 {
 				r.diags.Errorf(r.workload(i).Source, "not-expressible", "%s cannot be told from %s by labels, and something else is to hold for it", r.workload(i).Name, r.workload(alien).Name).
 					WithHelp("give the pods of one of them a label that the others lack").WithSee(r.workload(alien).Source)
 				continue
 			}
-			keep(own)
+			if !known {
+				keep(own)
+			}
 		}
 	}
 	return out
@@ -59,7 +68,8 @@ func (r *renderer) selectors(s *plan.Subject, ns string, workloads []int) []map[
 // covered reports whether the labels select all workloads of a cover.
 func (r *renderer) covered(c plan.Cover, workloads []int, candidates []map[string]string) bool {
 	for _, i := range workloads {
-		if slices.Contains(c.Identities, r.w.Policy.IdentityOf[i]) && !slices.ContainsFunc(candidates, func(m map[string]string) bool { return within(m, carried(r.workload(i))) }) {
+		_, in := slices.BinarySearch(c.Identities, r.w.Policy.IdentityOf[i])
+		if in && !slices.ContainsFunc(candidates, func(m map[string]string) bool { return within(m, r.like[i].own) }) {
 			return false
 		}
 	}
@@ -69,10 +79,9 @@ func (r *renderer) covered(c plan.Cover, workloads []int, candidates []map[strin
 // alien finds a workload of the namespace that the labels select and that is
 // not the subject's; -1 if there is none.
 func (r *renderer) alien(s *plan.Subject, ns string, labels map[string]string) int {
-	for i := range r.w.Policy.Inventory.Workloads {
-		x := r.workload(i)
-		if x.Labels["k8s/namespace"] == ns && within(labels, carried(x)) && r.w.SubjectOf(r.w.Policy.IdentityOf[i]) != s {
-			return i
+	for _, p := range r.pods[ns] {
+		if p.subject != s && within(labels, p.like.own) {
+			return p.first
 		}
 	}
 	return -1

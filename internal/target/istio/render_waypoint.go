@@ -44,7 +44,7 @@ func (r *renderer) behind(s *plan.Subject, ns string, workloads []int, said *sta
 	if !labelled {
 		name, where = ownWaypoint, ns
 	}
-	if !labelled && !said.http || slices.ContainsFunc(workloads, func(i int) bool { return !isAmbient(r.workload(i).Labels) }) {
+	if !labelled && !said.http || slices.ContainsFunc(workloads, func(i int) bool { return !r.like[i].ambient }) {
 		return nil
 	}
 	p := &waypoint{namespace: where, name: name, entries: r.entries(ns, workloads)}
