@@ -64,6 +64,7 @@ type holder struct {
 	groups []string // keys
 	doubt  string   // why its groups are not all known
 	bare   bool     // it has no groups and never will: nothing filters it
+	worn   bool     // it is an interface, and stands for its instance
 	pos    diag.Pos
 }
 

@@ -70,6 +70,7 @@ func (t *tf) members() {
 			t.inDefault(&h, r)
 		}
 	}
+	t.further()
 	t.attachments()
 }
 
@@ -206,22 +207,53 @@ func (t *tf) inDefault(h *holder, r *terraform.Resource) {
 func (t *tf) wearing(r *terraform.Resource) {
 	for _, field := range []string{"network_interface", "primary_network_interface"} {
 		for _, b := range r.Attribute(field).Items() {
-			v := b.Field("network_interface_id")
-			found := false
-			for i := range t.set.Resources {
-				if n := &t.set.Resources[i]; n.Type == "aws_network_interface" && !n.Data && t.set.Same(v, n) {
-					h := holder{what: r.Address, names: t.names(r), addrs: t.addresses(n.Body), pos: r.Pos}
-					if !t.collect(&h, n.Body, 0) {
-						t.inDefault(&h, n)
-					} else {
-						t.holders = append(t.holders, h)
-					}
-					found = true
-				}
+			t.wear(r, b.Field("network_interface_id"))
+		}
+	}
+}
+
+// wear lets an instance stand behind an interface.
+func (t *tf) wear(r *terraform.Resource, v terraform.Value) {
+	found := false
+	for i := range t.set.Resources {
+		if n := &t.set.Resources[i]; n.Type == "aws_network_interface" && !n.Data && t.set.Same(v, n) {
+			h := holder{what: r.Address, names: append(t.names(r), n.Address), addrs: t.addresses(n.Body), pos: r.Pos, worn: true}
+			if !t.collect(&h, n.Body, 0) {
+				t.inDefault(&h, n)
+			} else {
+				t.holders = append(t.holders, h)
 			}
-			if !found {
-				t.holders = append(t.holders, holder{what: r.Address, names: t.names(r), pos: r.Pos, doubt: "the interface of " + r.Address + " is not among the files"})
-			}
+			found = true
+		}
+	}
+	if !found {
+		t.holders = append(t.holders, holder{what: r.Address, names: t.names(r), pos: r.Pos, doubt: "an interface of " + r.Address + " is not among the files"})
+	}
+}
+
+// further lets instances stand behind the interfaces that they get beside their
+// first.
+// docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-eni.html
+func (t *tf) further() {
+	to := func(instance, face terraform.Value) bool {
+		if r, _, ok := t.set.Resolve(instance.Ref); ok && instance.Kind == terraform.Reference {
+			t.wear(r, face)
+			return true
+		}
+		id := t.text(instance)
+		if id != "" {
+			t.wear(&terraform.Resource{Address: id, Pos: instance.Pos}, face)
+		}
+		return id != ""
+	}
+	for _, r := range t.set.Of("aws_network_interface_attachment") {
+		if !to(r.Attribute("instance_id"), r.Attribute("network_interface_id")) {
+			t.doubtful(r.Address, "the instance that it gives an interface to is not known", r.Pos, nil)
+		}
+	}
+	for _, r := range t.set.Of("aws_network_interface") {
+		for _, b := range r.Attribute("attachment").Items() {
+			to(b.Field("instance"), terraform.Value{Kind: terraform.Reference, Ref: r.Address + ".id", Pos: r.Pos})
 		}
 	}
 }
@@ -235,10 +267,16 @@ func (t *tf) attachments() {
 		found := false
 		if to, _, ok := t.set.Resolve(v.Ref); ok && v.Kind == terraform.Reference {
 			for i := range t.holders {
-				if slices.Contains(t.holders[i].names, to.Address) {
-					t.holders[i].attach(key, why)
-					found = true
+				h := &t.holders[i]
+				switch {
+				case !slices.Contains(h.names, to.Address):
+					continue
+				case h.worn && to.Type == "aws_instance":
+					h.doubt = cmp.Or(h.doubt, "which interface of "+to.Address+" is its first is not read")
+				default:
+					h.attach(key, why)
 				}
+				found = true
 			}
 		}
 		id := t.text(v)
