@@ -41,7 +41,8 @@ type index struct {
 // matcher evaluates Matches for all elements at once, each once.
 type matcher struct {
 	*index
-	known    map[string]*members // by what append makes of a Match
+	at       map[matchAt]*members // by where a Match is in memory
+	known    map[string]*members  // by what append makes of it
 	inner    map[string]*members // likewise, of what others leave out: it tells nobody apart by itself
 	order    []*members
 	selected map[string]*roaring.Bitmap
@@ -54,7 +55,7 @@ type matcher struct {
 
 func newMatcher(x *index) *matcher {
 	return &matcher{
-		index: x, known: map[string]*members{}, inner: map[string]*members{}, selected: map[string]*roaring.Bitmap{},
+		index: x, at: map[matchAt]*members{}, known: map[string]*members{}, inner: map[string]*members{}, selected: map[string]*roaring.Bitmap{},
 		texts: map[*label.Selector]string{}, lists: map[any]uint64{}, digests: map[[sha256.Size]byte]uint64{},
 	}
 }
@@ -106,8 +107,27 @@ func into[K comparable](at map[K]*roaring.Bitmap, k K) *roaring.Bitmap {
 	return b
 }
 
+// matchAt tells Matches apart without looking into them.
+type matchAt struct {
+	first *layer.Term
+	n     int
+}
+
 // of evaluates a Match, or remembers.
 func (m *matcher) of(x layer.Match) *members {
+	if len(x) == 0 {
+		return m.byContent(x)
+	}
+	at := matchAt{&x[0], len(x)}
+	out := m.at[at]
+	if out == nil {
+		out = m.byContent(x)
+		m.at[at] = out
+	}
+	return out
+}
+
+func (m *matcher) byContent(x layer.Match) *members {
 	m.key = m.append(m.key[:0], x)
 	if known := m.known[string(m.key)]; known != nil {
 		return known
