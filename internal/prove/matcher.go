@@ -43,7 +43,7 @@ type matcher struct {
 	*index
 	at       map[matchAt]*members // by where a Match is in memory
 	known    map[string]*members  // by what append makes of it
-	inner    map[string]*members // likewise, of what others leave out: it tells nobody apart by itself
+	inner    map[string]*members  // likewise, of what others leave out: it tells nobody apart by itself
 	order    []*members
 	selected map[string]*roaring.Bitmap
 	texts    map[*label.Selector]string

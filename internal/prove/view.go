@@ -19,6 +19,7 @@ type view struct {
 	// not be gone around.
 	relayed bool
 	said    [2][]spoken // strictly read, and laxly; by layer; the same list if all is known
+	brought space.Set   // perhaps by relays
 	certain bool        // strict and lax readings are the same
 	there   []space.Set // by layer: what can exist as far as it sees to it that peers prove who they are
 }
@@ -92,6 +93,7 @@ func (v *view) relay(lax int) {
 			led = led.Union(v.said[lax][n].speaks.Intersect(v.said[lax][n].passes))
 		}
 	}
+	v.brought = v.brought.Union(led)
 	for n, l := range v.e.layers {
 		if l.relays() {
 			continue
@@ -113,20 +115,18 @@ func (v *view) firm(n int) bool {
 }
 
 // possible is what can exist between two ends as far as a layer sees to it that
-// peers prove who they are.
+// peers prove who they are. Of what relays bring, the peer is the relay.
 func (v *view) possible(n int) space.Set {
-	flags := v.at[n][2]
-	switch l := v.e.layers[n]; {
+	l, flags := v.e.layers[n], v.at[n][2]
+	switch {
 	case !l.Proves:
 		return everything
 	case l.Optional: // who is led through it has proven who it is
 		return v.e.proven.Union(everything.Subtract(v.said[1][n].speaks))
-	case v.relayed: // peers are the relay's to know
-		return everything
 	case flags&ownsFrom != 0 && flags&ownsTo != 0:
-		return v.e.proven
+		return v.e.proven.Union(v.brought)
 	case flags&(ownsFrom|ownsTo) != 0:
-		return v.e.unproven
+		return v.e.unproven.Union(v.brought)
 	}
 	return everything
 }
