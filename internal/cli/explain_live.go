@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"firebreak/internal/flow"
+	"firebreak/internal/inventory"
 	"firebreak/internal/lang"
 	"firebreak/internal/layer"
 	"firebreak/internal/load"
@@ -102,7 +103,7 @@ func (l *loaded) walk(f explainFlags, in flow.Circumstances, got *load.Live) (*w
 	if err != nil {
 		return nil, err
 	}
-	e := &path.Estate{Inventory: got.Inventory, Networks: l.networks(got), Layers: got.Layers}
+	e := &path.Estate{Inventory: got.Inventory, Networks: ownNetworks(l.p, got.Inventory), Layers: got.Layers}
 	w := &walked{}
 	walks := 0
 	for _, from := range froms {
@@ -125,14 +126,14 @@ func (l *loaded) walk(f explainFlags, in flow.Circumstances, got *load.Live) (*w
 	return w, nil
 }
 
-// networks are the estate's own: those that the policy names, else those that
-// the live folder shows.
-func (l *loaded) networks(got *load.Live) []netip.Prefix {
-	if len(l.p.Networks) > 0 {
-		return l.p.Networks
+// ownNetworks are the estate's own: those that the policy names, if there is one
+// that does, else those that the inventory shows.
+func ownNetworks(p *policy.Policy, inv *inventory.Snapshot) []netip.Prefix {
+	if p != nil && len(p.Networks) > 0 {
+		return p.Networks
 	}
 	var out []netip.Prefix
-	for _, n := range got.Inventory.Networks {
+	for _, n := range inv.Networks {
 		if n.Within == "" {
 			out = append(out, n.CIDRs...)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"firebreak/internal/inventory"
 	"firebreak/internal/lang"
+	"firebreak/internal/layer"
 	"firebreak/internal/load"
 	"firebreak/internal/policy"
 	"firebreak/internal/prove"
@@ -30,12 +31,14 @@ type liveReach struct {
 	toText   string
 
 	*prove.Reachability
-	texts  texts
-	edges  []int32 // by edge: the index of its traffic in texts; -1 for none
-	out    [][]int32
-	in     [][]int32 // of edges that begin at addresses
-	runs   []addressRun
-	merged bool // a line is about all workloads that no layer tells apart
+	texts    texts
+	edges    []int32 // by edge: the index of its traffic in texts; -1 for none
+	out      [][]int32
+	in       [][]int32 // of edges that begin at addresses
+	runs     []addressRun
+	layers   []*layer.Layer // to say what lets an edge pass; nil where nobody does
+	networks []netip.Prefix
+	merged   bool // a line is about all workloads that no layer tells apart
 }
 
 // ends are those that a question is about.
@@ -94,6 +97,9 @@ func runLive(cmd *cobra.Command, q liveQuestion, how string) error {
 	}
 	if r.Reachability, err = prove.Reach(r.inv, r.p, got.Layers, prove.Options{At: q.now, Live: true}); err != nil {
 		return misusef("what is live cannot be judged: %v", err)
+	}
+	if how == "json" {
+		r.layers, r.networks = got.Layers, ownNetworks(r.p, got.Inventory)
 	}
 	r.prepare()
 	p.done()

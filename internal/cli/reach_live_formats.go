@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"firebreak/internal/flow"
 )
 
 // forReaders visits the lines for people: what is outside by its name.
@@ -89,17 +87,6 @@ func liveMarkdown(w io.Writer, r *liveReach) error {
 		fmt.Fprintf(out, "| %s | %s | %s | %s |\n", cell(u.From), cell(u.To), cell(u.Traffic), cell(u.Reason))
 	}
 	return out.Flush()
-}
-
-// liveJSON writes one edge after the other, so that none is kept. What decides in
-// the layers is not named.
-func liveJSON(w io.Writer, r *liveReach) error {
-	none := []flow.Rule{}
-	return edgesJSON(w, r.unknown(), func(add func(jsonEdge) error) error {
-		return r.forMachines(true, plainKey, func(from, to string, traffic int32) error {
-			return add(jsonEdge{from, to, r.texts.text[traffic], none})
-		})
-	})
 }
 
 // liveCSV writes RFC 4180 with a header, sorted bytewise by line.

@@ -21,18 +21,7 @@ import (
 // or container speaks of.
 func TestReachLiveAgreesWithTheReference(t *testing.T) {
 	dir := t.TempDir()
-	files, err := gen.KubeFiles(gen.KubeOptions{Workloads: 50, Rules: 60, Seed: 5})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, f := range files {
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), f.Data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	generatedCluster(t, dir, gen.KubeOptions{Workloads: 50, Rules: 60, Seed: 5})
 	out, _ := run(t, 0, "reach", "--live", dir, "--format", "csv")
 	rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
 	if err != nil {
@@ -94,6 +83,22 @@ func TestReachLiveAgreesWithTheReference(t *testing.T) {
 	t.Logf("%d conversations agree, of which %d pass, over %d lines", asked, open, len(rows))
 	if open < asked/50 || open > asked*49/50 {
 		t.Errorf("of %d conversations %d pass: that shows little", asked, open)
+	}
+}
+
+func generatedCluster(t *testing.T, dir string, o gen.KubeOptions) {
+	t.Helper()
+	files, err := gen.KubeFiles(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range files {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
