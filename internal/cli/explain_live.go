@@ -289,11 +289,17 @@ type explainWay struct {
 	Bypasses []explainBypass `json:"bypasses"`
 }
 
-func jsonWay(x way) explainWay {
-	out := explainWay{From: x.From, To: x.To, Others: x.Others, Effect: string(x.Effect), Layers: []explainLayer{}, Bypasses: []explainBypass{}}
-	for _, s := range x.Steps {
-		out.Layers = append(out.Layers, explainLayer{s.Target, s.Point, s.End, string(s.Effect), s.Rule, s.Why})
+// jsonLayers is never nil.
+func jsonLayers(steps []path.Step) []explainLayer {
+	out := []explainLayer{}
+	for _, s := range steps {
+		out = append(out, explainLayer{s.Target, s.Point, s.End, string(s.Effect), s.Rule, s.Why})
 	}
+	return out
+}
+
+func jsonWay(x way) explainWay {
+	out := explainWay{From: x.From, To: x.To, Others: x.Others, Effect: string(x.Effect), Layers: jsonLayers(x.Steps), Bypasses: []explainBypass{}}
 	for _, y := range x.Bypasses {
 		out.Bypasses = append(out.Bypasses, explainBypass{y.Around, y.Point, y.Way, string(y.Effect), y.Why})
 	}

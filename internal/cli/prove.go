@@ -16,6 +16,7 @@ import (
 	"firebreak/internal/diag"
 	"firebreak/internal/layer"
 	"firebreak/internal/load"
+	"firebreak/internal/path"
 	"firebreak/internal/prove"
 	"firebreak/internal/target"
 	"firebreak/internal/target/all"
@@ -123,7 +124,8 @@ type proof struct {
 	toCome   bool
 	now      time.Time
 	results  []prove.Result
-	together []prove.Result // at most one for each scope
+	together []prove.Result         // at most one for each scope
+	said     map[string][]path.Step // by scope: what the layers say of its witness
 	diags    diag.List
 }
 
@@ -142,7 +144,7 @@ func (r *proof) verdict() error {
 
 // prove answers a question.
 func (l *loaded) prove(q proveQuestion, phases *progress) (*proof, error) {
-	r := &proof{dir: l.dir, toCome: q.toCome, now: q.now}
+	r := &proof{dir: l.dir, toCome: q.toCome, now: q.now, said: map[string][]path.Step{}}
 	if q.out != "" {
 		if err := r.rendered(l, q, phases); err != nil {
 			return nil, err
@@ -321,6 +323,7 @@ func (r *proof) compare(l *loaded, q proveQuestion, layers []*layer.Layer, empty
 	if report.Together != nil {
 		l.placedWitness(report.Together.Witness)
 		r.together = append(r.together, *report.Together)
+		r.said[report.Together.Scope] = l.layersOf(report.Together.Witness, layers)
 	}
 	return nil
 }

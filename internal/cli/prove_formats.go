@@ -94,7 +94,10 @@ func (r *proof) textResult(b *strings.Builder, x prove.Result) {
 	textProofLines(b, "over", x.Over, x.MoreOver)
 	textProofLines(b, "under", x.Under, x.MoreUnder)
 	if x.Witness != nil {
-		fmt.Fprintf(b, "        witness  %s\n", sentence(x.Witness, r.now))
+		fmt.Fprintf(b, "        witness  %s\n", r.sentence(&x))
+		if x.Target == "" {
+			textLayers(b, x.Witness, r.said[x.Scope])
+		}
 	}
 }
 
@@ -117,6 +120,25 @@ func caught(l prove.Line) string {
 		s += ": " + l.Reason
 	}
 	return s
+}
+
+// sentence tells of a result's witness: where it is about all layers, which of them
+// made it so.
+func (r *proof) sentence(x *prove.Result) string {
+	if x.Target != "" {
+		return sentence(x.Witness, r.now)
+	}
+	w := *x.Witness
+	var by []string
+	for _, s := range deciding(&w, r.said[x.Scope]) {
+		if w.Effect != "allow" && !slices.Contains(by, s.Target) {
+			by = append(by, s.Target)
+		}
+	}
+	if w.Rule = strings.Join(by, " and "); by == nil {
+		w.Rule = "all layers"
+	}
+	return sentence(&w, r.now)
 }
 
 // sentence tells of one conversation; at another time than the present it says
@@ -189,16 +211,23 @@ func (r *proof) summary() string {
 	return s + fmt.Sprintf("; meant is %s", which(!r.toCome))
 }
 
+// jsonTogether is the result about all layers. Layers is what each says of the
+// witness's conversation; empty without one.
+type jsonTogether struct {
+	prove.Result
+	Layers []explainLayer `json:"layers"`
+}
+
 // proveJSON writes the results as they are.
 func proveJSON(w io.Writer, r *proof) error {
 	out := struct {
 		Results     []prove.Result `json:"results"`
-		Together    *prove.Result  `json:"together"`
+		Together    *jsonTogether  `json:"together"`
 		ToCome      bool           `json:"toCome"`
 		Diagnostics []jsonFinding  `json:"diagnostics"`
 	}{append([]prove.Result{}, r.results...), nil, r.toCome, jsonFindings(r.diags)}
 	if n := len(r.together); n > 0 {
-		out.Together = &r.together[n-1]
+		out.Together = &jsonTogether{r.together[n-1], jsonLayers(r.said[r.together[n-1].Scope])}
 	}
 	return writeJSON(w, out)
 }
@@ -212,7 +241,7 @@ func proveMarkdown(w io.Writer, r *proof) error {
 	for _, x := range append(slices.Clone(r.results), r.together...) {
 		why := x.Reason
 		if x.Witness != nil {
-			why = strings.TrimPrefix(why+"; "+sentence(x.Witness, r.now), "; ")
+			why = strings.TrimPrefix(why+"; "+r.sentence(&x), "; ")
 		}
 		table.rows = append(table.rows, []string{proveWord(x.Result), cell(targetOf(x)), cell(x.Point), string(x.Result), x.Scope, cell(why)})
 		for _, l := range x.Over {
