@@ -73,6 +73,10 @@ func of(t *testing.T, name, dir string, toCome bool) estate {
 		names = append(names, x.Name())
 	}
 	w := plan.Make(l.Tree, l.Policy, e, plan.Options{ToCome: toCome, At: noon, Targets: names, KeepsTime: all.KeepsTime(names), Relays: all.Relays(names, l.Policy, toCome)})
+	return estate{targettest.Estate{Name: name, Wanted: w}, intentOf(l, toCome)}
+}
+
+func intentOf(l *load.Loaded, toCome bool) prove.Intent {
 	in := prove.Intent{
 		Policy: l.Policy, ToCome: toCome,
 		Resolve: func(s *inventory.Snapshot) (*policy.Policy, error) {
@@ -87,7 +91,7 @@ func of(t *testing.T, name, dir string, toCome bool) estate {
 	for _, s := range l.Tree.Selectors() {
 		in.Selectors = append(in.Selectors, s.Selector)
 	}
-	return estate{targettest.Estate{Name: name, Wanted: w}, in}
+	return in
 }
 
 func TestWhatTargetsSayOfThemselves(t *testing.T) {

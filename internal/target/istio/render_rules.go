@@ -42,6 +42,9 @@ func (r *renderer) say(s *plan.Subject, at *entry) *statements {
 			}
 		}
 	}
+	if at == nil { // who is outside the mesh goes around waypoints
+		r.relayed(s, out)
+	}
 	return out
 }
 

@@ -112,6 +112,7 @@ func (r *renderer) direction(b *strings.Builder, s *plan.Subject, dir flow.Direc
 	for i := range s.Grants(dir) {
 		r.grant(&entries, s, dir, &s.Grants(dir)[i])
 	}
+	r.relayed(&entries, s, dir)
 	if entries.Len() == 0 {
 		fmt.Fprintf(b, "  %s: []  # nobody\n", dir)
 		return
