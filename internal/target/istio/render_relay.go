@@ -19,13 +19,13 @@ func (r *renderer) relayed(s *plan.Subject, out *statements) {
 		open := r.unproven(s, t.Peers).Intersect(t.Traffic)
 		if proven := t.Traffic.Subtract(open); !proven.IsEmpty() {
 			r.warn("let those who come through it reach it within the mesh, or do not demand mTLS of them",
-				"%s comes through %s without a certificate of the mesh, and %s demands one on %s: it is not let in", r.names(t.Peers), t.Relay, s.Name, proven)
+				"%s comes through %s without a certificate of the mesh, and %s demands one on %s: it is not let in", r.fewOf(t.Peers), t.Relay, s.Name, proven)
 		}
 		if open.IsEmpty() {
 			continue
 		}
 		r.warn("nothing else may use these ports without a certificate: policies let in "+t.Relay+"'s addresses only",
-			"%s comes to %s through %s, which has no certificate of the mesh: %s takes plaintext (PeerAuthentication STRICT would refuse it)", r.names(t.Peers), s.Name, t.Relay, open)
+			"%s comes to %s through %s, which has no certificate of the mesh: %s takes plaintext (PeerAuthentication STRICT would refuse it)", r.fewOf(t.Peers), s.Name, t.Relay, open)
 		out.plaintext = out.plaintext.Union(open)
 		out.allow = append(out.allow, r.rules(s, []fromSpec{{sourceSpec{IPBlocks: texts(t.Prefixes)}}}, open, nil, false)...)
 	}
@@ -53,8 +53,8 @@ func (r *renderer) unproven(s *plan.Subject, peers []verify.Peer) netset.Traffic
 	return open.Intersect(tcp)
 }
 
-// names names the first of some peers.
-func (r *renderer) names(peers []verify.Peer) string {
+// fewOf names the first of some peers.
+func (r *renderer) fewOf(peers []verify.Peer) string {
 	first := r.w.Engine.Name(peers[0])
 	if n := len(peers) - 1; n > 0 {
 		return fmt.Sprintf("%s (and %d more)", first, n)
