@@ -23,6 +23,7 @@ type crowd struct {
 // answer is what several said of some entries.
 type answer struct {
 	entries []liftedEntry
+	replies bool
 	rules   []layer.Rule
 }
 
@@ -99,9 +100,9 @@ func holds(prefixes []netip.Prefix, a netip.Addr) bool {
 // several says what becomes of peers that have more than one address where the
 // entries agree about all of them, though none speaks of all. Those of whom the
 // same is said share a rule: one of its own for each would tell them apart.
-func (l *lifter) several(entries []liftedEntry) []layer.Rule {
+func (l *lifter) several(entries []liftedEntry, replies bool) []layer.Rule {
 	for _, x := range l.said {
-		if slices.EqualFunc(x.entries, entries, func(a, b liftedEntry) bool {
+		if x.replies == replies && slices.EqualFunc(x.entries, entries, func(a, b liftedEntry) bool {
 			return a.prefix == b.prefix && a.allow == b.allow && a.unknown == b.unknown && a.traffic.Equal(b.traffic)
 		}) {
 			return slices.Clone(x.rules)
@@ -128,13 +129,16 @@ func (l *lifter) several(entries []liftedEntry) []layer.Rule {
 			allowed, unsure := first(entries, a)
 			all, some, doubt = all.Intersect(allowed), some.Union(allowed), doubt.Union(unsure)
 		}
+		if replies {
+			doubt = doubt.Union(unanswered.Subtract(some))
+		}
 		say(w, layer.Deny, netset.All().Subtract(some).Subtract(doubt))
 		say(w, layer.Allow, all.Subtract(doubt))
 	}
 	for i := range out {
 		slices.Sort(out[i].Peer[0].Workloads)
 	}
-	l.said = append(l.said, answer{entries, out})
+	l.said = append(l.said, answer{entries, replies, out})
 	return slices.Clone(out)
 }
 

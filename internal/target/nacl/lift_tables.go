@@ -142,7 +142,10 @@ func (l *lifter) tables(out *layer.Layer, s *liftedSubnet, a *liftedACL, why str
 			if x.replies {
 				entries = replied(entries)
 			}
-			t.Tiers = append(t.Tiers, l.tiers(entries)...)
+			t.Tiers = append(t.Tiers, l.tiers(entries, x.replies)...)
+			if x.replies {
+				t.Tiers = append(t.Tiers, []layer.Rule{{Subject: layer.Everything(), Peer: layer.Everything(), Traffic: unanswered, Effect: layer.Allow, Unknown: oneWay, Ref: flow.Rule{Rule: "network ACL of " + s.name}}})
+			}
 		}
 		out.Tables = append(out.Tables, t)
 	}
@@ -160,8 +163,8 @@ func keep(in []liftedEntry, egress bool) []liftedEntry {
 
 // tiers puts entries in the order in which they are asked. Neighbours that say
 // the same of what they speak of are asked together.
-func (l *lifter) tiers(entries []liftedEntry) [][]layer.Rule {
-	out := [][]layer.Rule{l.several(entries)}
+func (l *lifter) tiers(entries []liftedEntry, replies bool) [][]layer.Rule {
+	out := [][]layer.Rule{l.several(entries, replies)}
 	for i := range entries {
 		e := &entries[i]
 		r := layer.Rule{Ref: e.ref, Subject: layer.Everything(), Peer: layer.In(e.prefix), Traffic: e.traffic, Unknown: e.unknown, Effect: layer.Deny}
@@ -188,6 +191,13 @@ const (
 	lastEphemeral  = 65535
 )
 
+// unanswered is traffic that needs no reply: a datagram is there when it arrives,
+// whereas TCP and SCTP exchange nothing before both sides have spoken (RFC 9293
+// section 3.5, RFC 9260 section 5.1).
+var unanswered = netset.All().Subtract(netset.Of(netset.TCP, 0, 65535)).Subtract(netset.Of(netset.SCTP, 0, 65535))
+
+const oneWay = "replies are stopped and datagrams that need none get through"
+
 // replied says what entries mean for the replies of conversations: of TCP and UDP
 // what they say of the clients' ports holds for conversations to every port.
 func replied(entries []liftedEntry) []liftedEntry {
@@ -206,6 +216,12 @@ func replied(entries []liftedEntry) []liftedEntry {
 			case e.allow || !said.Intersect(clients(p)).IsEmpty():
 				part = part.Union(all)
 			}
+		}
+		if late := whole.Intersect(unanswered); !e.allow && !late.IsEmpty() {
+			x := e
+			x.traffic, x.unknown = late, cmp.Or(e.unknown, oneWay)
+			out = append(out, x)
+			whole = whole.Subtract(unanswered)
 		}
 		if !whole.IsEmpty() {
 			x := e
