@@ -19,23 +19,24 @@ import (
 
 // lifter reads the rulesets of an estate's hosts.
 type lifter struct {
-	src    *target.Source
-	out    *layer.Layer
-	diags  diag.List
-	sets   map[*parsed]*set
-	areas  map[*any]*knownArea
-	groups map[*any][]group
-	ids    map[*area]int // of those that are large
-	peers  inventoryIndex
-	onHost map[string][]int
-	walks  map[string]*walked        // the first of those that came to the same
-	chains map[string]int            // numbers of chains, by what they say; see identity
-	inner  map[innerKey]*inner       // walks along chains
-	given  int                       // the last number; see numbered
-	tables map[tableKey]*layer.Table // by what they say
-	said   map[string]*answers       // by the walks that they come from
-	order  []*layer.Table
-	views  []view
+	src      *target.Source
+	out      *layer.Layer
+	diags    diag.List
+	sets     map[*parsed]*set
+	areas    map[*any]*knownArea
+	groups   map[*any][]group
+	ids      map[*area]int // of those that are large
+	peers    inventoryIndex
+	onHost   map[string][]int
+	walks    map[string]*walked  // the first of those that came to the same
+	chains   map[string]int      // numbers of chains, by what they say; see identity
+	inner    map[innerKey]*inner // walks along chains
+	narrowed map[matchesKey]narrowed
+	given    int                       // the last number; see numbered
+	tables   map[tableKey]*layer.Table // by what they say
+	said     map[string]*answers       // by the walks that they come from
+	order    []*layer.Table
+	views    []view
 	// For the resolver; see reach.
 	reached  map[*area]*reached
 	atoms    [2][]int32   // by family and address in the index
@@ -53,7 +54,7 @@ const suffix = ".nft.json"
 
 func lift(s *target.Source) (*layer.Layer, diag.List) {
 	l := &lifter{src: s, out: &layer.Layer{Target: "nftables", Names: true, Timeless: true, Nameless: true}, sets: map[*parsed]*set{}, areas: map[*any]*knownArea{}, groups: map[*any][]group{}, ids: map[*area]int{},
-		onHost: map[string][]int{}, walks: map[string]*walked{}, chains: map[string]int{}, inner: map[innerKey]*inner{}, tables: map[tableKey]*layer.Table{}, said: map[string]*answers{}, names: map[string][]string{}}
+		onHost: map[string][]int{}, walks: map[string]*walked{}, chains: map[string]int{}, inner: map[innerKey]*inner{}, narrowed: map[matchesKey]narrowed{}, tables: map[tableKey]*layer.Table{}, said: map[string]*answers{}, names: map[string][]string{}}
 	files, diags := s.Folder.Names(suffix)
 	l.diags = diags
 	if len(files) == 0 {

@@ -29,7 +29,7 @@ type inner struct {
 // enter walks along a chain from its beginning, as run does.
 func (x *walker) enter(to *chain, d cond, after func(cond)) (done bool) {
 	id := 0
-	if d.peer == wholeArea[x.family] && !d.link && d.unknown == "" && d.traffic.IsAll() && d.sport.IsAll() {
+	if x.unbound(d) && x.peers == wholeArea[x.family] {
 		id = x.lifter.identity(x.table, to)
 	}
 	if id <= 0 {
@@ -57,6 +57,78 @@ func (x *walker) enter(to *chain, d cond, after func(cond)) (done bool) {
 	}
 	x.hostBound = x.hostBound || bound
 	return done
+}
+
+// matchesKey is what the matches of a rule that speaks of no set of its table
+// depend on, beside the local address, for all conversations.
+type matchesKey struct {
+	rule      int // see numbered
+	family    int
+	direction flow.Direction
+	hook      string
+	reply     bool
+}
+
+// narrowed is what such matches leave, and how many there are; -1 if it is not
+// the same for all addresses.
+type narrowed struct {
+	conds []cond
+	n     int
+}
+
+// matches applies the matches that a rule begins with, as far as that was done
+// before, and returns where to go on.
+func (x *walker) matches(r *statements, in cond) ([]cond, int) {
+	if !x.unbound(in) || len(r.from.references().sets) > 0 {
+		return []cond{in}, 0
+	}
+	key := matchesKey{x.lifter.numbered(&r.from.number), x.family, x.direction, x.hook, x.reply}
+	known, is := x.lifter.narrowed[key]
+	if !is {
+		whole := in
+		whole.peer = wholeArea[x.family]
+		known = x.narrowAll(r, whole)
+		x.lifter.narrowed[key] = known
+	}
+	if known.n <= 0 {
+		return []cond{in}, 0
+	}
+	if x.peers == wholeArea[x.family] {
+		return known.conds, known.n
+	}
+	var conds []cond
+	for _, d := range known.conds {
+		if d.peer = d.peer.and(x.peers); !d.none() {
+			conds = append(conds, d)
+		}
+	}
+	return conds, known.n
+}
+
+func (x *walker) narrowAll(r *statements, in cond) narrowed {
+	asked, bound := len(x.asked), x.hostBound
+	x.hostBound = false
+	out := narrowed{conds: []cond{in}}
+	for k := range r.expr {
+		o, _ := r.expr[k].(map[string]any)
+		if o["match"] == nil || len(o) != 1 {
+			break
+		}
+		if len(out.conds) > 0 {
+			out.conds = x.narrow(out.conds, o["match"], &r.expr[k])
+		}
+		out.n++
+	}
+	if x.hostBound || len(x.asked) > asked {
+		out.n = -1
+	}
+	x.asked, x.hostBound = x.asked[:asked], bound
+	return out
+}
+
+// unbound reports whether a cond is all conversations that are asked about.
+func (x *walker) unbound(d cond) bool {
+	return d.peer == x.peers && !d.link && d.unknown == "" && d.traffic.IsAll() && d.sport.IsAll()
 }
 
 // refs are what a rule names of its table.

@@ -28,6 +28,7 @@ type walkKey struct {
 	family    int
 	direction flow.Direction
 	reply     bool
+	outer     bool // only peers that are not behind the host
 }
 
 // choice is a place in walks where it matters whether the local address is in an
@@ -102,24 +103,65 @@ func (v *visit) views(here []int) (out []view) {
 				}
 				continue
 			}
-			var ways [2][]view
-			for _, d := range []flow.Direction{flow.Egress, flow.Ingress} {
+			needed := v.directions(t, c, here)
+			for _, d := range bothWays {
 				for _, w := range here {
-					if slices.Contains(hooksOf(&v.l.src.Inventory.Workloads[w], d), c.hook) {
-						ways[d] = append(ways[d], v.view(t, c, w, d))
+					if !v.passes(w, d, c) {
+						continue
 					}
+					if slices.Contains(needed, d) {
+						out = append(out, v.view(t, c, w, d))
+					}
+					v.replies(t, c, w, d)
 				}
 			}
-			switch inner := v.inner(here); {
-			case needless(ways[flow.Egress], ways[flow.Ingress], inner):
-				ways[flow.Egress] = nil
-			case needless(ways[flow.Ingress], ways[flow.Egress], inner):
-				ways[flow.Ingress] = nil
-			}
-			out = append(append(out, ways[flow.Egress]...), ways[flow.Ingress]...)
 		}
 	}
 	return out
+}
+
+// passes reports whether a workload's conversations of a direction pass a chain.
+func (v *visit) passes(w int, d flow.Direction, c *chain) bool {
+	return slices.Contains(hooksOf(&v.l.src.Inventory.Workloads[w], d), c.hook)
+}
+
+// directions are those that have to be asked about a chain. Both, but for what is
+// between two addresses behind the host: what is one's coming is the other's
+// going. If a chain lets everything else of one direction pass, it is enough to
+// ask about the other.
+func (v *visit) directions(t *table, c *chain, here []int) []flow.Direction {
+	for i, d := range bothWays {
+		if v.needless(t, c, here, d) {
+			return bothWays[1-i : 2-i]
+		}
+	}
+	return bothWays
+}
+
+var bothWays = []flow.Direction{flow.Egress, flow.Ingress}
+
+func (v *visit) needless(t *table, c *chain, here []int, d flow.Direction) bool {
+	inner, any := v.inner(here), false
+	if inner[0].empty() && inner[1].empty() {
+		return false
+	}
+	outer := [2]*area{inner[0].not(0), inner[1].not(1)}
+	for _, w := range here {
+		if v.passes(w, flow.Ingress, c) != v.passes(w, flow.Egress, c) {
+			return false
+		}
+		if !v.passes(w, d, c) {
+			continue
+		}
+		any = true
+		for _, a := range v.l.src.Inventory.Workloads[w].Addresses {
+			a = plain(a)
+			if f := familyOf(a); t.sees(f) && !v.walk(walkKey{c, f, d, false, true}, t, a, outer[f]).open() {
+				return false
+			}
+		}
+	}
+	return any
 }
 
 // inner are the addresses behind the host that are nobody else's.
@@ -139,31 +181,6 @@ func (v *visit) inner(here []int) [2]*area {
 		v.behind = [2]*area{areaOf(spans[0]), areaOf(spans[1])}
 	}
 	return v.behind
-}
-
-// needless reports whether what a chain says of one direction is said by the
-// other direction too: everything passes but what is between two addresses
-// behind the host, and there each end's conversations are the other's. Then it
-// is enough to say it of one.
-func needless(one, other []view, inner [2]*area) bool {
-	if len(one) == 0 || len(one) != len(other) {
-		return false
-	}
-	seen := map[*walked]bool{}
-	for i := range one {
-		if one[i].workload != other[i].workload {
-			return false
-		}
-		for f, list := range one[i].lists {
-			for _, x := range list {
-				if !seen[x] && slices.ContainsFunc(x.entries, func(e entry) bool { return (!e.allow || e.unknown != "") && !e.peer.within(inner[f]) }) {
-					return false
-				}
-				seen[x] = true
-			}
-		}
-	}
-	return true
 }
 
 func (v *visit) doubt(line int, why string, w int) {
@@ -190,6 +207,11 @@ func (t *table) sees(family int) bool {
 	return t.family != [2]string{"ip6", "ip"}[family]
 }
 
+// open reports whether everything passes.
+func (x *walked) open() bool {
+	return len(x.rewrites) == 0 && !slices.ContainsFunc(x.entries, func(e entry) bool { return !e.allow || e.unknown != "" })
+}
+
 // view reads one base chain for one workload and direction.
 func (v *visit) view(t *table, c *chain, w int, d flow.Direction) view {
 	out := view{table: t, chain: c, direction: d, workload: w}
@@ -200,14 +222,13 @@ func (v *visit) view(t *table, c *chain, w int, d flow.Direction) view {
 			out.lists[f] = []*walked{v.l.number(f, &walked{entries: []entry{{peer: wholeArea[f], traffic: everything, allow: true}}})}
 			continue
 		}
-		x := v.walk(t, c, a, d, false)
+		x := v.walk(walkKey{c, f, d, false, false}, t, a, wholeArea[f])
 		if !slices.ContainsFunc(out.lists[f], func(y *walked) bool { return x.id == y.id }) {
 			out.lists[f] = append(out.lists[f], x)
 		}
 		for _, r := range x.rewrites {
 			v.doubt(r.ref.Line, "the rule rewrites addresses, or leaves connections untracked, so that it is not known who talks with whom", w)
 		}
-		v.replies(t, c, a, d, w)
 	}
 	return out
 }
@@ -230,18 +251,20 @@ func (l *lifter) say(v *view) bool {
 	return true
 }
 
-// walk follows the conversations of a local address through a base chain, or
-// finds that this was done for one that is treated alike.
-func (v *visit) walk(t *table, c *chain, local netip.Addr, d flow.Direction, reply bool) *walked {
-	f := familyOf(local)
-	key := walkKey{c, f, d, reply}
+// walk follows the conversations of a local address with some peers through a
+// base chain, or finds that this was done for one that is treated alike.
+func (v *visit) walk(key walkKey, t *table, local netip.Addr, peers *area) *walked {
 	for at := v.walks[key]; at != nil; at = at.next[rank(at.area.has(local))] {
 		if at.end != nil {
 			return at.end
 		}
 	}
-	x := &walker{table: t, local: local, family: f, direction: d, hook: c.hook, reply: reply, neighbors: v.own[f], lifter: v.l}
-	end := &walked{entries: x.base(c), rewrites: x.rewrites}
+	f := key.family
+	x := &walker{table: t, local: local, family: f, peers: peers, direction: key.direction, hook: key.c.hook, reply: key.reply, neighbors: v.own[f], lifter: v.l}
+	end := &walked{entries: x.base(key.c), rewrites: x.rewrites}
+	if !key.outer {
+		v.l.number(f, end)
+	}
 	root := v.walks[key]
 	place := &root
 	for _, q := range x.asked {
@@ -250,7 +273,7 @@ func (v *visit) walk(t *table, c *chain, local netip.Addr, d flow.Direction, rep
 		}
 		place = &(*place).next[rank(q.in)]
 	}
-	*place = &choice{end: v.l.number(f, end)}
+	*place = &choice{end: end}
 	v.walks[key] = root
 	return end
 }
@@ -297,18 +320,22 @@ func (l *lifter) answers(lists [2][]*walked) *answers {
 
 // replies checks that what goes back through a chain passes: the replies of what
 // the other direction permits are established. They go the other way.
-func (v *visit) replies(t *table, c *chain, a netip.Addr, d flow.Direction, w int) {
-	back := flow.Egress
-	if d == flow.Egress {
-		back = flow.Ingress
-	}
-	for _, e := range v.walk(t, c, a, back, true).entries {
-		if e.allow && e.unknown == "" && e.peer == wholeArea[familyOf(a)] && e.traffic.IsAll() {
-			return
+func (v *visit) replies(t *table, c *chain, w int, d flow.Direction) {
+	for _, a := range v.l.src.Inventory.Workloads[w].Addresses {
+		a = plain(a)
+		f := familyOf(a)
+		if !t.sees(f) {
+			continue
 		}
-		if !e.allow {
-			v.doubt(c.line, fmt.Sprintf("the chain %s of table %s %s may drop replies of what is permitted: not all that is established passes it", c.name, t.family, t.name), w)
-			return
+		back := bothWays[rank(d == flow.Egress)]
+		for _, e := range v.walk(walkKey{c, f, back, true, false}, t, a, wholeArea[f]).entries {
+			if e.allow && e.unknown == "" && e.peer == wholeArea[f] && e.traffic.IsAll() {
+				break
+			}
+			if !e.allow {
+				v.doubt(c.line, fmt.Sprintf("the chain %s of table %s %s may drop replies of what is permitted: not all that is established passes it", c.name, t.family, t.name), w)
+				break
+			}
 		}
 	}
 }

@@ -18,6 +18,7 @@ type walker struct {
 	table     *table
 	local     netip.Addr
 	family    int
+	peers     *area // with which it has conversations
 	direction flow.Direction
 	hook      string
 	reply     bool  // instead of first packets, replies
@@ -49,7 +50,7 @@ func (x *walker) isLocal(a *area) bool {
 // base walks along a base chain and returns its entries, of which the last ones
 // speak of everything.
 func (x *walker) base(c *chain) []entry {
-	all := cond{peer: wholeArea[x.family], traffic: netset.All(), sport: netset.All()}
+	all := cond{peer: x.peers, traffic: netset.All(), sport: netset.All()}
 	if c.doubt != "" {
 		x.out = append(x.out, entry{all.peer, all.traffic, true, c.doubt, nil})
 	}
@@ -92,17 +93,18 @@ func (x *walker) rule(c *chain, i int, in cond, after func(cond)) (done bool) {
 			after(d)
 		}
 	}
-	conds := []cond{in}
-	for k, s := range r.expr {
-		at := &r.expr[k]
+	conds, from := x.matches(r, in)
+	for k, s := range r.expr[from:] {
+		at := &r.expr[from+k]
 		o, _ := s.(map[string]any)
 		if len(o) != 1 {
 			o = map[string]any{"a statement that is not one object": nil}
 		}
 		for kind, body := range o {
 			switch {
-			case kind == "match":
+			case kind == "match" && len(conds) > 0:
 				conds = x.narrow(conds, body, at)
+			case kind == "match":
 			case kind == "vmap":
 				return x.vmap(r, conds, in, body, at, rest, after)
 			case verdictWords[kind]:
