@@ -29,7 +29,7 @@ type inner struct {
 // enter walks along a chain from its beginning, as run does.
 func (x *walker) enter(to *chain, d cond, after func(cond)) (done bool) {
 	id := 0
-	if x.unbound(d) && x.peers == wholeArea[x.family] {
+	if x.unbound(d) {
 		id = x.lifter.identity(x.table, to)
 	}
 	if id <= 0 {
@@ -37,9 +37,19 @@ func (x *walker) enter(to *chain, d cond, after func(cond)) (done bool) {
 	}
 	key := innerKey{id, x.family, x.direction, x.hook, x.reply}
 	known := x.lifter.inner[key]
+	if known == nil && x.peers != wholeArea[x.family] {
+		known = x.tryWhole(key, to, d)
+	}
 	if known != nil && known.plain {
-		x.out = append(x.out, known.entries...)
+		for _, e := range known.entries {
+			if e.peer = e.peer.and(x.peers); !e.peer.empty() {
+				x.out = append(x.out, e)
+			}
+		}
 		return true
+	}
+	if x.peers != wholeArea[x.family] {
+		return x.run(to, 0, d, after)
 	}
 	left, bound := false, x.hostBound
 	x.hostBound = false
@@ -57,6 +67,15 @@ func (x *walker) enter(to *chain, d cond, after func(cond)) (done bool) {
 	}
 	x.hostBound = x.hostBound || bound
 	return done
+}
+
+// tryWhole walks along a chain for all peers, where some are asked about.
+func (x *walker) tryWhole(key innerKey, to *chain, d cond) *inner {
+	all := *x
+	all.peers, all.out, all.asked, all.rewrites = wholeArea[x.family], nil, nil, nil
+	d.peer = all.peers
+	all.enter(to, d, func(cond) {})
+	return x.lifter.inner[key]
 }
 
 // matchesKey is what the matches of a rule that speaks of no set of its table
