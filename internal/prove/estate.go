@@ -118,6 +118,13 @@ func (e *estate) compile(layers []*layer.Layer, x *index) {
 		})
 	}
 	wait.Wait()
+	for _, l := range e.layers {
+		for x := range e.u.ends {
+			if l.relay[x] {
+				e.u.ends[x].relay = l.Target
+			}
+		}
+	}
 }
 
 // gatherer finds everything that layers tell apart.

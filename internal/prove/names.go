@@ -157,6 +157,9 @@ func (n *namer) outside(ends []int32) []string {
 		case e.name != "":
 			out = append(out, e.name)
 			continue
+		case e.relay != "": // whatever the policy calls them
+			out = append(out, e.relay+" ("+n.prefixes([]int32{x})+")")
+			continue
 		}
 		i := slices.IndexFunc(parts, func(p part) bool { return p.peer == int32(e.peer) })
 		if i < 0 {

@@ -39,6 +39,7 @@ type end struct {
 	workloads []int32     // ascending; nil for others
 	regions   []int32     // indices into universe.regions
 	name      string      // of an External
+	relay     string      // the target whose relay's addresses these are; empty for others
 }
 
 // single reports whether the end is one workload.
