@@ -33,6 +33,7 @@ type liftedGroup struct {
 	key, name, id, vpc string
 	ours               bool
 	rules              []liftedRule
+	inline, apart      [2]bool   // by direction: rules are configured in the group itself, and as resources of their own
 	doubt              [2]string // by direction: why its rules are not all known
 	pos                diag.Pos
 }

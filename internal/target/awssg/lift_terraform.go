@@ -59,6 +59,9 @@ func (l *lifter) terraform(set *terraform.Set) {
 	for _, r := range set.Of("aws_vpc_security_group_ingress_rule", "aws_vpc_security_group_egress_rule") {
 		t.newRule(r)
 	}
+	for _, g := range t.groups {
+		g.dispute()
+	}
 	t.members()
 	if !l.src.Alone {
 		t.resolveMeant()

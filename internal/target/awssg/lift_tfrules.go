@@ -17,6 +17,8 @@ func (t *tf) inline(r *terraform.Resource) {
 	for i, field := range []string{"egress", "ingress"} {
 		d := flow.Direction(i)
 		v := t.set.Known(r.Attribute(field))
+		// Plans and states list all rules there, whoever made them.
+		g.inline[d] = r.From == terraform.Config && v.Kind != terraform.Null
 		if v.Kind == terraform.Unresolved && r.From != terraform.Plan {
 			g.doubtIn(field+" of "+r.Address+": "+v.Why, d)
 		}
@@ -48,6 +50,7 @@ func (t *tf) oldRule(r *terraform.Resource) {
 		g.doubtIn("the type of "+r.Address+" is not known", both...)
 		return
 	}
+	g.apart[d] = true
 	rule := t.rule(refOf(r), d, r.Body, oldFields, "protocol")
 	t.peers(&rule, r.Body, g.key, "source_security_group_id")
 	g.add(rule)
@@ -62,9 +65,22 @@ func (t *tf) newRule(r *terraform.Resource) {
 	if r.Type == "aws_vpc_security_group_ingress_rule" {
 		d = flow.Ingress
 	}
+	g.apart[d] = true
 	rule := t.rule(refOf(r), d, r.Body, newFields, "ip_protocol")
 	t.peers(&rule, r.Body, g.key, "referenced_security_group_id")
 	g.add(rule)
+}
+
+// dispute makes unknown what both a group itself and resources of their own say:
+// Terraform takes away with the one what it made for the other
+// (registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/security_group,
+// "NOTE on Security Groups and Security Group Rules").
+func (g *liftedGroup) dispute() {
+	for i := range g.rules {
+		if r := &g.rules[i]; g.inline[r.dir] && g.apart[r.dir] {
+			r.unknown = cmp.Or(r.unknown, "the group "+cmp.Or(g.name, g.key)+" has rules in line and resources for single rules, and Terraform undoes each for the other")
+		}
+	}
 }
 
 // groupOf finds the group of a rule resource. Where it cannot be found any group

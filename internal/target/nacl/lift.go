@@ -30,6 +30,8 @@ type liftedACL struct {
 	isDefault    bool
 	ours         bool
 	entries      []liftedEntry
+	inline       bool   // the configuration has entries in the ACL itself
+	apart        bool   // and as resources of their own
 	doubt        string // why its entries are not all known
 	pos          diag.Pos
 }

@@ -50,6 +50,7 @@ func (l *lifter) terraform(set *terraform.Set) {
 		}
 	}
 	for _, a := range t.acls {
+		a.dispute()
 		a.order()
 	}
 }
@@ -101,6 +102,8 @@ func (t *tf) readACL(r *terraform.Resource) {
 	t.acls[a.key] = a
 	for i, field := range []string{"ingress", "egress"} {
 		v := t.set.Known(r.Attribute(field))
+		// Plans and states list all entries there, whoever made them.
+		a.inline = a.inline || r.From == terraform.Config && v.Kind != terraform.Null
 		if v.Kind == terraform.Unresolved && r.From != terraform.Plan {
 			a.doubt = cmp.Or(a.doubt, v.Why, "its entries are not known")
 		}
@@ -143,6 +146,7 @@ func (t *tf) readRule(r *terraform.Resource) {
 		}
 		return
 	}
+	a.apart = true
 	v := t.set.Known(r.Attribute("egress"))
 	egress, known := v.True()
 	if !known && v.Set() {
@@ -150,6 +154,18 @@ func (t *tf) readRule(r *terraform.Resource) {
 		return
 	}
 	t.entry(a, flow.Rule{Rule: r.Address, File: r.Pos.File, Line: r.Pos.Line}, r.Body, egress, "rule_number", "rule_action", ruleFields)
+}
+
+// dispute makes unknown the entries of an ACL that has some in line and some as
+// resources of their own: Terraform takes away with the one what it made for the
+// other (registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/network_acl,
+// "NOTE on Network ACLs and Network ACL Rules").
+func (a *liftedACL) dispute() {
+	for i := range a.entries {
+		if e := &a.entries[i]; a.inline && a.apart {
+			e.unknown = cmp.Or(e.unknown, "the ACL "+a.key+" has entries in line and resources for single entries, and Terraform undoes each for the other")
+		}
+	}
 }
 
 // keyOf finds the ACL that a value names.
