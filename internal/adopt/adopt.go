@@ -136,7 +136,7 @@ func (a *adopter) atoms() {
 		}
 		x.name = a.nameOf(x)
 	}
-	unique(a.all)
+	a.distinct()
 	a.placesOf()
 }
 
@@ -193,16 +193,47 @@ func (a *adopter) nameOf(x *atom) string {
 	return cmp.Or(slug(value), slug(a.inv.Workloads[x.workloads[0]].Name), "workloads")
 }
 
-// unique makes names different: by their namespaces first, then by numbers.
-func unique(all []atom) {
-	seen := map[string]int{}
-	for i := range all {
-		seen[all[i].name]++
-		if n := seen[all[i].name]; n > 1 {
-			all[i].name = fmt.Sprintf("%s-%d", all[i].name, n)
-			seen[all[i].name]++
-		}
+// names hands out names that nothing else of the kind has.
+type names struct {
+	taken map[string]bool
+	next  map[string]int // by name: the number to try
+}
+
+// newNames knows the names that the language keeps for itself, and the word that
+// means no value in YAML.
+func newNames(more ...string) *names {
+	n := &names{taken: map[string]bool{"world": true, "unknown": true, "builtin": true, "null": true}, next: map[string]int{}}
+	for _, x := range more {
+		n.taken[x] = true
 	}
+	return n
+}
+
+// distinct makes the names of services different: by their zones, then by numbers.
+func (a *adopter) distinct() {
+	count := map[string]int{}
+	for i := range a.all {
+		count[a.all[i].name]++
+	}
+	free := newNames()
+	for i := range a.all {
+		x := &a.all[i]
+		if zone, selector := a.zoneOf(&a.inv.Workloads[x.workloads[0]]); count[x.name] > 1 && selector != "" {
+			x.name = slug(zone[:min(len(zone), 24)] + "-" + x.name)
+		}
+		x.name = free.free(x.name)
+	}
+}
+
+// free is the name, with a number behind it if it is taken.
+func (n *names) free(base string) string {
+	name := base
+	for n.taken[name] {
+		n.next[base] = max(n.next[base], 1) + 1
+		name = fmt.Sprintf("%s-%d", base, n.next[base])
+	}
+	n.taken[name] = true
+	return name
 }
 
 // slug turns a text into a name of the language: lower case letters, digits and

@@ -81,8 +81,8 @@ func resolve(t *testing.T, inv *inventory.Snapshot, p *adopt.Policy) *verify.Eng
 	tree, diags := lang.Parse(text)
 	snap, more := inventory.Join(parts...)
 	pol, resolved := policy.Resolve(tree, snap)
-	if pol == nil {
-		t.Fatalf("%v", slices.Concat(diags, more, resolved))
+	if all := slices.Concat(diags, more, resolved); pol == nil || all.HasErrors() {
+		t.Fatalf("%v", all)
 	}
 	e, err := verify.New(pol, verify.Options{At: noon})
 	if err != nil {
@@ -96,7 +96,7 @@ func resolve(t *testing.T, inv *inventory.Snapshot, p *adopt.Policy) *verify.Eng
 func TestWhatIsWrittenIsWhatWasFound(t *testing.T) {
 	for seed := range uint64(400) {
 		inv, reach := random(rand.New(rand.NewPCG(seed, 7)))
-		o := adopt.Options{Estate: "e"}
+		o := adopt.Options{Estate: "e", Sources: []adopt.Source{{Kind: "file", Path: "inventory.yaml"}}}
 		if seed%2 == 1 {
 			o.Networks = []string{"10.0.0.0/8"} // which has addresses that no workload has
 		}
@@ -165,7 +165,7 @@ func TestRulesAreHumanSized(t *testing.T) {
 		x.Lower = x.Upper
 		reach.Edges = append(reach.Edges, x)
 	}
-	p := adopt.Write(inv, reach, adopt.Options{Estate: "e"})
+	p := adopt.Write(inv, reach, adopt.Options{Estate: "e", Sources: []adopt.Source{{Kind: "file", Path: "inventory.yaml"}}})
 	check(t, resolve(t, inv, p), inv, &prove.Reachability{Ends: append(reach.Ends, prove.End{}), Edges: reach.Edges}) // the last place: none
 	if p.Rules != 2 || p.Zones != 2 || len(p.Notes) > 0 {
 		t.Errorf("%d rules, %d zones, notes %q", p.Rules, p.Zones, p.Notes)
@@ -197,8 +197,35 @@ func TestNamesFit(t *testing.T) {
 			reach.Edges = append(reach.Edges, prove.Reached{From: 0, To: i, Upper: s, Lower: s}, prove.Reached{From: i, To: 0, Upper: s, Lower: s})
 		}
 	}
-	e := resolve(t, inv, adopt.Write(inv, reach, adopt.Options{Estate: "e"}))
+	e := resolve(t, inv, adopt.Write(inv, reach, adopt.Options{Estate: "e", Sources: []adopt.Source{{Kind: "file", Path: "inventory.yaml"}}}))
 	if got, _ := e.Permitted(e.OfWorkload(0), e.OfWorkload(5), false); got.String() != "TCP 80" {
 		t.Errorf("permitted %s", got)
+	}
+}
+
+// TestNamesAreNames adopts what is called like words that are no names, like
+// something else, and like nothing in our letters.
+func TestNamesAreNames(t *testing.T) {
+	inv := &inventory.Snapshot{}
+	reach := &prove.Reachability{}
+	set := space.Plain(netset.Of(netset.TCP, 80, 80))
+	add := func(namespace, app string) {
+		end := len(reach.Ends)
+		inv.Workloads = append(inv.Workloads, inventory.Workload{Name: fmt.Sprintf("w%02d", end), Labels: map[string]string{"k8s/namespace": namespace, "app": app}})
+		reach.Ends = append(reach.Ends, prove.End{Workloads: []int{end}})
+		if end > 0 {
+			reach.Edges = append(reach.Edges, prove.Reached{From: end - 1, To: end, Upper: set, Lower: set})
+		}
+	}
+	for _, ns := range []string{"world", "null", "unknown", "unassigned", "on", "123", "1e3", "日本"} {
+		for _, app := range []string{"null", "world", "app-2", "app", "1e3", "日本"} {
+			add(ns, app)
+		}
+	}
+	e := resolve(t, inv, adopt.Write(inv, reach, adopt.Options{Estate: "e", Sources: []adopt.Source{{Kind: "file", Path: "inventory.yaml"}}}))
+	for i := range inv.Workloads[1:] {
+		if got, _ := e.Permitted(e.OfWorkload(i), e.OfWorkload(i+1), false); !got.Equal(set) {
+			t.Errorf("from %v to %v: %s", inv.Workloads[i].Labels, inv.Workloads[i+1].Labels, got)
+		}
 	}
 }

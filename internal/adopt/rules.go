@@ -17,17 +17,14 @@ type rule struct {
 
 // rules turns every set's rectangles into rules, those about the fewest first.
 func (a *adopter) rules() {
-	names := map[string]int{}
+	names := newNames()
 	for n, set := range a.sets {
 		said := a.say(set)
 		for _, r := range a.rectangles(n) {
 			for _, from := range a.endpoints(r.from, r.to) {
 				for _, to := range a.endpoints(r.to, nil) {
 					for _, what := range said {
-						name := ruleName(from.name, to.name)
-						if names[name]++; names[name] > 1 {
-							name = fmt.Sprintf("%s-%d", name, names[name])
-						}
+						name := names.free(ruleName(from.name, to.name))
 						a.made = append(a.made, rule{name, from.text, to.text, what})
 					}
 				}

@@ -1,6 +1,8 @@
 package adopt
 
 import (
+	"cmp"
+
 	"firebreak/internal/inventory"
 )
 
@@ -31,13 +33,11 @@ func (a *adopter) zones() {
 		a.zoneList[at].atoms = append(a.zoneList[at].atoms, i)
 		a.all[i].zone = at
 	}
-	taken := map[string]bool{"unassigned": true}
+	free := newNames("unassigned")
 	for i := range a.zoneList {
-		z := &a.zoneList[i]
-		for taken[z.name] && z.selector != "" {
-			z.name += "-zone"
+		if z := &a.zoneList[i]; z.selector != "" {
+			z.name = free.free(cmp.Or(z.name, "zone"))
 		}
-		taken[z.name] = true
 	}
 }
 

@@ -212,8 +212,9 @@ func estateOf(name, dir string) string {
 		}
 		return '-'
 	}, strings.ToLower(name)), "-")
-	if name == "" {
-		return "estate"
+	switch name {
+	case "", "world", "unknown", "builtin", "null": // words that are no names
+		return strings.Trim("estate-"+name, "-")
 	}
 	return name
 }

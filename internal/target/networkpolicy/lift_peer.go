@@ -67,7 +67,7 @@ func (r *reader) spaces(n *yaml.Node, spaces, pods []label.Requirement, p *parti
 	}
 }
 
-const blockOfPods = "an ipBlock holds addresses of pods: some network plugins let it match pods (Calico), others do not (Cilium)"
+const blockOfPods = "an ipBlock holds addresses of pods, or may (Nodes in the folder say which addresses pods get): some network plugins let it match pods (Calico), others do not (Cilium)"
 
 // block reads addresses. They are those of what is no pod. Whether an ipBlock
 // matches pods too is said by no document: it is "intended" for addresses
