@@ -1,9 +1,11 @@
 package adopt
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -25,14 +27,18 @@ func (a *adopter) placesOf() {
 	for i := range a.r.Ends {
 		every = append(every, prefixes(a.r.Ends[i].Prefixes)...)
 	}
+	slices.SortFunc(every, byAddress)
 	for i := range a.r.Ends {
 		e := &a.r.Ends[i]
 		if e.Workloads != nil || e.External != "" {
 			continue
 		}
 		x := atom{end: i, zone: -1}
-		own := prefixes(e.Prefixes)
-		for _, p := range own {
+		own := map[netip.Prefix]bool{}
+		for _, p := range prefixes(e.Prefixes) {
+			own[p] = true
+		}
+		for _, p := range prefixes(e.Prefixes) {
 			x.cidrs = append(x.cidrs, without(p, every, own)...)
 		}
 		a.ofEnd[i] = append(a.ofEnd[i], len(a.all))
@@ -126,20 +132,27 @@ func prefixes(text []string) []netip.Prefix {
 	return out
 }
 
+// byAddress puts what a prefix holds right behind it.
+func byAddress(a, b netip.Prefix) int {
+	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+}
+
 // without returns prefixes that hold what is in p and in no longer prefix of
-// others but own.
-func without(p netip.Prefix, others, own []netip.Prefix) []netip.Prefix {
-	inside := func(q netip.Prefix) bool { return q.Bits() > p.Bits() && p.Contains(q.Addr()) }
-	cut := slices.ContainsFunc(others, func(q netip.Prefix) bool { return inside(q) && !slices.Contains(own, q) })
+// others but own. others are in order.
+func without(p netip.Prefix, others []netip.Prefix, own map[netip.Prefix]bool) []netip.Prefix {
+	from, _ := slices.BinarySearchFunc(others, p, byAddress)
+	n := sort.Search(len(others)-from, func(i int) bool { return !p.Contains(others[from+i].Addr()) })
+	others = others[from : from+n]
+	foreign := slices.IndexFunc(others, func(q netip.Prefix) bool { return q.Bits() > p.Bits() && !own[q] })
 	switch {
-	case !cut:
+	case foreign < 0:
 		return []netip.Prefix{p}
 	case p.Bits() == p.Addr().BitLen():
 		return nil
 	}
 	var out []netip.Prefix
 	for _, half := range halves(p) {
-		if slices.Contains(others, half) && !slices.Contains(own, half) {
+		if _, is := slices.BinarySearchFunc(others, half, byAddress); is && !own[half] {
 			continue // wholly another end's, or its own longer prefixes'
 		}
 		out = append(out, without(half, others, own)...)
