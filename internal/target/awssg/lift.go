@@ -19,10 +19,11 @@ type lifter struct {
 	groups  map[string]*liftedGroup // by key: the address in Terraform or the ID
 	lists   map[string]*liftedList  // prefix lists, likewise
 	holders []holder
-	peered  map[[2]string]bool // VPCs, both ways
-	gated   map[[2]string]bool // VPCs on one transit gateway, both ways: whether groups may be named across it
-	asked   bool               // peerings are all known
-	silent  string             // why nothing at all is known of groups, where AWS answered
+	peered  map[[2]string]bool         // VPCs, both ways
+	gated   map[[2]string]bool         // VPCs on one transit gateway, both ways: whether groups may be named across it
+	asked   bool                       // peerings are all known
+	told    map[string]map[string]bool // by account: its groups, if it was asked for them and for interfaces
+	silent  string                     // why nothing at all is known of groups, where AWS answered
 	meant   map[string][]string
 	unknown []layer.Unknown
 	unread  []terraform.Unread // modules that may have rules and attachments

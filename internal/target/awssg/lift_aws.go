@@ -25,6 +25,7 @@ func (l *lifter) answers(a *aws.Answers) {
 			l.peer(p.AccepterVpcInfo.VpcId, p.RequesterVpcInfo.VpcId)
 		}
 	}
+	l.accounts(a)
 	for i := range a.SecurityGroups {
 		l.awsGroup(&a.SecurityGroups[i])
 	}
@@ -37,6 +38,20 @@ func (l *lifter) answers(a *aws.Answers) {
 		}
 	}
 	l.interfaces(a)
+}
+
+// accounts notes, by account, the groups of those that were asked for their groups
+// and for their interfaces: a rule of another account's group may name them.
+func (l *lifter) accounts(a *aws.Answers) {
+	l.told = map[string]map[string]bool{}
+	for i := range a.NetworkInterfaces {
+		l.told[a.NetworkInterfaces[i].OwnerId] = map[string]bool{}
+	}
+	for i := range a.SecurityGroups {
+		if of := l.told[a.SecurityGroups[i].OwnerId]; of != nil && a.SecurityGroups[i].OwnerId != "" {
+			of[a.SecurityGroups[i].GroupId] = true
+		}
+	}
 }
 
 // gateways notes which VPCs are on one transit gateway, and no more peered than
@@ -130,7 +145,7 @@ func (l *lifter) awsRule(g *liftedGroup, d flow.Direction, p *aws.IpPermission, 
 		if x.Description != "" {
 			one.ref.Rule = x.Description
 		}
-		if x.UserId != "" && owner != "" && x.UserId != owner {
+		if x.UserId != "" && owner != "" && x.UserId != owner && !l.told[x.UserId][x.GroupId] {
 			one.groups, one.anyone = nil, true
 			one.unknown = cmp.Or(one.unknown, "the group "+x.GroupId+" belongs to account "+x.UserId+", whose groups are not known here")
 		}

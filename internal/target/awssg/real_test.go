@@ -85,3 +85,30 @@ func TestTransitGateway(t *testing.T) {
 		t.Errorf("attachments that do not let rules name groups: %+v", v)
 	}
 }
+
+// TestSeveralAccounts reads the answers of two accounts that share a VPC, or whose
+// VPCs are peered: a rule of one names a group of the other.
+func TestSeveralAccounts(t *testing.T) {
+	const other = "999900001111"
+	_, ask, _ := real(row{rules: []said{{proto: "tcp", from: 80, to: 80, peer: "g2"}}})
+	named := func(groups ...any) any {
+		return object{"SecurityGroups": append([]any{object{"GroupId": id("g1"), "GroupName": "g1", "OwnerId": "111122223333", "VpcId": "vpc-1", "IpPermissions": []any{
+			object{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": []any{object{"GroupId": id("g2"), "UserId": other}}}}}}, groups...)}
+	}
+	theirs := object{"GroupId": id("g2"), "GroupName": "g2", "OwnerId": other, "VpcId": "vpc-1", "IpPermissionsEgress": []any{object{"IpProtocol": "-1", "IpRanges": []any{object{"CidrIp": "0.0.0.0/0"}}}}}
+	face := func(w, addr, group, owner string) any {
+		return object{"NetworkInterfaceId": "eni-" + w, "VpcId": "vpc-1", "OwnerId": owner, "PrivateIpAddress": addr, "Groups": []any{object{"GroupId": id(group), "GroupName": group}}}
+	}
+	w1, w2 := face("w1", "10.1.0.1", "g1", "111122223333"), face("w2", "10.1.0.2", "g2", other)
+	both := map[string]any{"describe-security-groups.json": named(theirs), "describe-network-interfaces.json": object{"NetworkInterfaces": []any{w1, w2}}}
+	if v := ask(both, 1, 0); v.Lower != layer.Allow {
+		t.Errorf("a member of the other account's group: %+v", v)
+	}
+	if v := ask(both, 2, 0); v.Upper != layer.Deny {
+		t.Errorf("somebody else: %+v", v)
+	}
+	both["describe-network-interfaces.json"] = object{"NetworkInterfaces": []any{w1}}
+	if v := ask(both, 2, 0); v.Lower != layer.Deny || v.Upper != layer.Allow {
+		t.Errorf("the other account's interfaces were not asked for: %+v", v)
+	}
+}
