@@ -43,6 +43,7 @@ type Relayed struct {
 	from, to []int32       // by workload: its class, -1 for none
 	fromOf   [][]int32     // by identity: the classes of its workloads
 	toOf     [][]int32     // by identity
+	kindOf   []int32       // by identity: see Kind
 	ports    [][]RelayPort // by class of those that are called
 	leads    [][]bool      // by class of callers, then of those that are called
 	spoken   [2]bool       // by family: some workload that it leads from or to has an address of it
@@ -53,7 +54,7 @@ type Relayed struct {
 // the relay leads from nobody to nobody.
 func NewRelayed(p *policy.Policy, r Relay) *Relayed {
 	n := len(p.Inventory.Workloads)
-	l := &Relayed{Relay: r, p: p, from: make([]int32, n), to: make([]int32, n), fromOf: make([][]int32, len(p.Identities)), toOf: make([][]int32, len(p.Identities)), family: make([][2]bool, n)}
+	l := &Relayed{Relay: r, p: p, from: make([]int32, n), to: make([]int32, n), fromOf: make([][]int32, len(p.Identities)), toOf: make([][]int32, len(p.Identities)), kindOf: make([]int32, len(p.Identities)), family: make([][2]bool, n)}
 	var callers, called []string
 	froms, tos, known := map[string]int32{}, map[string]int32{}, map[alike]int32{}
 	for i := range n {
@@ -133,6 +134,19 @@ func (l *Relayed) gather() {
 			l.spoken[0], l.spoken[1] = l.spoken[0] || l.family[i][0], l.spoken[1] || l.family[i][1]
 		}
 	}
+	kinds := map[string]int32{}
+	for id := range l.kindOf {
+		if l.kindOf[id] = -1; len(l.fromOf[id])+len(l.toOf[id]) == 0 {
+			continue
+		}
+		key := fmt.Sprint(l.fromOf[id], l.toOf[id])
+		n, known := kinds[key]
+		if !known {
+			n = int32(len(kinds))
+			kinds[key] = n
+		}
+		l.kindOf[id] = n
+	}
 }
 
 func familyOf(a netip.Addr) int {
@@ -179,15 +193,10 @@ func withPort(list []RelayPort, p RelayPort) []RelayPort {
 	return out
 }
 
-// Places says of an identity, in so many words, from where it calls and where it
-// is called: two with the same are alike to the relay. Empty for one that the
-// relay has nothing to do with.
-func (l *Relayed) Places(identity int) string {
-	if len(l.fromOf[identity])+len(l.toOf[identity]) == 0 {
-		return ""
-	}
-	return fmt.Sprint(l.fromOf[identity], l.toOf[identity])
-}
+// Kind numbers identities, in their order from 0 on, by the places from where they
+// call and where they are called: two of one kind are alike to the relay. It is -1
+// of one that the relay has nothing to do with.
+func (l *Relayed) Kind(identity int) int { return int(l.kindOf[identity]) }
 
 // Prefixes are the relay's addresses, of the families that are spoken by those
 // that it leads from and to.

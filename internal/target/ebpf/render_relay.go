@@ -16,8 +16,7 @@ type relay struct {
 	number    uint32
 	externals []int
 	led       *plan.Relayed
-	kinds     []kind
-	kindOf    map[string]int // by what plan.Relayed calls their places
+	kinds     []kind // by plan.Relayed's number
 }
 
 // kind is identities that are alike to a relay: one of them, and how many.
@@ -53,7 +52,7 @@ func (r *renderer) relayEntries() {
 // relay returns the number of a relay at an address that would be that one
 // without it.
 func (r *renderer) relay(led *plan.Relayed, without uint32, known map[string]uint32) uint32 {
-	x := relay{led: led, kindOf: map[string]int{}}
+	x := relay{led: led}
 	for i := range r.peers {
 		if r.peers[i].number == without {
 			x.externals = r.peers[i].externals
@@ -66,14 +65,11 @@ func (r *renderer) relay(led *plan.Relayed, without uint32, known map[string]uin
 	x.number = r.n.peer(key)
 	known[key] = x.number
 	for id := range r.p.Identities {
-		places := led.Places(id)
-		if places == "" {
+		k := led.Kind(id)
+		if k < 0 {
 			continue
 		}
-		k, is := x.kindOf[places]
-		if !is {
-			k = len(x.kinds)
-			x.kindOf[places] = k
+		if k == len(x.kinds) { // numbers come in order
 			x.kinds = append(x.kinds, kind{one: id})
 		}
 		x.kinds[k].n++
@@ -119,8 +115,8 @@ func (r *renderer) toRelay(s *side, x *relay, d flow.Direction) *verdicts {
 		}
 	}
 	for _, id := range s.mentioned {
-		if places := x.led.Places(id); places != "" {
-			left[x.kindOf[places]].n--
+		if k := x.led.Kind(id); k >= 0 {
+			left[k].n--
 			ask(id, r.toIdentity(s, id))
 		}
 	}
