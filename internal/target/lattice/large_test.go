@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/hcl/v2/hclwrite"
+
 	"firebreak/internal/inventory"
 	"firebreak/internal/netset"
 	"firebreak/internal/target/lattice"
@@ -165,5 +167,26 @@ func TestTooManyTargetsAreRefused(t *testing.T) {
 	files, diags := lattice.Target{}.Render(large(t, 10_001, 0, 1).wanted)
 	if text := fmt.Sprint(diags); len(files) > 0 || !diags.HasErrors() || !strings.Contains(text, "11 target groups (10001 targets, at most 1000 in a group), of at most 10") {
 		t.Errorf("%d files, %v", len(files), text)
+	}
+}
+
+// What is written is written as terraform fmt would, whatever a host is called.
+func TestTargetsAreFormatted(t *testing.T) {
+	e := large(t, 3, 2, 2)
+	e.inv.Workloads[4].Host = "i-\"${x}%{y}\n"
+	files, _ := lattice.Target{}.Render(e.wanted)
+	for _, f := range files {
+		if string(hclwrite.Format(f.Data)) != string(f.Data) {
+			t.Errorf("%s:\n%s", f.Path, f.Data)
+		}
+	}
+	ids := map[string]bool{}
+	for _, r := range tinyRead(t, files) {
+		if id, ok := r.at["target.id"].(string); ok {
+			ids[id] = true
+		}
+	}
+	if len(ids) != 5 || !ids[e.inv.Workloads[4].Host] {
+		t.Errorf("%v", ids)
 	}
 }

@@ -2,11 +2,11 @@ package lattice
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
 
@@ -152,7 +152,7 @@ func (r *renderer) serviceFile(u *unit) []byte {
 	for _, port := range u.ports {
 		r.listener(body, u, port)
 	}
-	return append([]byte(head), f.Bytes()...)
+	return u.targetLists(append([]byte(head), f.Bytes()...))
 }
 
 // listener writes a port of a service and the workloads behind it.
@@ -183,27 +183,42 @@ func (r *renderer) listener(body *hclwrite.Body, u *unit, port inventory.Port) {
 		text(c, "protocol", to)
 		text(c, "protocol_version", version)
 		text(c, "vpc_identifier", u.vpc)
-		attach(body, p, own, port.Number)
+		attach(body, u.name+p.name, own, port.Number)
 	}
 }
 
 // attach puts the targets of a pool into a target group.
-func attach(body *hclwrite.Body, p *pool, group string, port uint16) {
+func attach(body *hclwrite.Body, pool, group string, port uint16) {
 	a := block(body, "resource", "aws_vpclattice_target_group_attachment", group)
-	list := hclwrite.Tokens{token(hclsyntax.TokenIdent, "toset"), token(hclsyntax.TokenOParen, "("), token(hclsyntax.TokenOBrack, "["), token(hclsyntax.TokenNewline, "\n")}
-	for _, id := range p.ids {
-		quoted := string(hclwrite.TokensForValue(cty.StringVal(id)).Bytes())
-		list = append(list, token(hclsyntax.TokenQuotedLit, quoted), token(hclsyntax.TokenComma, ","), token(hclsyntax.TokenNewline, "\n"))
-	}
-	a.SetAttributeRaw("for_each", append(list, token(hclsyntax.TokenCBrack, "]"), token(hclsyntax.TokenCParen, ")")))
+	refer(a, "for_each", "local", pool)
 	refer(a, "target_group_identifier", "aws_vpclattice_target_group", group, "id")
 	t := block(a, "target")
 	refer(t, "id", "each", "value")
 	t.SetAttributeValue("port", cty.NumberIntVal(int64(port)))
 }
 
-func token(kind hclsyntax.TokenType, text string) *hclwrite.Token {
-	return &hclwrite.Token{Type: kind, Bytes: []byte(text)}
+// targetLists appends a local value with the targets of each pool, which are the
+// same behind every port.
+func (u *unit) targetLists(out []byte) []byte {
+	out = append(out, "\nlocals {\n"...)
+	for i := range u.pools {
+		out = append(out, "  "+u.name+u.pools[i].name+" = toset([\n"...)
+		for _, id := range u.pools[i].ids {
+			out = append(out, "    "...)
+			out = append(out, quoted(id)...)
+			out = append(out, ",\n"...)
+		}
+		out = append(out, "  ])\n"...)
+	}
+	return append(out, "}\n"...)
+}
+
+// quoted writes a text as HCL does.
+func quoted(text string) []byte {
+	if _, err := netip.ParseAddr(text); err == nil {
+		return []byte(`"` + text + `"`)
+	}
+	return hclwrite.TokensForValue(cty.StringVal(text)).Bytes()
 }
 
 // protocols says how a port of that name is called and reached. gRPC needs a

@@ -211,6 +211,7 @@ func tinyRead(t *testing.T, files []target.File) []tinyResource {
 		if diags.HasErrors() {
 			t.Fatal(diags)
 		}
+		locals := tinyLocals(t, parsed.Body.(*hclsyntax.Body))
 		for _, b := range parsed.Body.(*hclsyntax.Body).Blocks {
 			if b.Type != "resource" && b.Type != "data" {
 				continue
@@ -220,6 +221,7 @@ func tinyRead(t *testing.T, files []target.File) []tinyResource {
 				r.name = "data." + r.name
 			}
 			context := tinyContext()
+			context.Variables = map[string]cty.Value{"local": locals}
 			if a := b.Body.Attributes["for_each"]; a != nil {
 				list, diags := a.Expr.Value(context)
 				if diags.HasErrors() {
@@ -285,6 +287,23 @@ func tinyBody(t *testing.T, context *hcl.EvalContext, b *hclsyntax.Body, prefix 
 	for _, inner := range b.Blocks {
 		tinyBody(t, context, inner.Body, prefix+inner.Type+".", to)
 	}
+}
+
+// tinyLocals are the local values of a file.
+func tinyLocals(t *testing.T, body *hclsyntax.Body) cty.Value {
+	out := map[string]cty.Value{}
+	for _, b := range body.Blocks {
+		for name, a := range b.Body.Attributes {
+			if b.Type == "locals" {
+				v, diags := a.Expr.Value(tinyContext())
+				if diags.HasErrors() {
+					t.Fatal(diags)
+				}
+				out[name] = v
+			}
+		}
+	}
+	return cty.ObjectVal(out)
 }
 
 // tinyWays says whether a request gets from one workload to a port of another.
