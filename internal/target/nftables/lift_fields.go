@@ -109,6 +109,14 @@ func (x *walker) area(values []any) (*area, bool) {
 	var spans []span
 	ok := true
 	for _, v := range values {
+		if list, is := v.(spanList); is {
+			for _, s := range list {
+				if familyOf(s.lo) == x.family {
+					spans = append(spans, s)
+				}
+			}
+			continue
+		}
 		s, good := spanOf(bare(v))
 		if good && familyOf(s.lo) == x.family {
 			spans = append(spans, s)

@@ -150,11 +150,15 @@ func (p *parser) command(raw json.RawMessage) *parsed {
 // as `list ruleset` has them, is added.
 func takeApart(raw json.RawMessage) *parsed {
 	c := &parsed{verb: "add"}
+	rest, elements := plainElements(raw)
+	if elements == nil {
+		rest = raw
+	}
 	var o map[string]any
-	d := json.NewDecoder(bytes.NewReader(raw))
+	d := json.NewDecoder(bytes.NewReader(rest))
 	d.UseNumber()
 	err := d.Decode(&o)
-	if c.whole = err == nil && d.InputOffset() == int64(len(raw)); err != nil || len(o) != 1 {
+	if c.whole = err == nil && d.InputOffset() == int64(len(rest)); err != nil || len(o) != 1 {
 		c.err = fmt.Errorf("a command that is not one object: %.60s", raw)
 		return c
 	}
@@ -171,6 +175,9 @@ func takeApart(raw json.RawMessage) *parsed {
 			}
 		}
 		c.kind, c.object = word, inner
+	}
+	if elements != nil && c.object != nil {
+		c.object["elem"] = elements
 	}
 	return c
 }

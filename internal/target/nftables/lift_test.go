@@ -1,7 +1,9 @@
 package nftables
 
 import (
+	"bytes"
 	"net/netip"
+	"reflect"
 	"testing"
 
 	"firebreak/internal/flow"
@@ -102,5 +104,39 @@ func TestLiftSaysWhatWasWanted(t *testing.T) {
 		}
 		t.Log(name, agrees(t, w, l), "cases", len(l.Tables), "tables")
 		_ = policy.Allow
+	}
+}
+
+// Sets and maps that are read as plain addresses say what they say when they are
+// read as any others, which a blank in them brings about.
+func TestPlainElementsAreReadAsOthers(t *testing.T) {
+	plain := 0
+	for seed := range uint64(8) {
+		w := wantedText(t, randomPolicy(seed), inventoryText())
+		files, blank := rendered(t, w), map[string][]byte{}
+		for name, data := range files {
+			for line := range bytes.Lines(data) {
+				if _, elements := plainElements(bytes.TrimSuffix(bytes.TrimSpace(line), []byte(","))); elements != nil {
+					plain++
+				}
+			}
+			blank[name] = bytes.ReplaceAll(data, []byte(`"elem":[`), []byte(`"elem": [`))
+		}
+		if got, want := liftOf(t, w, files, true), liftOf(t, w, blank, true); !reflect.DeepEqual(got, want) {
+			t.Errorf("seed %d: %+v, want %+v", seed, got, want)
+		}
+	}
+	if plain < 50 {
+		t.Errorf("only %d sets and maps are plain", plain)
+	}
+	for _, raw := range []string{
+		`{"add":{"set":{"name":"a","elem":["10.0.0.1"]}}`, `{"add":{"set":{"name":"a","elem":["10.0.0.1",]}}}`, `{"add":{"set":{"name":"a","elem":["10.0.0"]}}}`,
+		`{"add":{"set":{"name":"a","elem":[{"range":["10.0.0.2","10.0.0.1"]}]}}}`, `{"add":{"set":{"name":"a","elem":[{"range":["10.0.0.2","::1"]}]}}}`, `{"add":{"set":{"name":"a","elem":[{"prefix":{"addr":"10.0.0.0","len":33}}]}}}`,
+		`{"add":{"set":{"name":"a","elem":["::ffff:10.0.0.1"]}}}`, `{"add":{"set":{"name":"a","elem":["10.0.0.1" "10.0.0.2"]}}}`, `{"add":{"map":{"name":"a","elem":[["10.0.0.1",{"goto":{"target":"a\\u0062"}}]]}}}`,
+		`{"add":{"map":{"name":"a","elem":[["10.0.0.1",{"jump":{"target":"a"}}]]}}}`, `{"set":{"x":{"name":"a","elem":["10.0.0.1"]}}}`, `{"add":{"set":{"name":"a","elem":[]}}}`,
+	} {
+		if _, elements := plainElements([]byte(raw)); elements != nil {
+			t.Errorf("%s: %v", raw, elements)
+		}
 	}
 }
