@@ -44,7 +44,7 @@ func wanted(t *testing.T, files fs.FS, networks ...inventory.Network) *plan.Want
 	if err != nil {
 		t.Fatal(err)
 	}
-	return plan.Make(l.Tree, p, e, plan.Options{ToCome: true, At: noon, Targets: targets})
+	return plan.Make(l.Tree, p, e, plan.Options{ToCome: true, At: noon, Targets: targets, Relays: all.Relays(targets, p, true)})
 }
 
 // tried counts the points of each target, so that none is judged by nothing.
