@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -49,6 +50,9 @@ func (e *evaluator) eval(x hclsyntax.Expression, sc *scope, depth int) Value {
 	case *hclsyntax.ObjectConsExpr:
 		return e.object(x, sc, depth, at)
 	case *hclsyntax.ObjectConsKeyExpr:
+		if word, ok := x.Wrapped.(*hclsyntax.ScopeTraversalExpr); ok && len(word.Traversal) == 1 && !x.ForceNonLiteral {
+			return Value{Kind: String, Text: word.Traversal.RootName(), Pos: at} // what the next one would say, sooner
+		}
 		if word := hcl.ExprAsKeyword(x.Wrapped); word != "" && !x.ForceNonLiteral {
 			return Value{Kind: String, Text: word, Pos: at}
 		}
@@ -74,7 +78,7 @@ func (e *evaluator) eval(x hclsyntax.Expression, sc *scope, depth int) Value {
 }
 
 func (e *evaluator) template(x *hclsyntax.TemplateExpr, sc *scope, depth int, at diag.Pos) Value {
-	var parts []Value
+	parts := make([]Value, 0, len(x.Parts))
 	n := 0
 	for _, p := range x.Parts {
 		v := e.follow(e.eval(p, sc, depth), sc)
@@ -102,8 +106,14 @@ func (e *evaluator) template(x *hclsyntax.TemplateExpr, sc *scope, depth int, at
 
 // joinParts makes one text of what is known side by side.
 func joinParts(parts []Value, at diag.Pos) Value {
-	var out []Value
 	var text strings.Builder
+	if !slices.ContainsFunc(parts, func(p Value) bool { return p.Kind != String }) {
+		for i := range parts {
+			text.WriteString(parts[i].Text)
+		}
+		return Value{Kind: String, Text: text.String(), Pos: at}
+	}
+	var out []Value
 	flush := func() {
 		if text.Len() > 0 {
 			out = append(out, Value{Kind: String, Text: text.String(), Pos: at})
@@ -130,7 +140,7 @@ func joinParts(parts []Value, at diag.Pos) Value {
 }
 
 func (e *evaluator) object(x *hclsyntax.ObjectConsExpr, sc *scope, depth int, at diag.Pos) Value {
-	v := Value{Kind: Object, Fields: map[string]Value{}, Pos: at}
+	v := Value{Kind: Object, Fields: make(map[string]Value, len(x.Items)), Pos: at}
 	for _, item := range x.Items {
 		k := e.follow(e.eval(item.KeyExpr, sc, depth), sc)
 		key, ok := k.String()

@@ -21,7 +21,7 @@ func (e *evaluator) forExpr(x *hclsyntax.ForExpr, sc *scope, depth int, at diag.
 	each(coll, func(k, item Value) bool {
 		in := sc.iterating(x.ValVar, item)
 		if x.KeyVar != "" {
-			in = in.iterating(x.KeyVar, k)
+			in.dynamic = &binding{name: x.KeyVar, v: k, up: in.dynamic}
 		}
 		if x.CondExpr != nil {
 			c := e.follow(e.eval(x.CondExpr, in, depth), sc)

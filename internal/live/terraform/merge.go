@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"slices"
 	"strings"
 
 	"firebreak/internal/diag"
@@ -30,29 +31,23 @@ func merge(config, plans, states []Resource, diags *diag.List) []Resource {
 			m.known[list[i].Address] = &list[i]
 		}
 	}
-	out := map[string]*Resource{}
-	var order []string
+	n := max(len(config), len(plans), len(states))
+	out := make(map[string]int, n) // places in all
+	all := make([]Resource, 0, n)
 	for _, list := range [][]Resource{config, plans, states} {
 		for i := range list {
-			r := list[i]
-			have := out[r.Address]
-			if have == nil {
-				out[r.Address] = &r
-				order = append(order, r.Address)
+			at, there := out[list[i].Address]
+			if !there {
+				out[list[i].Address] = len(all)
+				all = append(all, list[i])
 				continue
 			}
-			m.one(have, &r)
+			m.one(&all[at], &list[i])
 		}
 	}
 	m.presence(config, plans, states)
 	expanded := expandedBases(plans, states)
-	var all []Resource
-	for _, a := range order {
-		if r := out[a]; r.Body.Kind != Unresolved || !expanded[a] {
-			all = append(all, *r)
-		}
-	}
-	return all
+	return slices.DeleteFunc(all, func(r Resource) bool { return r.Body.Kind == Unresolved && expanded[r.Address] })
 }
 
 // expandedBases are the addresses, without their keys, of which plans or states

@@ -9,6 +9,7 @@
 package terraform
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -73,11 +74,18 @@ type Unread struct {
 // NewSet makes a set of resources, which it sorts. Of several with one address
 // the first counts.
 func NewSet(resources []Resource) *Set {
-	s := &Set{Resources: slices.Clone(resources), Outputs: map[string]Value{}, Locals: map[string]Value{}, byAddress: map[string]int{}}
-	slices.SortStableFunc(s.Resources, func(a, b Resource) int { return strings.Compare(a.Address, b.Address) })
-	s.Resources = slices.CompactFunc(s.Resources, func(a, b Resource) bool { return a.Address == b.Address })
-	for i := range s.Resources {
-		s.byAddress[s.Resources[i].Address] = i
+	s := &Set{Outputs: map[string]Value{}, Locals: map[string]Value{}, byAddress: make(map[string]int, len(resources))}
+	order := make([]int, len(resources))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(strings.Compare(resources[a].Address, resources[b].Address), a-b) })
+	s.Resources = make([]Resource, 0, len(resources))
+	for _, i := range order {
+		if _, known := s.byAddress[resources[i].Address]; !known {
+			s.byAddress[resources[i].Address] = len(s.Resources)
+			s.Resources = append(s.Resources, resources[i])
+		}
 	}
 	return s
 }

@@ -19,7 +19,9 @@ type tabler struct {
 	members map[string]*membership // by group
 	doubted []int                  // workloads of which it is not known in which groups they are
 	sorted  []string               // the keys of the groups
-	labels  []string               // by workload: its VPC, as it says itself
+	labels  []string               // VPCs, as workloads say themselves
+	label   []int                  // by workload: which of them
+	in      map[string][]string    // by VPC: the keys of the groups that workloads there are in
 	byName  []int                  // workloads in the order of their names
 	rank    []int                  // by workload: its place in that order
 	homes   []home                 // of workloads with several addresses, by address
@@ -92,6 +94,17 @@ func (t *tabler) enrol(taken []bool) {
 			of(k).addrs = append(of(k).addrs, h.addrs...)
 		}
 	}
+	t.in = map[string][]string{}
+	for _, k := range t.sorted {
+		if m := t.members[k]; m != nil {
+			for _, i := range slices.Concat(m.sure, m.maybe) {
+				vpc := t.all[i].vpc
+				if keys := t.in[vpc]; len(keys) == 0 || keys[len(keys)-1] != k {
+					t.in[vpc] = append(keys, k)
+				}
+			}
+		}
+	}
 }
 
 // vpcs lists where workloads are governed.
@@ -110,9 +123,17 @@ func (t *tabler) vpcs() []string {
 func (t *tabler) order() {
 	all := t.src.Inventory.Workloads
 	t.byName, t.rank = make([]int, len(all)), make([]int, len(all))
-	t.labels = make([]string, len(all))
+	t.label = make([]int, len(all))
+	at := map[string]int{}
 	for i := range all {
-		t.byName[i], t.labels[i] = i, all[i].Labels["net/vpc"]
+		vpc := all[i].Labels["net/vpc"]
+		n, known := at[vpc]
+		if !known {
+			n = len(t.labels)
+			at[vpc] = n
+			t.labels = append(t.labels, vpc)
+		}
+		t.byName[i], t.label[i] = i, n
 	}
 	slices.SortFunc(t.byName, func(a, b int) int { return cmp.Or(strings.Compare(all[a].Name, all[b].Name), a-b) })
 	for n, i := range t.byName {
@@ -165,16 +186,13 @@ func (t *tabler) point(out *layer.Layer, vpc string) {
 func (t *tabler) unrouted(vpc string) (far []bool, peers layer.Match) {
 	far = make([]bool, len(t.all))
 	names := make([]string, 0, len(t.all))
-	asked := map[string]bool{} // by VPC
+	away := make([]bool, len(t.labels))
+	for n, other := range t.labels {
+		apart, sure := t.routes.Apart(vpc, other)
+		away[n] = apart && sure && !t.peered[[2]string{vpc, other}]
+	}
 	for _, i := range t.byName {
-		other := t.labels[i]
-		away, done := asked[other]
-		if !done {
-			apart, sure := t.routes.Apart(vpc, other)
-			away = apart && sure && !t.peered[[2]string{vpc, other}]
-			asked[other] = away
-		}
-		if far[i] = away; away {
+		if far[i] = away[t.label[i]]; far[i] {
 			names = append(names, t.src.Inventory.Workloads[i].Name)
 		}
 	}
@@ -195,11 +213,8 @@ func (t *tabler) rules(vpc string, d flow.Direction, governed []int, homes []hom
 			everything(t.named([]int{i}), why, flow.Rule{Rule: "groups of " + t.src.Inventory.Workloads[i].Name})
 		}
 	}
-	for _, k := range t.sorted {
+	for _, k := range t.in[vpc] {
 		g, m := t.groups[k], t.members[k]
-		if m == nil {
-			continue
-		}
 		in := func(i int) bool { return t.all[i].vpc == vpc }
 		sure, maybe := keep(m.sure, in), keep(m.maybe, in)
 		for _, s := range []struct {
