@@ -27,7 +27,10 @@ func Read(fsys fs.FS, names []string) (*Set, diag.List) {
 	names = slices.Sorted(slices.Values(names))
 	folders := readFolders(fsys, names, &diags)
 	roots := rootsOf(folders)
+	broken := unreadFiles(diags)
+	found := len(diags)
 	dumps := readDumps(fsys, names, &diags)
+	brokenDumps := unreadFiles(diags[found:])
 	for _, d := range dumps {
 		d.root = rootOf(path.Dir(d.file), roots)
 		if !slices.Contains(roots, d.root) {
@@ -59,8 +62,26 @@ func Read(fsys fs.FS, names []string) (*Set, diag.List) {
 	out.Unread = slices.DeleteFunc(set.Unread, func(u Unread) bool {
 		return slices.ContainsFunc(dumps, func(d *dump) bool { return strings.HasPrefix(u.Address, rootPrefix(d.root, several)) })
 	})
+	for _, u := range broken {
+		at := rootOf(path.Dir(u.Address), roots)
+		if !slices.ContainsFunc(dumps, func(d *dump) bool { return d.root == at }) {
+			out.Unread = append(out.Unread, u)
+		}
+	}
+	out.Unread = append(out.Unread, brokenDumps...)
 	diags.Sort()
 	return out, diags
+}
+
+// unreadFiles are the files that errors of reading are about, each once.
+func unreadFiles(diags diag.List) []Unread {
+	var out []Unread
+	for _, d := range diags {
+		if d.Severity == diag.Error && !slices.ContainsFunc(out, func(u Unread) bool { return u.Address == d.Pos.File }) {
+			out = append(out, Unread{Address: d.Pos.File, Why: "the file cannot be read", Pos: d.Pos, File: true})
+		}
+	}
+	return out
 }
 
 // rootOf is the root that a plan or a state in dir belongs to: the one there, or

@@ -131,7 +131,7 @@ func (e *evaluator) declare(sc *scope) {
 			if c.why != "" {
 				e.diags.Warnf(b.pos, "terraform-unread", "what module %s makes is not read: %s", b.labels[0], c.why).
 					WithHelp("lay its files, or a plan or a state of the whole, into the folder")
-				e.unread = append(e.unread, Unread{sc.prefix + "module." + b.labels[0], c.why, b.pos})
+				e.unread = append(e.unread, Unread{Address: sc.prefix + "module." + b.labels[0], Why: c.why, Pos: b.pos})
 				continue
 			}
 			for _, key := range c.is.keys {

@@ -58,17 +58,20 @@ type Set struct {
 	Resources []Resource
 	Outputs   map[string]Value // of root modules
 	Locals    map[string]Value // of root modules
-	// Unread are calls of modules that are not in the folder: they may make
-	// resources of any type. Those that a plan or a state tells of are none.
+	// Unread are calls of modules that are not in the folder, and files that cannot
+	// be read: they may make resources of any type. Those that a plan or a state
+	// tells of are none.
 	Unread []Unread
 
 	byAddress map[string]int
 }
 
-// Unread is a call of a module that could not be read.
+// Unread is a call of a module, or, with File, a file, that could not be read.
+// Address is the module's, or the file's name.
 type Unread struct {
 	Address, Why string
 	Pos          diag.Pos
+	File         bool
 }
 
 // NewSet makes a set of resources, which it sorts. Of several with one address

@@ -8,6 +8,7 @@ import (
 
 	"firebreak/internal/flow"
 	"firebreak/internal/inventory"
+	"firebreak/internal/label"
 	"firebreak/internal/layer"
 	"firebreak/internal/netset"
 )
@@ -58,11 +59,20 @@ func (l *lifter) layer() *layer.Layer {
 		for i := range out.Points {
 			all = append(all, out.Points[i].Governs...)
 		}
+		if u.File {
+			all = inSomeVPC()
+		}
 		l.doubtful(u.Address, u.Address+" may have rules, and put interfaces into groups: "+u.Why, u.Pos, all)
 	}
 	t.detached(out)
 	out.Unknown = l.unknown
 	return out
+}
+
+// inSomeVPC is whom a file that cannot be read may be about.
+func inSomeVPC() layer.Match {
+	s, _ := label.Parse("net/vpc")
+	return layer.Selected(s)
 }
 
 func (t *tabler) enrol(taken []bool) {

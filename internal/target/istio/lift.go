@@ -21,6 +21,11 @@ func (Target) Lift(s *target.Source) (*layer.Layer, diag.List) {
 		l.take(d, d.Root, false)
 	}
 	l.members()
+	for _, d := range diags {
+		if d.Severity == diag.Error {
+			l.out.Unknown = append(l.out.Unknown, layer.Unknown{Where: flow.Rule{File: d.Pos.File, Line: d.Pos.Line}, Why: "the file cannot be read, and what the mesh is told may stand in it", Concerns: l.mesh.all})
+		}
+	}
 	l.sort()
 	for _, f := range l.later {
 		f()

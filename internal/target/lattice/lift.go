@@ -10,6 +10,7 @@ import (
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
 	"firebreak/internal/inventory"
+	"firebreak/internal/label"
 	"firebreak/internal/layer"
 	"firebreak/internal/live/aws"
 	"firebreak/internal/live/terraform"
@@ -55,6 +56,10 @@ func lift(s *target.Source) (*layer.Layer, diag.List) {
 		var all layer.Match
 		for i := range r.layer.Points {
 			all = append(all, r.layer.Points[i].Governs...)
+		}
+		if u.File {
+			inSomeVPC, _ := label.Parse("net/vpc")
+			all = layer.Selected(inSomeVPC)
 		}
 		r.nobody(u.Address, u.Pos, "%s may have services, associations and policies: %s", u.Address, u.Why)
 		r.layer.Unknown[len(r.layer.Unknown)-1].Concerns = all

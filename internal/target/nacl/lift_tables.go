@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"firebreak/internal/flow"
+	"firebreak/internal/label"
 	"firebreak/internal/layer"
 	"firebreak/internal/netset"
 )
@@ -57,10 +58,19 @@ func (l *lifter) layer() *layer.Layer {
 		for i := range out.Points {
 			all = append(all, out.Points[i].Governs...)
 		}
+		if u.File {
+			all = inSomeVPC()
+		}
 		out.Unknown = append(out.Unknown, layer.Unknown{Where: flow.Rule{Rule: u.Address, File: u.Pos.File, Line: u.Pos.Line}, Why: u.Address + " may have network ACLs and entries: " + u.Why, Concerns: all})
 	}
 	l.detached(out)
 	return out
+}
+
+// inSomeVPC is whom a file that cannot be read may be about.
+func inSomeVPC() layer.Match {
+	s, _ := label.Parse("net/vpc")
+	return layer.Selected(s)
 }
 
 // detached adds a point for each ACL of ours that no subnet is associated with.

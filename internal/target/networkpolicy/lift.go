@@ -26,6 +26,11 @@ func (Target) Lift(s *target.Source) (*layer.Layer, diag.List) {
 	for _, d := range docs {
 		l.document(d, "", false)
 	}
+	for _, d := range diags {
+		if d.Severity == diag.Error {
+			l.everybody(manifest.Document{File: d.Pos.File, Root: &yaml.Node{Line: d.Pos.Line}}, unreadable)
+		}
+	}
 	for _, d := range l.pending { // now that the namespaces' labels are known
 		l.networkPolicy(d)
 	}
@@ -34,6 +39,9 @@ func (Target) Lift(s *target.Source) (*layer.Layer, diag.List) {
 	l.strangers()
 	return l.layer, l.diags
 }
+
+// unreadable is why nobody knows what stands in a file.
+const unreadable = "the file cannot be read, and NetworkPolicies may stand in it"
 
 // lifter collects what the documents of a folder say.
 type lifter struct {
