@@ -143,6 +143,10 @@ func (l *lifter) take(d manifest.Document, n *yaml.Node, inList bool) {
 		l.readService(o, top)
 	case "v1/Pod", "apps/Deployment", "apps/StatefulSet", "apps/DaemonSet", "apps/ReplicaSet", "batch/Job", "batch/CronJob":
 		l.pods = append(l.pods, func() { l.readPods(o, top) })
+	case "v1/Namespace":
+		if !l.source.Alone {
+			l.readNamespace(o, top)
+		}
 	case "v1/ConfigMap":
 		l.readConfig(o, top)
 	default:

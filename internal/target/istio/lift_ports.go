@@ -38,6 +38,12 @@ func (l *lifter) readPods(o object, top *manifest.Object) {
 			}
 		}
 	}
+	if pod := at; !l.source.Alone {
+		if o.kind == "Pod" {
+			pod = top
+		}
+		l.joined(o, pod)
+	}
 	past, why := past(notes)
 	if past.IsEmpty() && why == "" {
 		return
