@@ -18,9 +18,9 @@ type Object struct {
 	Document
 	Node  *yaml.Node
 	what  string
-	keys  []*yaml.Node
-	vals  []*yaml.Node
+	pairs []*yaml.Node // keys and their values in turn
 	asked []string
+	room  [4]string // for asked
 	diags *diag.List
 }
 
@@ -32,47 +32,55 @@ func NewObject(d Document, n *yaml.Node, what string, diags *diag.List) *Object 
 		diags.Errorf(d.Pos(n), "bad-value", "%s must be a mapping", what)
 		return nil
 	}
-	o := &Object{Document: d, Node: n, what: what, diags: diags}
-	o.keys, o.vals = make([]*yaml.Node, 0, len(n.Content)/2), make([]*yaml.Node, 0, len(n.Content)/2)
-	seen := seenKeys{o: o}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		k := n.Content[i]
-		if seen.has(k.Value) {
+	o := &Object{Document: d, Node: n, what: what, diags: diags, pairs: n.Content[:len(n.Content)&^1]}
+	o.asked = o.room[:0]
+	var own []*yaml.Node // without what is there twice; nil as long as nothing is
+	seen := seenKeys{pairs: o.pairs}
+	for i := 0; i < len(seen.pairs); i += 2 {
+		k := seen.pairs[i]
+		switch {
+		case seen.has(i):
 			diags.Errorf(d.Pos(k), "duplicate-field", "%s says %q twice", what, k.Value)
-			continue
+			if own == nil {
+				own = slices.Clone(seen.pairs[:i])
+			}
+		case own != nil:
+			own = append(own, k, seen.pairs[i+1])
 		}
-		seen.add(k.Value)
-		o.keys, o.vals = append(o.keys, k), append(o.vals, n.Content[i+1])
+	}
+	if own != nil {
+		o.pairs = own
 	}
 	return o
 }
 
-// seenKeys are those of an object so far. Most have few: then looking through
+// seenKeys are those of a mapping so far. Most have few: then looking through
 // them is quicker than a map.
 type seenKeys struct {
-	o    *Object
-	many map[string]bool
+	pairs []*yaml.Node
+	many  map[string]bool
 }
 
 const few = 24
 
-func (s *seenKeys) has(key string) bool {
-	if s.many != nil {
-		return s.many[key]
+// has reports whether the key at i is there before, too; it must be asked of all
+// keys in turn.
+func (s *seenKeys) has(i int) bool {
+	key := s.pairs[i].Value
+	if len(s.pairs) > 2*few {
+		if s.many == nil {
+			s.many = map[string]bool{}
+		}
+		before := s.many[key]
+		s.many[key] = true
+		return before
 	}
-	return slices.ContainsFunc(s.o.keys, func(k *yaml.Node) bool { return k.Value == key })
-}
-
-func (s *seenKeys) add(key string) {
-	if s.many == nil && len(s.o.keys) == few {
-		s.many = map[string]bool{}
-		for _, k := range s.o.keys {
-			s.many[k.Value] = true
+	for j := 0; j < i; j += 2 {
+		if s.pairs[j].Value == key {
+			return true
 		}
 	}
-	if s.many != nil {
-		s.many[key] = true
-	}
+	return false
 }
 
 // Resolve follows an alias. A chain of aliases is impossible in YAML.
@@ -89,9 +97,9 @@ func (o *Object) Field(name string) *yaml.Node {
 		return nil
 	}
 	o.asked = append(o.asked, name)
-	for i, k := range o.keys {
-		if k.Value == name {
-			if v := Resolve(o.vals[i]); v.Tag != "!!null" {
+	for i := 0; i < len(o.pairs); i += 2 {
+		if o.pairs[i].Value == name {
+			if v := Resolve(o.pairs[i+1]); v.Tag != "!!null" {
 				return v
 			}
 		}
@@ -175,8 +183,8 @@ func (o *Object) Labels(name string) map[string]string {
 // is out of the ordinary. Replicas have the same, again and again.
 func (k *known) write(sub *Object) bool {
 	k.buf = k.buf[:0]
-	for i, key := range sub.keys {
-		v := sub.vals[i]
+	for i := 0; i < len(sub.pairs); i += 2 {
+		key, v := sub.pairs[i], sub.pairs[i+1]
 		if key.Kind != yaml.ScalarNode || v.Kind != yaml.ScalarNode || v.Tag != "!!str" {
 			return false
 		}
@@ -186,9 +194,9 @@ func (k *known) write(sub *Object) bool {
 }
 
 func (o *Object) readLabels(sub *Object) map[string]string {
-	out := make(map[string]string, len(sub.keys))
-	for i, k := range sub.keys {
-		v := Resolve(sub.vals[i])
+	out := make(map[string]string, len(sub.pairs)/2)
+	for i := 0; i < len(sub.pairs); i += 2 {
+		k, v := sub.pairs[i], Resolve(sub.pairs[i+1])
 		if v.Kind != yaml.ScalarNode || v.Tag != "!!str" {
 			o.diags.Errorf(o.Pos(v), "bad-label", "the value of label %s must be a string", k.Value).WithHelp("put it in quotes")
 			continue
@@ -228,7 +236,8 @@ func (o *Object) Done() {
 	if o == nil {
 		return
 	}
-	for _, k := range o.keys {
+	for i := 0; i < len(o.pairs); i += 2 {
+		k := o.pairs[i]
 		if slices.Contains(o.asked, k.Value) {
 			continue
 		}

@@ -22,14 +22,17 @@ const (
 
 // estate is what selectors of a cluster are read against.
 type estate struct {
-	pods   []*inventory.Workload            // sorted by name
-	spaces []string                         // the namespaces that pods are in, sorted
-	seen   map[string]map[string]string     // labels of the namespaces that stand in the folder
-	known  map[string]map[string]string     // of those that the inventory knows, "k8s/namespace.KEY" by namespace
-	hidden map[string][]*inventory.Workload // by key: pods on which that label is not what the inventory says
-	parsed map[string]label.Selector
-	named  map[namedPort]map[uint16][]string
-	away   func() []*inventory.Workload // pods with an address outside of the estate's networks
+	pods      []*inventory.Workload              // sorted by name
+	spaces    []string                           // the namespaces that pods are in, sorted
+	seen      map[string]map[string]string       // labels of the namespaces that stand in the folder
+	known     map[string]map[string]string       // of those that the inventory knows, "k8s/namespace.KEY" by namespace
+	hidden    map[string][][]*inventory.Workload // by key: pods on which that label is not what the inventory says, those together that are alike
+	parsed    map[string]label.Selector
+	matches   map[string]layer.Match // by what selector makes of requirements
+	mayBePods map[netip.Prefix]bool
+	text      []byte
+	named     map[namedPort]map[uint16][]string
+	away      func() []*inventory.Workload // pods with an address outside of the estate's networks
 }
 
 // serving lists the pods that have a port of that name, by its number.
@@ -67,38 +70,56 @@ func (e *estate) outside(networks []netip.Prefix) []*inventory.Workload {
 func survey(inv *inventory.Snapshot) *estate {
 	e := &estate{
 		seen: map[string]map[string]string{}, known: map[string]map[string]string{},
-		hidden: map[string][]*inventory.Workload{}, named: map[namedPort]map[uint16][]string{}, parsed: map[string]label.Selector{},
+		hidden: map[string][][]*inventory.Workload{}, named: map[namedPort]map[uint16][]string{}, parsed: map[string]label.Selector{},
+		matches: map[string]layer.Match{}, mayBePods: map[netip.Prefix]bool{},
+	}
+	for i := range inv.Workloads {
+		if _, isPod := inv.Workloads[i].Labels[namespaceKey]; isPod {
+			e.pods = append(e.pods, &inv.Workloads[i])
+		}
 	}
 	there := map[string]bool{}
-	for i := range inv.Workloads {
-		w := &inv.Workloads[i]
+	for _, list := range inventory.Alike(inv.Workloads) {
+		w := &inv.Workloads[list[0]]
 		space, isPod := w.Labels[namespaceKey]
 		if !isPod {
 			continue
 		}
-		e.pods = append(e.pods, w)
-		first := !there[space]
-		if first {
+		if !there[space] {
 			there[space] = true
 			e.spaces = append(e.spaces, space)
+			e.learn(space, w.Labels)
 		}
-		if w.Pod == nil && !first {
+		if w.Pod == nil {
 			continue
 		}
+		var pods []*inventory.Workload
 		for k, v := range w.Labels {
-			if first && strings.HasPrefix(k, namespaceKey+".") {
-				if e.known[space] == nil {
-					e.known[space] = map[string]string{}
+			if has, ok := w.Pod[k]; label.IsBuiltin(k) || ok && has == v {
+				continue
+			}
+			if pods == nil {
+				for _, i := range list {
+					pods = append(pods, &inv.Workloads[i])
 				}
-				e.known[space][k] = v
 			}
-			if has, ok := w.Pod[k]; w.Pod != nil && !label.IsBuiltin(k) && (!ok || has != v) {
-				e.hidden[k] = append(e.hidden[k], w)
-			}
+			e.hidden[k] = append(e.hidden[k], pods)
 		}
 	}
 	slices.Sort(e.spaces)
 	return e
+}
+
+// learn notes what an inventory says of a namespace, at its first pod.
+func (e *estate) learn(space string, labels map[string]string) {
+	for k, v := range labels {
+		if strings.HasPrefix(k, namespaceKey+".") {
+			if e.known[space] == nil {
+				e.known[space] = map[string]string{}
+			}
+			e.known[space][k] = v
+		}
+	}
 }
 
 // selector makes one of requirements that have been checked.
@@ -119,17 +140,42 @@ func (e *estate) selector(list ...label.Requirement) label.Selector {
 }
 
 // match says which workloads have pods that a selector matches. Where the
-// inventory has a label that pods have not, they are named.
+// inventory has a label that pods have not, they are named. The match is one for
+// all who ask, and must not be changed.
 func (e *estate) match(list ...label.Requirement) layer.Match {
+	e.text = e.text[:0]
+	for _, q := range list {
+		e.text = append(e.text, q.Key...)
+		e.text = append(e.text, 0, byte(q.Op))
+		for _, v := range q.Values {
+			e.text = append(append(e.text, v...), 0)
+		}
+		e.text = append(e.text, 1)
+	}
+	if m, known := e.matches[string(e.text)]; known {
+		return m
+	}
+	key := string(e.text)
+	m := e.find(list)
+	e.matches[key] = m
+	return m
+}
+
+func (e *estate) find(list []label.Requirement) layer.Match {
 	s := e.selector(list...)
 	var wrong, missed []string
+	add := func(names *[]string, pods []*inventory.Workload) {
+		for _, w := range pods {
+			*names = append(*names, w.Name)
+		}
+	}
 	for _, q := range list {
-		for _, w := range e.hidden[q.Key] {
-			switch says, is := s.Matches(w.Labels), e.really(list, w); {
+		for _, pods := range e.hidden[q.Key] {
+			switch says, is := s.Matches(pods[0].Labels), e.really(list, pods[0]); {
 			case says && !is:
-				wrong = append(wrong, w.Name)
+				add(&wrong, pods)
 			case is && !says:
-				missed = append(missed, w.Name)
+				add(&missed, pods)
 			}
 		}
 	}
@@ -180,6 +226,7 @@ func (e *estate) inSpaces(spaces, pods []label.Requirement) (sure, doubt layer.M
 	sure = e.match(slices.Concat(said, pods)...)
 	if except != nil {
 		not := layer.Selected(e.selector(label.Requirement{Key: namespaceKey, Op: label.In, Values: except}))
+		sure = slices.Clone(sure)
 		for i := range sure {
 			sure[i].Not = slices.Concat(sure[i].Not, not)
 		}
@@ -190,7 +237,7 @@ func (e *estate) inSpaces(spaces, pods []label.Requirement) (sure, doubt layer.M
 		}
 		return e.match(slices.Concat([]label.Requirement{{Key: namespaceKey, Op: label.In, Values: names}}, pods)...)
 	}
-	return append(sure, in(extra)...), in(unknown), unknown
+	return slices.Concat(sure, in(extra)), in(unknown), unknown
 }
 
 // compare finds the namespaces for which the workloads' labels do not say what

@@ -16,6 +16,20 @@ import (
 type parties struct {
 	sure   layer.Match
 	doubts []doubt
+	// Addresses without exceptions, and those of them that may be a pod's: one term
+	// for all of a rule's, since they mean together what each does.
+	plain, podPlain []netip.Prefix
+}
+
+// done adds the addresses.
+func (p *parties) done(r *reader) {
+	if p.plain != nil {
+		r.addresses(layer.Term{Prefixes: p.plain}, p)
+	}
+	if p.podPlain != nil {
+		pods := layer.Term{Prefixes: p.podPlain, Select: r.pointer(label.Requirement{Key: namespaceKey, Op: label.Exists})}
+		p.doubts = append(p.doubts, doubt{layer.Match{pods}, blockOfPods})
+	}
 }
 
 // doubt are ends of which it is not known whether a rule speaks of them.
@@ -94,19 +108,36 @@ func (r *reader) block(o *manifest.Object, p *parties) {
 	if !ok || len(r.refused) > 0 {
 		return
 	}
-	outside, hosts, pods := t, t, t
-	outside.Address = true
-	hosts.Select = r.pointer(label.Requirement{Key: namespaceKey, Op: label.NotExists})
+	pods := t
 	pods.Select = r.pointer(label.Requirement{Key: namespaceKey, Op: label.Exists})
-	p.sure = append(p.sure, outside, hosts)
-	if r.mayMatchPods(pods) {
-		p.doubts = append(p.doubts, doubt{layer.Match{pods}, blockOfPods})
+	if t.Except != nil {
+		r.addresses(t, p)
+		if r.mayMatchPods(pods) {
+			p.doubts = append(p.doubts, doubt{layer.Match{pods}, blockOfPods})
+		}
+		return
+	}
+	may, known := r.estate.mayBePods[whole]
+	if !known {
+		may = r.mayMatchPods(pods)
+		r.estate.mayBePods[whole] = may
+	}
+	p.plain = append(p.plain, whole)
+	if may {
+		p.podPlain = append(p.podPlain, whole)
 	}
 }
 
+// addresses adds what is no pod.
+func (r *reader) addresses(t layer.Term, p *parties) {
+	outside, hosts := t, t
+	outside.Address = true
+	hosts.Select = r.pointer(label.Requirement{Key: namespaceKey, Op: label.NotExists})
+	p.sure = append(p.sure, outside, hosts)
+}
+
 func (r *reader) pointer(q label.Requirement) *label.Selector {
-	s := r.estate.selector(q)
-	return &s
+	return r.estate.match(q)[0].Select
 }
 
 // mayMatchPods reports whether a term's addresses could be those of a pod: of

@@ -179,6 +179,7 @@ func (r *reader) rule(dir flow.Direction, i int, n *yaml.Node) {
 	for _, n := range list {
 		r.peer(n, &p)
 	}
+	p.done(r)
 	if len(list) == 0 {
 		p.sure = layer.Everything()
 		if n := o.Field(peers); n != nil {
