@@ -94,6 +94,9 @@ func (w *Wanted) Cover(identities []int) []Cover {
 
 // subset reports whether every number of a is in b; both ascend.
 func subset(a, b []int) bool {
+	if len(a) > len(b) {
+		return false
+	}
 	for _, x := range a {
 		if _, in := slices.BinarySearch(b, x); !in {
 			return false

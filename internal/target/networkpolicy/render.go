@@ -12,6 +12,7 @@ import (
 	"firebreak/internal/plan"
 	"firebreak/internal/policy"
 	"firebreak/internal/target"
+	"firebreak/internal/verify"
 )
 
 // Render writes one file for each group of pods that are treated alike, with one
@@ -164,16 +165,13 @@ func (r *renderer) reasons(s *plan.Subject, dir flow.Direction, g *plan.Grant) [
 		if dir == flow.Ingress {
 			from, to = x, self
 		}
-		if class := e.Class(from, to); asked[class] {
+		class := e.Class(from, to)
+		if asked[class] {
 			continue
-		} else {
-			asked[class] = true
 		}
-		for _, part := range e.Parts(from, to, !r.w.ToCome) {
-			if !part.Permits {
-				continue
-			}
-			if line := e.Ref(part.By).String(); !seen[line] {
+		asked[class] = true
+		for _, line := range r.permitting(class, from, to) {
+			if !seen[line] {
 				seen[line] = true
 				out = append(out, line)
 			}
@@ -182,6 +180,21 @@ func (r *renderer) reasons(s *plan.Subject, dir flow.Direction, g *plan.Grant) [
 	if len(out) > most {
 		out = append(out[:most], fmt.Sprintf("and %d more rules", len(out)-most))
 	}
+	return out
+}
+
+// permitting names the rules that permit something between two peers of a class.
+func (r *renderer) permitting(class int, from, to verify.Peer) []string {
+	if lines, known := r.said[class]; known {
+		return lines
+	}
+	var out []string
+	for _, part := range r.w.Engine.Parts(from, to, !r.w.ToCome) {
+		if part.Permits {
+			out = append(out, r.w.Engine.Ref(part.By).String())
+		}
+	}
+	r.said[class] = out
 	return out
 }
 

@@ -29,7 +29,12 @@ type renderer struct {
 	everybody int // how many peers exist
 	names     map[string]bool
 	table     []policy.PrefixPeer
+	kinds     [][]*inventory.Workload // by identity: of pods that are alike the first
+	kindsIn   map[string][]podOf      // by namespace
 	blocksOf  map[string][]string
+	splits    map[string]*split // by the text of a cover
+	lines     [][]string        // by identity: its hosts' addresses, an item each; nil before it is asked for
+	said      map[int][]string  // by class of pairs: the rules that permit something
 
 	isolated  map[string][2]bool // by namespace: all pods are
 	dns       map[verify.Peer]bool
@@ -43,13 +48,14 @@ func newRenderer(w *plan.Wanted) *renderer {
 	n := len(w.Policy.Identities)
 	r := &renderer{
 		w: w, podsOf: make([][]*inventory.Workload, n), hosts: make([][]*inventory.Workload, n), made: map[string]bool{}, names: map[string]bool{},
-		blocksOf: map[string][]string{}, dns: map[verify.Peer]bool{}, isolated: map[string][2]bool{}, isolating: map[*inventory.Workload][2]bool{},
+		blocksOf: map[string][]string{}, splits: map[string]*split{}, kinds: make([][]*inventory.Workload, n), kindsIn: map[string][]podOf{}, lines: make([][]string, n), said: map[int][]string{}, dns: map[verify.Peer]bool{}, isolated: map[string][2]bool{}, isolating: map[*inventory.Workload][2]bool{},
 	}
 	for id := range w.Policy.Identities {
 		for _, i := range w.Policy.Identities[id].Workloads {
 			r.sort(id, &w.Policy.Inventory.Workloads[i])
 		}
 	}
+	r.study()
 	for x := range w.Engine.Peers() {
 		if w.Engine.Exists(verify.Peer(x)) {
 			r.everybody++
@@ -74,12 +80,41 @@ func (r *renderer) sort(id int, w *inventory.Workload) {
 	}
 	r.pods = append(r.pods, w)
 	r.podsOf[id] = append(r.podsOf[id], w)
-	if w.Pod == nil {
-		return
+}
+
+// podOf is a pod of an identity; others of it have the same labels.
+type podOf struct {
+	identity int
+	*inventory.Workload
+}
+
+// study puts together pods that are alike, and finds the labels that no pod
+// carries as the inventory has them.
+func (r *renderer) study() {
+	inv := r.w.Policy.Inventory
+	type key struct{ identity, like int }
+	seen := map[key]bool{}
+	for like, list := range inventory.Alike(inv.Workloads) {
+		w := &inv.Workloads[list[0]]
+		if _, isPod := w.Labels["k8s/namespace"]; !isPod || w.Labels["k8s/hostnetwork"] == "true" {
+			continue
+		}
+		for _, i := range list {
+			if k := (key{r.w.Policy.IdentityOf[i], like}); !seen[k] {
+				seen[k] = true
+				r.kinds[k.identity] = append(r.kinds[k.identity], &inv.Workloads[i])
+			}
+		}
+		for k, v := range w.Labels {
+			if have, ok := w.Pod[k]; w.Pod != nil && (!ok || have != v) && !label.IsBuiltin(k) {
+				r.made[k] = true
+			}
+		}
 	}
-	for k, v := range w.Labels {
-		if have, ok := w.Pod[k]; !label.IsBuiltin(k) && (!ok || have != v) {
-			r.made[k] = true
+	for id, pods := range r.kinds {
+		for _, w := range pods {
+			space := w.Labels["k8s/namespace"]
+			r.kindsIn[space] = append(r.kindsIn[space], podOf{id, w})
 		}
 	}
 }

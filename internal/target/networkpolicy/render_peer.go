@@ -73,7 +73,7 @@ func (r *renderer) selected(s *plan.Subject, dir flow.Direction, ids []int) []st
 	var out []string
 	for _, c := range r.covers(ids) {
 		if c.known {
-			out = append(out, peerYAML(c.spaces, c.pods, c.Text))
+			out = append(out, c.peer)
 			continue
 		}
 		for _, o := range r.exactly(c.Identities) {
@@ -102,15 +102,19 @@ func peerYAML(spaces, pods []label.Requirement, text string) string {
 func (r *renderer) addressed(s *plan.Subject, dir flow.Direction, ids []int) []string {
 	var out []string
 	for _, id := range ids {
+		write := r.lines[id] == nil
 		for _, w := range r.hosts[id] {
 			if len(w.Addresses) == 0 {
 				r.closed(s, dir, "%s, which is not in the cluster and has no known address,", w.Name).
 					WithHelp("give it addresses in the inventory")
 			}
 			for _, a := range w.Addresses {
-				out = append(out, blockYAML(netip.PrefixFrom(a, a.BitLen()), nil, w.Name))
+				if write {
+					r.lines[id] = append(r.lines[id], blockYAML(netip.PrefixFrom(a, a.BitLen()), nil, w.Name))
+				}
 			}
 		}
+		out = append(out, r.lines[id]...)
 	}
 	return out
 }

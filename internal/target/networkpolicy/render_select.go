@@ -32,9 +32,10 @@ func (r *renderer) objects(s *plan.Subject) []object {
 	}
 	for _, c := range r.covers(s.Identities) {
 		if c.known {
+			selector := selectorYAML(c.pods)
 			for _, id := range c.Identities {
-				for _, w := range r.podsOf[id] {
-					add(w.Labels["k8s/namespace"], selectorYAML(c.pods), c.Text)
+				for _, w := range r.kinds[id] {
+					add(w.Labels["k8s/namespace"], selector, c.Text)
 				}
 			}
 			continue
@@ -55,8 +56,37 @@ func (r *renderer) objects(s *plan.Subject) []object {
 // where it has no selector for it.
 type cover struct {
 	plan.Cover
+	*split
+	known bool
+}
+
+// split is a selector of the text as the cluster would have it.
+type split struct {
 	spaces, pods []label.Requirement
-	known        bool
+	ok           bool   // the cluster has it
+	peer         string // in YAML, if it is ok
+	others       []int  // of one that was made of an identity's labels: whose pods it selects
+}
+
+// splitOf divides the selector of a cover, once for each that there is.
+func (r *renderer) splitOf(c plan.Cover) *split {
+	if x := r.splits[c.Text]; x != nil {
+		return x
+	}
+	x := &split{}
+	r.splits[c.Text] = x
+	if x.spaces, x.pods, x.ok = r.split(c.Select); !x.ok {
+		return x
+	}
+	x.peer = peerYAML(x.spaces, x.pods, c.Text)
+	if len(c.Identities) == 1 && c.Text == c.Select.String() {
+		for id, pods := range r.kinds {
+			if slices.ContainsFunc(pods, func(w *inventory.Workload) bool { return c.Select.Matches(w.Labels) }) {
+				x.others = append(x.others, id)
+			}
+		}
+	}
+	return x
 }
 
 // covers describes the pods of identities. A selector of the text means them and
@@ -68,13 +98,11 @@ func (r *renderer) covers(ids []int) []cover {
 		if !r.hasPods(c.Identities) {
 			continue
 		}
-		x := cover{Cover: c}
-		x.spaces, x.pods, x.known = r.split(c.Select)
-		if len(c.Identities) == 1 && c.Text == c.Select.String() && x.known {
-			for id := range r.podsOf {
-				_, in := slices.BinarySearch(ids, id)
-				x.known = x.known && (in || !slices.ContainsFunc(r.podsOf[id], func(w *inventory.Workload) bool { return c.Select.Matches(w.Labels) }))
-			}
+		x := cover{Cover: c, split: r.splitOf(c)}
+		x.known = x.ok
+		for _, id := range x.others {
+			_, in := slices.BinarySearch(ids, id)
+			x.known = x.known && in
 		}
 		out = append(out, x)
 	}
@@ -123,7 +151,7 @@ func (r *renderer) exactly(ids []int) []alike {
 	var out []alike
 	seen := map[object]bool{}
 	for _, id := range ids {
-		for _, w := range r.podsOf[id] {
+		for _, w := range r.kinds[id] {
 			list := requirements(own(w))
 			key := object{namespace: w.Labels["k8s/namespace"], selector: selectorYAML(list)}
 			if !seen[key] {
@@ -137,14 +165,12 @@ func (r *renderer) exactly(ids []int) []alike {
 
 // mistaken returns a pod that is selected and is of none of those identities.
 func (r *renderer) mistaken(a alike, ids []int) *inventory.Workload {
-	for id, pods := range r.podsOf {
-		if _, in := slices.BinarySearch(ids, id); in {
+	for _, x := range r.kindsIn[a.namespace] {
+		if _, in := slices.BinarySearch(ids, x.identity); in {
 			continue
 		}
-		for _, x := range pods {
-			if x.Labels["k8s/namespace"] == a.namespace && !slices.ContainsFunc(a.pods, func(q label.Requirement) bool { return !q.Matches(own(x)) }) {
-				return x
-			}
+		if !slices.ContainsFunc(a.pods, func(q label.Requirement) bool { return !q.Matches(own(x.Workload)) }) {
+			return x.Workload
 		}
 	}
 	return nil
