@@ -28,4 +28,6 @@ const (
 	// NoRequest is what is no HTTP, on ports where not all requests were meant to
 	// pass.
 	NoRequest
+	// NotAll is everything, between ends where not all traffic was meant to pass.
+	NotAll
 )

@@ -25,7 +25,7 @@ func newShut(l *layer.Layer, u *universe, m *matcher) *table {
 // anyRequest is the condition that all requests meet; nil if no layer needs it.
 func anyRequest(layers []*layer.Layer) *policy.Condition {
 	for _, l := range layers {
-		if slices.ContainsFunc(l.Shut, func(s layer.Shut) bool { return s.Of != layer.Whatever }) {
+		if slices.ContainsFunc(l.Shut, func(s layer.Shut) bool { return s.Of == layer.SomeRequests || s.Of == layer.NoRequest }) {
 			return &policy.Condition{HTTP: []policy.HTTP{{}}, Ambiguous: policy.Meant}
 		}
 	}
@@ -58,8 +58,11 @@ func (j *judge) unsayable(v *view, n int, d *differences, w *intended) []piece {
 // the time is not judged by it.
 func (j *judge) part(s *layer.Shut, w *intended) space.Set {
 	all := space.Plain(s.Traffic)
-	if s.Of == layer.Whatever {
+	switch {
+	case s.Of == layer.Whatever, s.Of == layer.NotAll && !w.permitted.Ports().IsAll():
 		return all
+	case s.Of == layer.NotAll:
+		return space.Set{}
 	}
 	var out space.Set
 	always := w.permitted.Always()

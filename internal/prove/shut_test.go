@@ -18,6 +18,8 @@ func TestShut(t *testing.T) {
 		some  = `reason: r, http: [{methods: [POST], paths: [/pay/*]}]`
 		other = "reason: r}\n  - {name: no-pay, effect: deny, from: {service: web}, to: {service: orders}, ports: [8080/TCP], http: [{paths: [/pay]}], reason: r"
 	)
+	const ping = "reason: r}\n  - {name: ping, effect: allow, from: {service: web}, to: {service: orders}, ports: [icmp], reason: r"
+	portless := netset.Of(netset.ICMP, 0, 0)
 	requests := func(paths ...string) *policy.Condition {
 		return &policy.Condition{HTTP: []policy.HTTP{{Paths: paths}}, Ambiguous: policy.Meant}
 	}
@@ -35,6 +37,11 @@ func TestShut(t *testing.T) {
 		{name: "to another", more: some, shut: layer.Shut{Traffic: netset.All(), Of: layer.SomeRequests, Subject: selected(t, "app=db")}, want: prove.Wrong},
 		{name: "all requests could have been let in", more: "reason: r", shut: layer.Shut{Traffic: tcp(8080), Of: layer.SomeRequests}, want: prove.Wrong, text: "may not reach orders"},
 		{name: "whatever it is", more: "reason: r", shut: layer.Shut{Traffic: tcp(8080), Of: layer.Whatever}, want: prove.Approximate, text: "cannot"},
+		{name: "what has no ports beside what has", more: ping, shut: layer.Shut{Traffic: portless, Of: layer.NotAll},
+			keeps: &layer.Rule{Effect: layer.Allow, Traffic: tcp(8080)}, want: prove.Approximate, text: "web > orders ICMP"},
+		{name: "and what has ports with it", more: ping, shut: layer.Shut{Traffic: portless, Of: layer.NotAll}, want: prove.Wrong},
+		{name: "what has no ports where everything may pass", more: "reason: r}\n  - {name: all, effect: allow, from: {service: web}, to: {service: orders}, reason: r", shut: layer.Shut{Traffic: portless, Of: layer.NotAll},
+			keeps: &layer.Rule{Effect: layer.Allow, Traffic: netset.All().Subtract(portless)}, want: prove.Wrong, text: "ICMP"},
 		{name: "perhaps it can", more: "reason: r", shut: layer.Shut{Traffic: tcp(8080), Of: layer.Whatever, Peer: in("10.0.0.2/32")}, want: prove.Wrong, text: "web-1"},
 		{name: "what is no HTTP beside requests", more: other, shut: layer.Shut{Traffic: tcp(8080), Of: layer.NoRequest},
 			keeps:  &layer.Rule{Effect: layer.Allow, Traffic: tcp(8080), Cond: requests()},

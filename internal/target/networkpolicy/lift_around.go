@@ -7,6 +7,7 @@ import (
 	"firebreak/internal/label"
 	"firebreak/internal/layer"
 	"firebreak/internal/manifest"
+	"firebreak/internal/netset"
 )
 
 // foreign is an object of another kind that decides about packets.
@@ -173,4 +174,21 @@ func (l *lifter) enforcement() {
 		}
 	}
 	l.layer.Points = []layer.Point{p}
+	l.unsaid()
+}
+
+// unsaid lists what no NetworkPolicy could let pass: one with ports speaks of TCP,
+// UDP and SCTP, one without of everything. Who begins and who answers each need a
+// policy to let it.
+// https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/network-policy-v1/#NetworkPolicySpec
+func (l *lifter) unsaid() {
+	portless := netset.All()
+	for _, p := range []netset.Protocol{netset.TCP, netset.UDP, netset.SCTP} {
+		portless = portless.Subtract(netset.Of(p, 0, 65535))
+	}
+	pods := l.layer.Points[0].Governs
+	const why = "speaks of ports, or of everything: not of what has no ports alone"
+	l.layer.Shut = append(l.layer.Shut,
+		layer.Shut{Subject: pods, Peer: layer.Everything(), Traffic: portless, Of: layer.NotAll, Why: why},
+		layer.Shut{Subject: layer.Everything(), Peer: pods, Traffic: portless, Of: layer.NotAll, Why: why})
 }
