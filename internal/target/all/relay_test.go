@@ -91,9 +91,9 @@ spec: {to: {workloads: [api]}, ports: [{port: 443, targetPort: 8443}], rewrites:
 
 // apart is an estate whose VPCs exchange no packets, everything in it in a
 // cluster if kube is set, and everybody with a role if roles is.
-func apart(t *testing.T, text string, kube, roles bool, names ...string) (targettest.Estate, *load.Loaded) {
+func apart(t *testing.T, kube, roles bool, names ...string) (targettest.Estate, *load.Loaded) {
 	t.Helper()
-	l, diags := load.FS(fstest.MapFS{"p.yaml": {Data: []byte(text)}, "i.yaml": {Data: []byte(apartInventory)}}, ".", nil)
+	l, diags := load.FS(fstest.MapFS{"p.yaml": {Data: []byte(apartPolicy)}, "i.yaml": {Data: []byte(apartInventory)}}, ".", nil)
 	if l.Policy == nil {
 		t.Fatal(diags)
 	}
@@ -129,7 +129,7 @@ func TestWhatARelayLeadsPasses(t *testing.T) {
 		list   bool // it knows the addresses of resource configurations, too, by a list
 	}{{target: "nftables", egress: true, both: true}, {target: "ebpf", egress: true}, {target: "awssg", egress: true, both: true, list: true}, {target: "networkpolicy", kube: true, egress: true, both: true}, {target: "istio", kube: true, both: true}} {
 		t.Run(c.target, func(t *testing.T) {
-			e, l := apart(t, apartPolicy, c.kube, false, c.target)
+			e, l := apart(t, c.kube, false, c.target)
 			x := all.Named(c.target)
 			read := targettest.Lift(t, x, e, targettest.Render(t, x, e))
 			four, six := "169.254.171.7", "fd00:ec2:80::7"
@@ -186,11 +186,7 @@ func TestRelayedEstatesProve(t *testing.T) {
 	for _, names := range [][]string{{"awssg", "nftables"}, {"nacl", "ebpf"}, {"awssg", "networkpolicy"}, {"istio"}} {
 		kube := slices.Contains(names, "networkpolicy") || slices.Contains(names, "istio")
 		t.Run(strings.Join(names, "-"), func(t *testing.T) {
-			text := apartPolicy
-			if slices.Contains(names, "istio") { // a proof takes what nothing leads there for coming without a certificate
-				text = strings.Replace(text, "9000/TCP, ", "", 1)
-			}
-			e, l := apart(t, text, kube, true, names...)
+			e, l := apart(t, kube, true, names...)
 			var layers []*layer.Layer
 			for _, name := range append(names, "lattice") {
 				x := all.Named(name)
