@@ -53,15 +53,19 @@ func (a *area) has(x netip.Addr) bool {
 	return i < len(a.spans) && a.spans[i].lo.Compare(x) <= 0
 }
 
-// within reports whether another area holds all of this one.
-func (a *area) within(b *area) bool {
-	for _, s := range a.spans {
-		i := sort.Search(len(b.spans), func(i int) bool { return b.spans[i].hi.Compare(s.hi) >= 0 })
-		if i == len(b.spans) || s.lo.Less(b.spans[i].lo) {
-			return false
+// meets reports whether there are addresses that both hold.
+func (a *area) meets(b *area) bool {
+	for i, j := 0, 0; i < len(a.spans) && j < len(b.spans); {
+		switch {
+		case a.spans[i].hi.Less(b.spans[j].lo):
+			i++
+		case b.spans[j].hi.Less(a.spans[i].lo):
+			j++
+		default:
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 func (a *area) equal(b *area) bool { return a == b || slices.Equal(a.spans, b.spans) }

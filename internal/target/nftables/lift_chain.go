@@ -41,8 +41,12 @@ func (x *walker) enter(to *chain, d cond, after func(cond)) (done bool) {
 		known = x.tryWhole(key, to, d)
 	}
 	if known != nil && known.plain {
-		for _, e := range known.entries {
-			if e.peer = e.peer.and(x.peers); !e.peer.empty() {
+		if x.peers == wholeArea[x.family] {
+			x.out = append(x.out, known.entries...)
+			return true
+		}
+		for _, e := range known.entries { // with whom else does not matter: see needless
+			if e.peer.meets(x.peers) {
 				x.out = append(x.out, e)
 			}
 		}

@@ -38,7 +38,8 @@ type chain struct {
 	doubt            string
 	line             int
 	rules            []*statements
-	identity         int // see lifter.identity
+	about            string // what its rules are called by; empty until there is one
+	identity         int    // see lifter.identity
 }
 
 // statements are one rule.
@@ -82,6 +83,7 @@ type parsed struct {
 	whole      bool // it is one JSON object
 	number     int  // see lifter.numbered; 0: none yet
 	refs       *refs
+	rule       *ruleText // see asRule; nil: not asked for yet
 }
 
 // located is a command and its line.
@@ -333,23 +335,43 @@ func (t *table) addChain(o map[string]any, name string, line int) error {
 	return nil
 }
 
-func (t *table) addRule(from *parsed, file string, line int) error {
-	o := from.object
-	in, _ := o["chain"].(string)
-	c := t.chain(in)
-	if c == nil {
-		return fmt.Errorf("a rule of a chain %q that is not there", in)
+// ruleText is what a rule says, wherever it stands.
+type ruleText struct {
+	chain, name string // name: that of the policy's rule, or its handle; may be empty
+	expr        []any
+}
+
+func (p *parsed) asRule() *ruleText {
+	if p.rule != nil {
+		return p.rule
 	}
-	s := &statements{from: from, ref: flow.Rule{Policy: t.family + " " + t.name + " " + in, File: file, Line: line}}
-	s.expr, _ = o["expr"].([]any)
-	if s.ref.Rule, _ = o["comment"].(string); s.ref.Rule == "" {
-		s.ref.Rule = fmt.Sprintf("rule %d", len(c.rules)+1)
+	o, r := p.object, &ruleText{}
+	r.chain, _ = o["chain"].(string)
+	r.expr, _ = o["expr"].([]any)
+	if r.name, _ = o["comment"].(string); r.name == "" {
 		if h, is := o["handle"].(json.Number); is {
-			s.ref.Rule = "handle " + h.String()
+			r.name = "handle " + h.String()
 		}
 	}
 	if err := only(o, "family", "table", "chain", "handle", "expr", "comment"); err != nil {
-		s.expr = []any{map[string]any{err.Error(): nil}}
+		r.expr = []any{map[string]any{err.Error(): nil}}
+	}
+	p.rule = r
+	return r
+}
+
+func (t *table) addRule(from *parsed, file string, line int) error {
+	r := from.asRule()
+	c := t.chain(r.chain)
+	if c == nil {
+		return fmt.Errorf("a rule of a chain %q that is not there", r.chain)
+	}
+	if c.about == "" {
+		c.about = t.family + " " + t.name + " " + c.name
+	}
+	s := &statements{from: from, ref: flow.Rule{Policy: c.about, Rule: r.name, File: file, Line: line}, expr: r.expr}
+	if s.ref.Rule == "" {
+		s.ref.Rule = fmt.Sprintf("rule %d", len(c.rules)+1)
 	}
 	c.rules = append(c.rules, s)
 	return nil
