@@ -107,6 +107,33 @@ func TestLiftSaysWhatWasWanted(t *testing.T) {
 	}
 }
 
+// Pods are behind their hosts: what passes between those of one host is asked
+// about both ends, there and nowhere else.
+func TestLiftOfPodsSaysWhatWasWanted(t *testing.T) {
+	cases := 0
+	for seed := range uint64(40) {
+		w := wantedText(t, randomPolicy(seed), inventoryText())
+		for i := range w.Policy.Inventory.Workloads {
+			x := &w.Policy.Inventory.Workloads[i]
+			if seed%3 > 0 || i%2 > 0 { // else one of two stays on the host
+				x.Namespace = "shop"
+			}
+			if seed%2 > 0 {
+				x.Host = "a"
+			}
+		}
+		l := liftOf(t, w, rendered(t, w), true)
+		for _, u := range l.Unknown {
+			t.Errorf("seed %d: %v", seed, u)
+		}
+		cases += agrees(t, w, l)
+		if t.Failed() {
+			t.Fatalf("seed %d:\n%s", seed, randomPolicy(seed))
+		}
+	}
+	t.Log(cases, "cases")
+}
+
 // Sets and maps that are read as plain addresses say what they say when they are
 // read as any others, which a blank in them brings about.
 func TestPlainElementsAreReadAsOthers(t *testing.T) {
