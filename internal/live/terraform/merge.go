@@ -94,7 +94,7 @@ func (m *merger) presence(config, plans, states []Resource) {
 	lists := [][]Resource{config, plans, states}
 	for i, list := range lists {
 		for k, other := range lists {
-			if i == k || len(other) == 0 {
+			if i == k || len(list) == 0 || len(other) == 0 {
 				continue
 			}
 			addresses, modules := in(other)

@@ -28,14 +28,13 @@ const (
 type Value struct {
 	Kind   Kind
 	Bool   bool
+	set    bool             // a List that is a set: its elements are their own keys
 	Text   string           // of a String; of a Number as it was written
 	List   []Value          // of a List; of a Template its parts; of JSON the one document
 	Fields map[string]Value // of an Object
 	Ref    string           // of a Reference: "aws_security_group.orders.id", an address and the path of an attribute
 	Why    string           // of an Unresolved: what keeps it from being known, for the user
 	Pos    diag.Pos         // where it was read
-
-	set bool // a List that is a set: its elements are their own keys
 }
 
 // Field returns the field of an Object, or Null where there is none, and an
