@@ -29,6 +29,7 @@ type reader struct {
 	who   map[string]*inventory.Workload // by address and by host
 	ends  map[*service][]*landing
 	led   map[place]bool // where listeners lead
+	ways  map[string]*beside
 	layer *layer.Layer
 	diags diag.List
 }

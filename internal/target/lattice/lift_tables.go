@@ -54,20 +54,39 @@ func (r *reader) around(vpc string, traffic netset.Traffic) []layer.Rule {
 	skip := func(m layer.Match, t netset.Traffic, why string) layer.Rule {
 		return layer.Rule{Ref: flow.Rule{Rule: why}, Effect: layer.Abstain, Subject: layer.Everything(), Peer: m, Traffic: t}
 	}
-	near, open := r.routes(vpc)
+	beside := r.beside(vpc)
 	outside, _ := label.Parse("!net/vpc")
 	var more []layer.Rule
-	perhaps := skip(inVPC(open...), netset.All(), "a VPC that may exchange packets with it")
+	perhaps := skip(beside.open, netset.All(), "a VPC that may exchange packets with it")
 	perhaps.Unknown = "nobody asked by which peerings and transit gateways its VPC exchanges packets with others (describe-vpc-peering-connections, describe-transit-gateway-vpc-attachments)"
-	if len(open) > 0 {
+	if len(beside.open) > 0 {
 		more = append(more, perhaps)
 	}
 	return append([]layer.Rule{
 		skip(layer.Everything(), netset.All().Subtract(traffic), "no listener leads to that port"),
 		skip(layer.Match{{Not: layer.AnyWorkload()}}, netset.All(), "no workload of a VPC"),
 		skip(layer.Selected(outside), netset.All(), "a workload that is in no VPC"),
-		skip(inVPC(near...), netset.All(), "the same VPC, or one that exchanges packets with it"),
+		skip(beside.near, netset.All(), "the same VPC, or one that exchanges packets with it"),
 	}, more...)
+}
+
+// beside are the workloads of the VPCs that exchange packets with one, and of
+// those of which that is not known.
+type beside struct{ near, open layer.Match }
+
+// beside is worked out once for each VPC. Rules may share it: nothing changes a
+// match that stands in a layer.
+func (r *reader) beside(vpc string) *beside {
+	b := r.ways[vpc]
+	if b == nil {
+		near, open := r.routes(vpc)
+		b = &beside{inVPC(near...), inVPC(open...)}
+		if r.ways == nil {
+			r.ways = map[string]*beside{}
+		}
+		r.ways[vpc] = b
+	}
+	return b
 }
 
 // routes lists the VPCs that exchange packets with one, itself among them, and
