@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net/netip"
 	"reflect"
+	"regexp"
+	"strings"
 	"testing"
 
 	"firebreak/internal/flow"
@@ -104,6 +106,29 @@ func TestLiftSaysWhatWasWanted(t *testing.T) {
 		}
 		t.Log(name, agrees(t, w, l), "cases", len(l.Tables), "tables")
 		_ = policy.Allow
+	}
+}
+
+// A set's name begins with a letter, whatever the services and externals in it
+// are called: nft prints others, and refuses to read what it printed.
+func TestNamesOfSets(t *testing.T) {
+	sets := regexp.MustCompile(`"set":\{"family":"inet","table":"firebreak","name":"([^"]*)"`)
+	seen, numbered := 0, 0
+	for seed := range uint64(10) {
+		text := strings.ReplaceAll(strings.ReplaceAll(randomPolicy(seed), "name: x}", "name: 3x}"), "external: x", "external: 3x")
+		for _, data := range rendered(t, wantedText(t, text, inventoryText())) {
+			for _, m := range sets.FindAllSubmatch(data, -1) {
+				if seen++; m[1][0] < 'A' {
+					t.Errorf("a set is called %s", m[1])
+				}
+				if bytes.HasPrefix(m[1], []byte("peers_3x")) {
+					numbered++
+				}
+			}
+		}
+	}
+	if seen == 0 || numbered == 0 {
+		t.Errorf("%d sets, %d of what has such a name", seen, numbered)
 	}
 }
 

@@ -53,7 +53,7 @@ func randomPolicy(seed uint64) string {
 		return pick("{zone: web}", "{zone: data}", "{select: env=prod}", "{select: \"tier=web,env!=dev\"}", "{select: tier=app}", "{external: x}", "{any: true}")
 	}
 	for i := range 2 + r.IntN(3) {
-		fmt.Fprintf(&b, "---\nkind: Policy\nmetadata: {name: p%d}\nspec:\n  tier: %s\n  rules:\n", i, pick("application", "application", "baseline"))
+		fmt.Fprintf(&b, "---\nkind: Policy\nmetadata: {name: p%d}\nspec:\n  tier: %s\n  stage: %s\n  rules:\n", i, pick("application", "application", "baseline"), pick("enforce", "enforce", "enforce", "observe"))
 		for k := range 1 + r.IntN(3) {
 			from, to := ends(), ends()
 			for from == "{external: x}" && to == "{external: x}" || from == "{any: true}" && to == "{any: true}" {

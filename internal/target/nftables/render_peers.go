@@ -46,6 +46,9 @@ func (r *renderer) peersOf(v *verdicts, n int) [2]*peers {
 		slices.Sort(at)
 		elements, flags := s.runs(at)
 		full := r.name(name + "_" + family[f])
+		if c := full[0]; c < 'A' { // nft's own language wants a letter
+			full = r.name("peers_" + full)
+		}
 		out[f] = &peers{name: full, text: object("add", "set") + `"name":"` + full + `","type":"` + keyType[f] + `",` + flags + `"elem":[` + elements + `]}}}`}
 	}
 	r.known[string(key)] = out
