@@ -24,7 +24,7 @@ func (r *renderer) relayed(s *plan.Subject, out *statements) {
 		if open.IsEmpty() {
 			continue
 		}
-		r.warn("nothing else may use these ports without a certificate: policies let in "+t.Relay+"'s addresses only",
+		r.warn("policies let in "+t.Relay+"'s addresses only; to keep STRICT there, connect the VPCs so that callers come within the mesh, or let none come through "+t.Relay,
 			"%s comes to %s through %s, which has no certificate of the mesh: %s takes plaintext (PeerAuthentication STRICT would refuse it)", r.fewOf(t.Peers), s.Name, t.Relay, open)
 		out.plaintext = out.plaintext.Union(open)
 		out.allow = append(out.allow, r.rules(s, []fromSpec{{sourceSpec{IPBlocks: texts(t.Prefixes)}}}, open, nil, false)...)
