@@ -48,6 +48,8 @@ type sayer struct {
 	byText  map[string]int
 	said    []words
 	emitted []emission
+	entries []layout.DumpEntry // room
+	room    []byte
 	order   []int // those of said that are said by the end at hand
 }
 
@@ -88,17 +90,18 @@ func (s *sayer) wordsOf(list *[]entry) int {
 	if known {
 		return w
 	}
-	entries := *list
-	said := make([]layout.DumpEntry, len(entries))
-	for i := range entries {
-		said[i] = layout.EntryOf(layout.PolicyKey{Class: entries[i].class}, entries[i].says(s.toCome))
+	said := s.entries[:0]
+	for i := range *list {
+		x := &(*list)[i]
+		said = append(said, layout.EntryOf(layout.PolicyKey{Class: x.class}, x.says(s.toCome)))
 	}
+	s.entries = said
 	slices.SortFunc(said, func(a, b layout.DumpEntry) int { return cmp.Compare(a.Class, b.Class) })
-	text := layout.AppendEntries(nil, said)
-	if w, known = s.byText[string(text)]; !known {
+	s.room = layout.AppendEntries(s.room[:0], said)
+	if w, known = s.byText[string(s.room)]; !known {
 		w = len(s.said)
-		s.byText[string(text)] = w
-		s.said = append(s.said, words{text: text, entries: len(said)})
+		s.byText[string(s.room)] = w
+		s.said = append(s.said, words{text: slices.Clone(s.room), entries: len(said)})
 	}
 	s.known[list] = w
 	return w
