@@ -141,8 +141,9 @@ type reader struct {
 	refs     map[uint32]flow.Rule
 	entries  map[string][]layout.DumpEntry // see apart
 	numbers  map[string][]uint32
-	locals   *trie   // of a host of a fleet: its own addresses
-	shared   *reader // of a host of a fleet: the fleet's
+	spoken   map[uint32]*layout.DumpDecisions // by peer: which spoke of it last; see once
+	locals   *trie                            // of a host of a fleet: its own addresses
+	shared   *reader                          // of a host of a fleet: the fleet's
 }
 
 // saying is what an end says, and what two must have in common to be one table.
@@ -154,7 +155,7 @@ type saying struct {
 func newReader(l *lifter, dump *layout.Dump, file string) *reader {
 	r := &reader{l: l, dump: dump, file: file, short: map[slotKey][]*layout.DumpDecisions{}, long: map[slotKey][]int{}, peers: map[uint32][]string{},
 		mixed: map[string][]uint32{}, prefixes: map[uint32][]netip.Prefix{}, named: map[string]uint32{}, said: map[slotKey]*saying{},
-		bySaid: map[saidKey]*saying{}, answered: map[string][]answer{}, heard: map[heardKey]*heard{}, crowds: map[*uint32]*crowd{}, odd: map[uint32]bool{}, refs: map[uint32]flow.Rule{}, entries: map[string][]layout.DumpEntry{}, numbers: map[string][]uint32{}}
+		bySaid: map[saidKey]*saying{}, answered: map[string][]answer{}, heard: map[heardKey]*heard{}, crowds: map[*uint32]*crowd{}, odd: map[uint32]bool{}, refs: map[uint32]flow.Rule{}, entries: map[string][]layout.DumpEntry{}, numbers: map[string][]uint32{}, spoken: map[uint32]*layout.DumpDecisions{}}
 	r.trie.fill(dump.Addresses)
 	r.readClasses()
 	r.order = slices.Sorted(maps.Keys(r.classes))

@@ -70,7 +70,7 @@ func (r *reader) saying(at slotKey) *saying {
 
 func (r *reader) endsOf(at slotKey) *localSays {
 	own := &localSays{}
-	if short := r.short[at]; len(r.long[at]) == 0 && len(short) == 1 && once(short[0]) {
+	if short := r.short[at]; len(r.long[at]) == 0 && len(short) == 1 && r.once(short[0]) {
 		own.parts = short[0].Said
 	} else {
 		own.parts = r.apart(at)
@@ -86,17 +86,17 @@ func (r *reader) endsOf(at slotKey) *localSays {
 	return own
 }
 
-// once reports whether no peer is spoken to twice.
-func once(x *layout.DumpDecisions) bool {
-	seen := map[uint32]bool{}
-	n := 0
+// once reports whether no peer is spoken to twice. It is asked of each record once.
+func (r *reader) once(x *layout.DumpDecisions) bool {
 	for _, p := range x.Said {
-		n += len(p.Peers)
 		for _, peer := range p.Peers {
-			seen[peer] = true
+			if r.spoken[peer] == x {
+				return false
+			}
+			r.spoken[peer] = x
 		}
 	}
-	return len(seen) == n
+	return true
 }
 
 // apart sorts out what is said to whom, where that does not stand together.
