@@ -149,7 +149,7 @@ func (w *walk) ask(l *layer.Layer, t *layer.Table, q Question) (s Step, asked bo
 	case unknown != "":
 		s.Effect, s.Why = Unknown, unknown
 	case v.Lower != v.Upper && (v.Lower == layer.Deny || v.Upper == layer.Deny):
-		s.Effect, s.Why = Unknown, "it may be refused or let pass"
+		s.Effect, s.Why = Unknown, "it may be refused or let pass: whether a rule means these ends depends on which of their addresses is taken, or is not known"
 		if v.Rule != nil && v.Rule.Unknown != "" {
 			s.Why = v.Rule.Unknown
 		}

@@ -71,17 +71,41 @@ func (l *lifter) strangers() {
 	if len(l.layer.Points) == 0 {
 		return
 	}
-	var names []string
+	l.onNodes()
+}
+
+// hostNetwork is why it is not known what becomes of pods with hostNetwork.
+const hostNetwork = "pods in the network of their node (hostNetwork): most network plugins take them for the node, some for pods"
+
+// onNodes makes unknown what policies say of pods in the network of their node:
+// of those that they select, and of those that they let in or out as peers. Those
+// that no policy selects are open at their own end, whatever a plugin takes them for.
+func (l *lifter) onNodes() {
+	var selected, peers []string
 	for _, w := range l.estate.pods {
-		if w.Labels[hostNetworkKey] == "true" {
-			names = append(names, w.Name)
+		if w.Labels[hostNetworkKey] != "true" {
+			continue
+		}
+		peers = append(peers, w.Name)
+		for i := range l.layer.Tables {
+			if l.layer.Tables[i].Governs.Matches(layer.Party{Workload: w}, nil) != layer.No {
+				selected = append(selected, w.Name)
+				break
+			}
 		}
 	}
-	if names != nil {
-		l.layer.Unknown = append(l.layer.Unknown, layer.Unknown{
-			Why:      "pods in the network of their node (hostNetwork): most network plugins take them for the node, some for pods",
-			Concerns: layer.Selected(l.estate.selector(label.Requirement{Key: hostNetworkKey, Op: label.In, Values: []string{"true"}})),
-		})
+	if selected != nil {
+		slices.Sort(selected)
+		l.layer.Unknown = append(l.layer.Unknown, layer.Unknown{Why: hostNetwork, Concerns: layer.Named(slices.Compact(selected)...)})
+	}
+	if peers == nil {
+		return
+	}
+	slices.Sort(peers)
+	for i := range l.layer.Tables {
+		t := &l.layer.Tables[i]
+		perhaps := layer.Rule{Effect: layer.Deny, Subject: layer.Everything(), Peer: layer.Named(slices.Compact(peers)...), Traffic: netset.All(), Unknown: hostNetwork}
+		t.Tiers = append([][]layer.Rule{{perhaps}}, t.Tiers...)
 	}
 }
 
