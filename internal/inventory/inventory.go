@@ -75,7 +75,11 @@ type Frontend struct {
 	Workloads []string // names of workloads, or empty
 	Selector  map[string]string
 	Rewrites  string // "source", "destination" or "both"
-	Source    diag.Pos
+	// Labels are those of a Kubernetes Service itself; nil where the source does not
+	// know them.
+	Labels   map[string]string
+	Headless bool // a Kubernetes Service without an address: its name leads to the pods' own
+	Source   diag.Pos
 }
 
 // FrontendPort maps a port of the frontend to the port of the workloads.
@@ -85,6 +89,9 @@ type FrontendPort struct {
 	TargetName string // a named port of the workload, or empty
 	Target     uint16 // 0 where TargetName is set
 	Protocol   netset.Protocol
+	// Application is what is spoken there, as a Kubernetes Service says it
+	// (appProtocol: "http", "kubernetes.io/h2c"); empty where it does not.
+	Application string
 }
 
 // Network is a part of the estate's addresses that a cloud knows by a name: a

@@ -135,13 +135,13 @@ func TestListsOfAKind(t *testing.T) {
 func TestServicesAreFrontends(t *testing.T) {
 	snap, diags := read(map[string]string{"d.yaml": deployment, "s.yaml": `
 kind: Service
-metadata: {name: web, namespace: shop}
+metadata: {name: web, namespace: shop, labels: {istio.io/use-waypoint: wp}}
 spec:
   type: LoadBalancer
   clusterIP: 10.96.0.1
   clusterIPs: [10.96.0.1, "fd00::1"]
   selector: {app: web}
-  ports: [{name: a, port: 80, targetPort: 8080}, {name: b, port: 81, targetPort: http}, {name: c, port: 82, protocol: UDP}]
+  ports: [{name: a, port: 80, targetPort: 8080}, {name: b, port: 81, targetPort: http}, {name: c, port: 82, protocol: UDP, appProtocol: kubernetes.io/h2c}]
 status: {loadBalancer: {ingress: [{ip: 192.0.2.1}]}}
 ---
 kind: Service
@@ -157,14 +157,15 @@ spec: {ports: [{port: 80}]}
 	}
 	other, web := snap.Frontends[0], snap.Frontends[1]
 	ports := []inventory.FrontendPort{
-		{Name: "a", Number: 80, Target: 8080}, {Name: "b", Number: 81, TargetName: "http"}, {Name: "c", Number: 82, Target: 82, Protocol: netset.UDP},
+		{Name: "a", Number: 80, Target: 8080}, {Name: "b", Number: 81, TargetName: "http"}, {Name: "c", Number: 82, Target: 82, Protocol: netset.UDP, Application: "kubernetes.io/h2c"},
 	}
 	addrs := []netip.Addr{netip.MustParseAddr("10.96.0.1"), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("fd00::1")}
 	if web.Name != "shop/web[Service]" || !reflect.DeepEqual(web.Ports, ports) || !slices.Equal(web.Addresses, addrs) ||
-		!slices.Equal(web.Workloads, []string{"shop/web[Deployment]"}) || web.Rewrites != "both" {
+		!slices.Equal(web.Workloads, []string{"shop/web[Deployment]"}) || web.Rewrites != "both" || web.Headless ||
+		web.Labels["istio.io/use-waypoint"] != "wp" {
 		t.Errorf("web: %+v", web)
 	}
-	if len(other.Workloads) != 0 || len(other.Addresses) != 0 || other.Rewrites != "destination" {
+	if len(other.Workloads) != 0 || len(other.Addresses) != 0 || other.Rewrites != "destination" || !other.Headless || other.Labels == nil {
 		t.Errorf("elsewhere: %+v", other)
 	}
 }

@@ -148,6 +148,7 @@ type servicePort struct {
 	Name       string    `yaml:"name"`
 	Number     yaml.Node `yaml:"port"`
 	TargetPort intOrName `yaml:"targetPort"`
+	App        string    `yaml:"appProtocol"`
 	Protocol   string    `yaml:"protocol"`
 }
 

@@ -191,14 +191,19 @@ func (c *collector) frontend(o *object, workloads []inventory.Workload) (invento
 		Addresses: c.parse(o, texts),
 		Selector:  selector,
 		Rewrites:  rewrites(o),
+		Labels:    o.Metadata.Labels,
+		Headless:  o.Spec.ClusterIP == "None",
 		Source:    o.pos,
+	}
+	if f.Labels == nil {
+		f.Labels = map[string]string{}
 	}
 	for _, p := range o.Spec.Ports {
 		number, proto, ok := c.port(o, "port", &p.Number, p.Protocol)
 		if !ok {
 			continue
 		}
-		fp := inventory.FrontendPort{Name: p.Name, Number: number, Target: p.TargetPort.number, TargetName: p.TargetPort.name, Protocol: proto}
+		fp := inventory.FrontendPort{Name: p.Name, Number: number, Target: p.TargetPort.number, TargetName: p.TargetPort.name, Protocol: proto, Application: p.App}
 		if fp.Target == 0 && fp.TargetName == "" {
 			fp.Target = fp.Number
 		}

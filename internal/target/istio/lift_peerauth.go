@@ -208,6 +208,22 @@ func (l *lifter) peerTables() {
 	}
 }
 
+// unheeded is what becomes of DISABLE on a port in ambient mode where the mode is
+// inherited: by its documentation the port is open, but istiod looks for PERMISSIVE
+// ports alone before it lets ztunnel know of exceptions from STRICT
+// (convertedSelectorPeerAuthentications in pilot/pkg/serviceregistry/ambient).
+const unheeded = "in ambient mode DISABLE on a port is heeded only beside a mode of the policy's own or a PERMISSIVE port: write PERMISSIVE"
+
+// leftOut is what becomes of STRICT on a port in ambient mode, beside a mode that is
+// not, in a mesh that is: istiod takes the port to be closed by the mesh, whose
+// policy it then does not give to ztunnel (convertPeerAuthentication).
+const leftOut = "in ambient mode STRICT on a port beside the mode PERMISSIVE or DISABLE is left out where the mesh is STRICT: leave the mode out, and name the ports that take plaintext"
+
+// strictMesh reports whether the whole mesh is STRICT, but for what says otherwise.
+func (l *lifter) strictMesh() bool {
+	return slices.ContainsFunc(l.peers, func(p *peerAuth) bool { return !p.ignored && l.level(p) == meshLevel && p.mode == "STRICT" })
+}
+
 // demands are the rules of one PeerAuthentication: those that let pass, and
 // those that do not let pass what is left. ztunnel takes DISABLE for PERMISSIVE:
 // istio.io/latest/docs/ambient/usage/l4-policy/#peer-authentication.
@@ -222,11 +238,18 @@ func (l *lifter) demands(p *peerAuth, ambient bool) (first, then []layer.Rule) {
 			deny := r
 			deny.Effect = layer.Deny
 			then = append(then, deny)
+			if open := r; ambient && name == "portLevelMtls" && (p.mode == "PERMISSIVE" || p.mode == "DISABLE") && l.strictMesh() {
+				open.Unknown = leftOut
+				first = append(first, open)
+			}
 			r.Peer, r.Cond = l.mesh.all, proven
 			first = append(first, r)
 		case "PERMISSIVE":
 			first = append(first, r)
 		case "DISABLE":
+			if ambient && name == "portLevelMtls" && p.mode == "" && !slices.Contains(values(p.ports), "PERMISSIVE") {
+				r.Unknown = unheeded
+			}
 			first = append(first, r)
 			if !ambient { // nothing is proven to whoever speaks plaintext
 				r.Effect, r.Cond = layer.Deny, proven

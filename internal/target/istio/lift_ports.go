@@ -1,6 +1,7 @@
 package istio
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -195,7 +196,7 @@ func (l *lifter) protocols() {
 			}
 			for _, p := range f.Ports {
 				e := end{name, targetOf(w, p.Target, p.TargetName)}
-				kind := spoken(p, l.services[f.Namespace+"/"+service].protocols[p.Number])
+				kind := spoken(p, l.serviceOf(f, service).protocols[p.Number])
 				if other, known := said[e]; known && other != kind {
 					kind = "" // who says otherwise
 				}
@@ -220,10 +221,7 @@ func (l *lifter) protocols() {
 
 // spoken is "http", "tcp", or "" where the proxy looks what it is.
 func spoken(p inventory.FrontendPort, app string) string {
-	name := strings.ToLower(p.Name)
-	if app != "" {
-		name = strings.ToLower(app)
-	}
+	name := strings.ToLower(cmp.Or(app, p.Application, p.Name))
 	switch name {
 	case "kubernetes.io/h2c", "kubernetes.io/ws":
 		return "http"

@@ -75,7 +75,7 @@ func (l *lifter) behindServices() []reached {
 	for i := range l.source.Inventory.Frontends {
 		f := &l.source.Inventory.Frontends[i]
 		name, ok := serviceName(f)
-		if !ok || l.services[f.Namespace+"/"+name].headless {
+		if !ok || l.serviceOf(f, name).headless {
 			continue
 		}
 		for _, m := range f.Workloads {

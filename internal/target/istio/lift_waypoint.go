@@ -73,11 +73,25 @@ func (l *lifter) readService(o object, top *manifest.Object) {
 	if meta := top.Object("metadata"); meta != nil {
 		s.labels = meta.Labels("labels")
 	}
+	if s.labels == nil {
+		s.labels = map[string]string{}
+	}
 	if spec := top.Object("spec"); spec != nil {
 		s.headless = spec.Text("clusterIP") == "None"
 		s.protocols = readProtocols(spec, &l.diags)
 	}
 	l.services[o.namespace+"/"+o.name] = s
+}
+
+// serviceOf is what a Service says, by what was read of it, else by the inventory.
+// To what was rendered alone its labels are taken to be what they have to be.
+func (l *lifter) serviceOf(f *inventory.Frontend, name string) service {
+	s, read := l.services[f.Namespace+"/"+name]
+	if !read && !l.source.Alone {
+		s.labels = f.Labels
+	}
+	s.headless = s.headless || !read && f.Headless
+	return s
 }
 
 // identity is the waypoint as ztunnel sees it: a workload with an account.
@@ -107,7 +121,7 @@ func (l *lifter) findWays() {
 				members = append(members, w)
 			}
 		}
-		if name, ok := serviceName(f); ok && len(members) > 0 && !l.services[f.Namespace+"/"+name].headless {
+		if name, ok := serviceName(f); ok && len(members) > 0 && !l.serviceOf(f, name).headless {
 			l.lead(f, name, members)
 		}
 	}
@@ -125,12 +139,12 @@ func serviceName(f *inventory.Frontend) (string, bool) {
 
 // lead finds the waypoint of one Service.
 func (l *lifter) lead(f *inventory.Frontend, name string, members []*inventory.Workload) {
-	doc, known := l.services[f.Namespace+"/"+name]
+	doc := l.serviceOf(f, name)
 	g, why := l.waypointOf(f.Namespace, doc.labels, members[0].Labels)
 	if g == nil && why == "" && l.source.Alone {
 		g = l.onlyGateway(f.Namespace)
 	}
-	if g == nil && why == "" && !known && !l.source.Alone && l.targeted(f.Namespace, name) {
+	if g == nil && why == "" && doc.labels == nil && !l.source.Alone && l.targeted(f.Namespace, name) {
 		why = "the Service is not among what was read, and it is not known whether it is led through a waypoint"
 	}
 	if g != nil && doc.labels["istio.io/ingress-use-waypoint"] == "true" {

@@ -77,3 +77,64 @@ func TestPlainInitiators(t *testing.T) {
 		}
 	}
 }
+
+// What the inventory knows of Services counts where they are not among what was
+// read.
+func TestServicesOfTheInventory(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		edit func(f *inventory.Frontend)
+		want string
+	}{
+		{"no label", func(f *inventory.Frontend) {}, "deny"},
+		{"a waypoint", func(f *inventory.Frontend) { f.Labels = map[string]string{"istio.io/use-waypoint": "wp"} }, "allow"},
+		{"none", func(f *inventory.Frontend) { f.Labels = map[string]string{"istio.io/use-waypoint": "none"} }, "deny"},
+		{"headless", func(f *inventory.Frontend) {
+			f.Labels, f.Headless = map[string]string{"istio.io/use-waypoint": "wp"}, true
+		}, "deny"},
+	} {
+		inv := waypointWorld("")
+		c.edit(&inv.Frontends[0])
+		text := head + "spec: {" + getByWeb + "}\n" + gatewayText + only
+		l, _ := istio.Target{}.Lift(&target.Source{Folder: live.Open(fstest.MapFS{"p.yaml": {Data: []byte(text)}}), Inventory: inv, Estate: "e"})
+		v := l.Decide(layer.Conversation{From: layer.Party{Workload: &inv.Workloads[3]}, To: layer.Party{Workload: &inv.Workloads[1]}, Protocol: netset.TCP, Port: 8080,
+			Holds: func(r *layer.Rule) bool { return r.Cond.HTTP == nil || methodMeant(r.Cond.HTTP, "GET") }}, nil)
+		if v.Upper.String() != c.want {
+			t.Errorf("%s: %s, want %s", c.name, v.Upper, c.want)
+		}
+	}
+	inv := &inventory.Snapshot{Workloads: []inventory.Workload{workload("shop", "db", "sidecar"), workload("shop", "web", "sidecar")}}
+	inv.Frontends = []inventory.Frontend{{Name: "shop/db[Service]", Namespace: "shop", Workloads: []string{"shop/db"}, Ports: []inventory.FrontendPort{{Name: "http", Number: 80, Target: 80, Protocol: netset.TCP, Application: "tcp"}}}}
+	text := head + "spec: {rules: [{to: [{operation: {methods: [GET]}}]}]}\n"
+	l, _ := istio.Target{}.Lift(&target.Source{Folder: live.Open(fstest.MapFS{"p.yaml": {Data: []byte(text)}}), Inventory: inv, Estate: "e"})
+	v := l.Decide(layer.Conversation{From: layer.Party{Workload: &inv.Workloads[1]}, To: layer.Party{Workload: &inv.Workloads[0]}, Protocol: netset.TCP, Port: 80, Holds: func(*layer.Rule) bool { return true }}, nil)
+	if v.Upper != layer.Deny {
+		t.Errorf("a port that the inventory says speaks no HTTP sees requests: %s", v.Upper)
+	}
+}
+
+// Exceptions of ports in ambient mode that istiod does not heed as they read.
+func TestUnheededPorts(t *testing.T) {
+	const peer = "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: a, namespace: istio-system}\nspec: {mtls: {mode: STRICT}}\n---\napiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: b, namespace: shop}\nspec: {selector: {matchLabels: {app: db}}, "
+	for text, want := range map[string]string{
+		"portLevelMtls: {80: {mode: DISABLE}}}\n":                              "deny-allow",
+		"portLevelMtls: {80: {mode: PERMISSIVE}}}\n":                           "allow-allow",
+		"portLevelMtls: {80: {mode: DISABLE}, 81: {mode: PERMISSIVE}}}\n":      "allow-allow",
+		"mtls: {mode: PERMISSIVE}, portLevelMtls: {80: {mode: STRICT}}}\n":     "deny-allow",
+		"portLevelMtls: {80: {mode: STRICT}, 81: {mode: PERMISSIVE}}}\n":       "deny-deny",
+		"mtls: {mode: STRICT}, portLevelMtls: {80: {mode: DISABLE}}}\n":        "allow-allow",
+		"mtls: {mode: PERMISSIVE}, portLevelMtls: {81: {mode: STRICT}}}\n":     "allow-allow",
+		"mtls: {mode: STRICT}, portLevelMtls: {81: {mode: PERMISSIVE}}}\n":     "deny-deny",
+		"mtls: {mode: UNSET}, portLevelMtls: {81: {mode: DISABLE}}}\n":         "deny-deny",
+		"mtls: {mode: DISABLE}, portLevelMtls: {80: {mode: PERMISSIVE}}}\n":    "allow-allow",
+		"mtls: {mode: UNSET}, portLevelMtls: {80: {mode: UNSET}}}\n":           "deny-deny",
+		"mtls: {mode: PERMISSIVE}, portLevelMtls: {80: {mode: PERMISSIVE}}}\n": "allow-allow",
+	} {
+		l, inv, _ := read(t, "ambient", peer+text)
+		v := l.Decide(layer.Conversation{From: layer.Party{Workload: &inv.Workloads[1]}, To: layer.Party{Workload: &inv.Workloads[0]}, Protocol: netset.TCP, Port: 80,
+			Holds: func(r *layer.Rule) bool { return r.Cond.HTTP == nil && !r.Cond.MTLS }}, nil)
+		if got := v.Lower.String() + "-" + v.Upper.String(); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package istio
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -28,10 +29,10 @@ func (r *renderer) sayHTTP(name string) netset.Traffic {
 	var yes, no netset.Traffic
 	for _, f := range r.servicesOf(name) {
 		for _, p := range f.Ports {
-			kind, _, _ := strings.Cut(strings.ToLower(p.Name), "-")
+			kind, _, _ := strings.Cut(strings.ToLower(cmp.Or(p.Application, p.Name)), "-")
 			switch port := netset.Of(netset.TCP, p.Target, p.Target); {
 			case p.Protocol != netset.TCP || p.Target == 0:
-			case slices.Contains([]string{"http", "http2", "grpc"}, kind):
+			case slices.Contains([]string{"http", "http2", "grpc", "kubernetes.io/h2c", "kubernetes.io/ws"}, kind):
 				yes = yes.Union(port)
 			default:
 				no = no.Union(port)

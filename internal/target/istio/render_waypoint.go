@@ -92,7 +92,7 @@ func (r *renderer) entries(ns string, workloads []int) []entry {
 		f := &r.w.Policy.Inventory.Frontends[i]
 		rest, in := strings.CutPrefix(f.Name, ns+"/")
 		name, is := strings.CutSuffix(rest, "[Service]")
-		if !in || !is || f.Namespace != ns {
+		if !in || !is || f.Namespace != ns || f.Headless {
 			continue
 		}
 		e := entry{name: name, targets: map[uint16]uint16{}, alone: true}
