@@ -64,13 +64,21 @@ type membership struct {
 	outside             []netip.Prefix
 }
 
+// A waypoint's own Deployment carries these (github.com/istio/istio,
+// pkg/config/constants.ManagedGatewayMeshControllerLabel). It is let in as the
+// waypoint, and is no peer beside that.
+const (
+	managedLabel   = "gateway.istio.io/managed"
+	meshController = "istio.io-mesh-controller"
+)
+
 func (r *renderer) membership(id int) membership {
 	var m membership
 	var last *likeness
 	for _, i := range r.w.Policy.Identities[id].Workloads {
 		w, k := r.workload(i), r.like[i]
 		if !k.inside {
-			if len(w.Addresses) == 0 {
+			if len(w.Addresses) == 0 && w.Labels[managedLabel] != meshController {
 				m.lost = append(m.lost, w.Name)
 			}
 			for _, a := range w.Addresses {
