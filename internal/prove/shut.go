@@ -33,10 +33,11 @@ func anyRequest(layers []*layer.Layer) *policy.Condition {
 }
 
 // unsayable takes out of differences what stays shut because a layer cannot say
-// it of these ends. Through a relay none of them is the peer.
+// it of these ends. Through a relay none of them is the peer, but for the layer
+// whose relay it is.
 func (j *judge) unsayable(v *view, n int, d *differences, w *intended) []piece {
 	l := j.e.layers[n]
-	if v.shut == nil || v.shut[n] == 0 || v.relayed || d.less.IsEmpty() && d.maybeLess.IsEmpty() {
+	if v.shut == nil || v.shut[n] == 0 || v.relayed && !l.relays() || d.less.IsEmpty() && d.maybeLess.IsEmpty() {
 		return nil
 	}
 	var out []piece
