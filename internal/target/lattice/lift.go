@@ -14,6 +14,7 @@ import (
 	"firebreak/internal/layer"
 	"firebreak/internal/live/aws"
 	"firebreak/internal/live/terraform"
+	"firebreak/internal/netset"
 	"firebreak/internal/target"
 )
 
@@ -68,8 +69,22 @@ func lift(s *target.Source) (*layer.Layer, diag.List) {
 	r.layer.Ours, r.layer.Foreign = r.out.ours, r.out.foreign
 	if len(r.layer.Points) > 0 {
 		r.layer.Relays, r.layer.Leads = relays(), r.leads()
+		r.layer.Shut = unsayable()
 	}
 	return r.layer, r.diags
+}
+
+// unsayable is what no auth policy can let pass: requests of a workload that has
+// no role. Anonymous callers can be let in, but all of them, and not this one.
+// docs.aws.amazon.com/vpc-lattice/latest/ug/auth-policies.html#auth-policies-condition-keys
+func unsayable() []layer.Shut {
+	inVPC, err := label.Parse("net/vpc")
+	if err != nil {
+		return nil
+	}
+	nameless := layer.Selected(inVPC)
+	nameless[0].Not = layer.Match{{Principals: []string{awsPrincipal}}}
+	return []layer.Shut{{Subject: layer.Selected(inVPC), Peer: nameless, Traffic: netset.Of(netset.TCP, 0, 65535), Why: "knows callers by their IAM role, and this one has none"}}
 }
 
 // relays are the addresses of Lattice's data plane.

@@ -17,7 +17,7 @@ import (
 // reach by one rule, and few by another.
 func crowd(t *testing.T, many int, requests string) *estate {
 	t.Helper()
-	inv := &inventory.Snapshot{Networks: []inventory.Network{{Name: "vpc-0"}, {Name: "vpc-1"}}}
+	inv := &inventory.Snapshot{Networks: []inventory.Network{{Name: "vpc-0", Complete: true}, {Name: "vpc-1", Complete: true}}}
 	add := func(app string, vpc, n int) {
 		inv.Workloads = append(inv.Workloads, inventory.Workload{
 			Name: fmt.Sprint(app, n), Addresses: []netip.Addr{netip.AddrFrom4([4]byte{10, byte(vpc), byte(n / 250), byte(1 + n%250)})}, Ports: []inventory.Port{{Name: "http", Number: 8080, Protocol: netset.TCP}},
