@@ -136,6 +136,11 @@ type Rule struct {
 	// Unknown says why it is not known which part of all this the rule really
 	// speaks of, or whether it does at all; empty if it is known.
 	Unknown string
+	// OneWay is set beside Unknown where all that is not known is what to call it:
+	// the rule stops replies only. What needs none gets through, so that it is too
+	// much where it was not meant; what waits for one gets nowhere, so that it is too
+	// little where it was.
+	OneWay bool
 }
 
 // Match is a set of ends: those that any of the terms matches. Nil matches

@@ -142,6 +142,19 @@ func shop(t testing.TB) *layer.Layer {
 	}
 }
 
+// replies lets web reach orders by some traffic whose replies are stopped.
+func replies(l *layer.Layer, traffic netset.Traffic) {
+	for i := range l.Tables {
+		r := l.Tables[i].Tiers[0][1-i] // in: orders from web; out: web to orders
+		if i == 0 {
+			r = l.Tables[1].Tiers[0][0]
+			r.Subject, r.Peer = r.Peer, r.Subject
+		}
+		r.Traffic, r.Unknown, r.OneWay = traffic, "replies are stopped", true
+		l.Tables[i].Tiers[0] = append(l.Tables[i].Tiers[0], r)
+	}
+}
+
 // TestClassification plants one thing after the other into a layer that is
 // exact, and asks for the word.
 func TestClassification(t *testing.T) {
@@ -251,6 +264,21 @@ func TestClassification(t *testing.T) {
 			l.Tables[0].Tiers[0] = append(l.Tables[0].Tiers[0], allow("relay", selected(t, "app=orders"), relay, tcp(8080)))
 			return []*layer.Layer{{Target: "lattice", Optional: true, Relays: relay[0].Prefixes, Points: []layer.Point{{Name: "n", Governs: selected(t, "app=web")}},
 				Unknown: []layer.Unknown{{Concerns: selected(t, "app=web"), Why: "a service of another account"}}}}
+		}},
+		{name: "replies that are stopped, of what was not meant", want: prove.Wrong, together: prove.Wrong, text: "web > orders UDP 514", plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
+			replies(l, netset.Of(netset.UDP, 514, 514))
+			return nil
+		}},
+		{name: "replies that are stopped, of what was meant", want: prove.Wrong, together: prove.Wrong, text: "web > orders TCP 8080", plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
+			l.Tables[0].Tiers[0] = slices.Delete(l.Tables[0].Tiers[0], 1, 2)
+			replies(l, tcp(8080))
+			return nil
+		}},
+		{name: "replies that are stopped, and something unknown", want: prove.Unknown, together: prove.Unknown, text: "what is this", plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
+			replies(l, netset.Of(netset.UDP, 514, 514))
+			l.Tables[0].Tiers[0][len(l.Tables[0].Tiers[0])-1].OneWay = false
+			l.Tables[0].Tiers[0][len(l.Tables[0].Tiers[0])-1].Unknown = "what is this"
+			return nil
 		}},
 		{name: "time that cannot be told", more: `reason: r, when: {hours: "08:00-18:00"}`, want: prove.Approximate, together: prove.Approximate, text: "cannot tell the time", plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
 			l.Timeless = true

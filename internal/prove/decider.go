@@ -16,11 +16,11 @@ func (t *table) decider(self, other int, proto netset.Protocol, port uint16, at 
 	}
 	tier := -1
 	for _, item := range t.lists.items(t.rows[group][t.u.peerClass[other]]) {
-		r := &t.rules[item/2]
+		r := &t.rules[item>>itemBits]
 		if found != nil && r.tier > tier {
 			break
 		}
-		if item&1 == 1 && r.Effect == layer.Deny || found != nil && r.Effect >= found.Effect {
+		if item&inDoubt != 0 && r.Effect == layer.Deny || found != nil && r.Effect >= found.Effect {
 			continue
 		}
 		if set, _ := t.u.space.Of(r.Traffic, r.Cond, r.Effect == layer.Deny); set.Contains(proto, port, at) {

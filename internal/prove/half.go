@@ -71,7 +71,7 @@ func (c *contents) number(b bounds) int32 {
 		c.key = s.AppendKey(c.key)
 		c.key = append(c.key, 0xfe)
 	}
-	c.key = append(c.key, b.why...)
+	c.key = append(append(c.key, flag(b.oneWay)), b.why...)
 	n, known := c.known[string(c.key)]
 	if !known {
 		n = int32(len(c.all))
@@ -87,10 +87,15 @@ func (b bounds) and(o bounds) bounds {
 	out := bounds{
 		lower: b.lower.Intersect(o.lower), upper: b.upper.Intersect(o.upper),
 		lowerAbstains: b.lowerAbstains.Intersect(o.lowerAbstains), upperAbstains: b.upperAbstains.Intersect(o.upperAbstains),
-		why: b.why,
 	}
-	if out.why == "" {
-		out.why = o.why
+	return out.because(b, o)
+}
+
+// because gives bounds the reason of one of two: that replies are stopped only if
+// there is no other.
+func (out bounds) because(b, o bounds) bounds {
+	if out.why, out.oneWay = b.why, b.oneWay; b.why == "" || b.oneWay && o.why != "" {
+		out.why, out.oneWay = o.why, o.oneWay
 	}
 	return out
 }

@@ -68,6 +68,13 @@ func (d differences) at(t time.Time) differences {
 	return differences{d.more.At(t), d.less.At(t), d.maybeMore.At(t), d.maybeLess.At(t)}
 }
 
+// settle takes for sure what differs since replies are stopped: it is there, and
+// nothing comes back.
+func (d *differences) settle() {
+	d.more, d.less = d.more.Union(d.maybeMore), d.less.Union(d.maybeLess)
+	d.maybeMore, d.maybeLess = space.Set{}, space.Set{}
+}
+
 // between compares a strict and a lax reading with what was meant. named says
 // whether something goes by the names of Externals.
 func between(strict, lax *spoken, w *intended, sig *signature, named bool) differences {
@@ -98,6 +105,10 @@ func (j *judge) pieces(v *view, layer int) []piece {
 	l := j.e.layers[layer]
 	strict, lax := &v.said[0][layer], &v.said[1][layer]
 	diff := between(strict, lax, w, v.signature, l.named)
+	unknown, oneWay := v.whyNot(layer)
+	if oneWay {
+		diff.settle()
+	}
 	if l.Renewed {
 		diff = diff.at(j.e.at)
 	}
@@ -134,7 +145,6 @@ func (j *judge) pieces(v *view, layer int) []piece {
 		_, left := j.catch(v, layer, diff.maybeMore.Intersect(there))
 		maybe = maybe.Union(left)
 	}
-	unknown := v.whyNot(layer)
 	add(piece{kind: perhaps, set: maybe, why: cmp.Or(unknown[0], unknown[1]), fault: [2]bool{unknown[0] != "", unknown[1] != ""}})
 	return out
 }

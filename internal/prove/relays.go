@@ -94,12 +94,8 @@ func (b bounds) or(o bounds) bounds {
 	out := bounds{
 		lower: b.lower.Union(o.lower), upper: b.upper.Union(o.upper),
 		lowerAbstains: b.lowerAbstains.Intersect(o.lowerAbstains), upperAbstains: b.upperAbstains.Intersect(o.upperAbstains),
-		why: b.why,
 	}
-	if out.why == "" {
-		out.why = o.why
-	}
-	return out
+	return out.because(b, o)
 }
 
 // led numbers what is said about relays on one way.

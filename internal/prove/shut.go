@@ -42,10 +42,10 @@ func (j *judge) unsayable(v *view, n int, d *differences, w *intended) []piece {
 	}
 	var out []piece
 	for _, item := range l.shut.lists.items(v.shut[n]) {
-		if item&1 == 1 {
+		if item&inDoubt != 0 {
 			continue // perhaps it can
 		}
-		s := &l.Shut[item/2]
+		s := &l.Shut[item>>itemBits]
 		set := j.part(s, w)
 		if stays := d.less.Union(d.maybeLess).Intersect(set); !stays.IsEmpty() {
 			out = append(out, piece{kind: shut, set: stays, unsaid: true, why: "stays shut: " + l.Target + " " + s.Why})

@@ -63,10 +63,10 @@ type bounds struct {
 	lower, upper                 space.Set
 	lowerAbstains, upperAbstains space.Set
 	why                          string // why the two are not the same; empty if they are
+	oneWay                       bool   // since replies are stopped and nothing else: see layer.Rule
 }
 
-// lists are the lists of items that speak of some pair, each once. An item is a
-// rule's index times two, plus one if it is not sure that the rule speaks.
+// lists are the lists of items that speak of some pair, each once.
 type lists struct {
 	parent []int32
 	item   []int32
@@ -76,6 +76,15 @@ type lists struct {
 func newLists() lists {
 	return lists{parent: []int32{0}, item: []int32{-1}, known: map[[2]int32]int32{}}
 }
+
+// An item is a rule's index, with what is not sure about it.
+const (
+	inDoubt    = 1 << iota // whether the rule speaks, for whatever reason
+	whoInDoubt             // whether it means these ends
+	itemBits   = iota
+)
+
+func itemOf(rule int) int32 { return int32(rule) << itemBits }
 
 // with is a list with one more item.
 func (l *lists) with(list, item int32) int32 {
@@ -180,9 +189,9 @@ func (t *table) speaking(c *classes) [][]int32 {
 	for i := range t.rules {
 		s := t.rules[i].subject
 		say := func(k int, sure bool) {
-			item := int32(2 * i)
+			item := itemOf(i)
 			if !sure {
-				item++
+				item |= inDoubt | whoInDoubt
 			}
 			out[k] = append(out[k], item)
 		}
@@ -220,8 +229,10 @@ const fewGoverned = 32
 func (t *table) row(c *classes, items []int32) []int32 {
 	row := make([]int32, c.n)
 	for _, item := range items {
-		r := &t.rules[item/2]
-		unsure := item|1 == item || r.Unknown != ""
+		r := &t.rules[item>>itemBits]
+		if r.Unknown != "" {
+			item |= inDoubt
+		}
 		yes, may := c.of(r.peer.yes), c.of(r.peer.may)
 		last, next := int32(-1), int32(0) // neighbours often have the same list
 		put := func(x, item int32) {
@@ -231,12 +242,6 @@ func (t *table) row(c *classes, items []int32) []int32 {
 			}
 			row[x] = next
 		}
-		if unsure {
-			for _, x := range may {
-				put(x, item|1)
-			}
-			continue
-		}
 		for _, x := range yes {
 			put(x, item)
 		}
@@ -244,7 +249,7 @@ func (t *table) row(c *classes, items []int32) []int32 {
 			last = -1
 			for _, x := range may {
 				if _, sure := slices.BinarySearch(yes, x); !sure {
-					put(x, item|1)
+					put(x, item|inDoubt|whoInDoubt)
 				}
 			}
 		}
@@ -265,7 +270,7 @@ func (t *table) says(key saidKey) bounds {
 		b.upper, b.upperAbstains = everything, everything
 	}
 	if !b.lower.Equal(b.upper) || !b.lowerAbstains.Equal(b.upperAbstains) {
-		b.why = t.why(items, key.perhaps)
+		b.why, b.oneWay = t.why(items, key.perhaps)
 	}
 	t.said[key] = b
 	return b
@@ -278,10 +283,10 @@ func (t *table) walk(items []int32, lax bool) (passes, abstains space.Set) {
 	left := everything
 	for i := 0; i < len(items) && !left.IsEmpty(); {
 		var said [3]space.Set
-		tier := t.rules[items[i]/2].tier
-		for ; i < len(items) && t.rules[items[i]/2].tier == tier; i++ {
-			r := &t.rules[items[i]/2]
-			if unsure := items[i]&1 == 1; unsure && lax == (r.Effect == layer.Deny) {
+		tier := t.rules[items[i]>>itemBits].tier
+		for ; i < len(items) && t.rules[items[i]>>itemBits].tier == tier; i++ {
+			r := &t.rules[items[i]>>itemBits]
+			if unsure := items[i]&inDoubt != 0; unsure && lax == (r.Effect == layer.Deny) {
 				continue
 			}
 			set, _ := t.u.space.Of(r.Traffic, r.Cond, r.Effect == layer.Deny)
@@ -302,22 +307,33 @@ func (t *table) walk(items []int32, lax bool) (passes, abstains space.Set) {
 	return passes, abstains
 }
 
-// why says what is not known about some items.
-func (t *table) why(items []int32, perhaps bool) string {
+// why says what is not known about some items, and whether that is no more than
+// that replies are stopped.
+func (t *table) why(items []int32, perhaps bool) (why string, oneWay bool) {
 	for _, item := range items {
-		if r := &t.rules[item/2]; item&1 == 1 && r.Unknown != "" {
-			return said(r.Ref.String(), r.Unknown)
+		r := &t.rules[item>>itemBits]
+		if item&inDoubt == 0 || r.Unknown == "" {
+			continue
+		}
+		if only := r.OneWay && item&whoInDoubt == 0; why == "" || oneWay && !only {
+			why, oneWay = said(r.Ref.String(), r.Unknown), only
 		}
 	}
+	if why != "" && !oneWay {
+		return why, false
+	}
 	for _, item := range items {
-		if item&1 == 1 {
-			return said(t.rules[item/2].Ref.String(), "it is not known whether it means these ends, by the addresses that are known of them")
+		if item&whoInDoubt != 0 {
+			return said(t.rules[item>>itemBits].Ref.String(), "it is not known whether it means these ends, by the addresses that are known of them"), false
 		}
 	}
-	if perhaps {
-		return said(t.Name, "it is not known whether it governs these ends, by the addresses that are known of them")
+	switch {
+	case perhaps:
+		return said(t.Name, "it is not known whether it governs these ends, by the addresses that are known of them"), false
+	case why != "":
+		return why, oneWay
 	}
-	return said(t.Name, "it is not known what it says")
+	return said(t.Name, "it is not known what it says"), false
 }
 
 // said puts the place before a reason.

@@ -18,6 +18,10 @@ func (j *judge) together(v *view, layers [][]piece) []piece {
 	}
 	named := slices.ContainsFunc(j.e.layers, func(l *compiled) bool { return l.named })
 	diff := between(&strict, lax, w, v.signature, named)
+	unknown, oneWay := v.why()
+	if oneWay {
+		diff.settle()
+	}
 	if slices.ContainsFunc(j.e.layers, func(l *compiled) bool { return l.Renewed }) {
 		diff = diff.at(j.e.at)
 	}
@@ -34,7 +38,7 @@ func (j *judge) together(v *view, layers [][]piece) []piece {
 	}
 	for _, p := range []piece{
 		{kind: over, set: diff.more.Subtract(condition)}, {kind: under, set: diff.less, why: why},
-		{kind: perhaps, set: diff.maybeMore.Union(diff.maybeLess), why: v.why()},
+		{kind: perhaps, set: diff.maybeMore.Union(diff.maybeLess), why: unknown},
 	} {
 		if !p.set.IsEmpty() {
 			out = append(out, p)

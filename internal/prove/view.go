@@ -46,7 +46,7 @@ func (s *spoken) sum() {
 func (e *estate) view(s *signature, relayed bool) *view {
 	v := &view{signature: s, e: e, relayed: relayed && s.via != nil, there: make([]space.Set, len(e.layers))}
 	for lax := range 2 {
-		if lax == 1 && v.why() == "" {
+		if why, _ := v.why(); lax == 1 && why == "" {
 			v.said[1], v.certain = v.said[0], true
 			break
 		}
@@ -185,28 +185,42 @@ func (v *view) led(lax int) space.Set {
 	return v.stack(lax, func(n int) bool { return v.e.layers[n].Optional }).speaks
 }
 
-// whyNot is why the bounds of a layer are not the same, by direction.
-func (v *view) whyNot(n int) [2]string {
-	var out [2]string
+// whyNot is why the bounds of a layer are not the same, by direction, and whether
+// it is no more than that replies are stopped; where there is more, that is no
+// reason.
+func (v *view) whyNot(n int) (why [2]string, oneWay bool) {
+	var stopped [2]string
 	for d := range 2 {
-		out[d] = v.e.bounds(v.at[n][d]).why
-		if v.relayed && !v.e.layers[n].relays() && out[d] == "" {
-			out[d] = v.e.bounds(v.via[n][d]).why
+		contents := []int32{v.at[n][d]}
+		if v.relayed && !v.e.layers[n].relays() {
+			contents = append(contents, v.via[n][d])
 		}
-	}
-	return out
-}
-
-// why is the first reason for which the layers' bounds are not the same.
-func (v *view) why() string {
-	for n := range v.e.layers {
-		for _, why := range v.whyNot(n) {
-			if why != "" {
-				return said(v.e.layers[n].Target, why)
+		for _, c := range contents {
+			if b := v.e.bounds(c); b.oneWay {
+				stopped[d] = cmp.Or(stopped[d], b.why)
+			} else {
+				why[d] = cmp.Or(why[d], b.why)
 			}
 		}
 	}
-	return ""
+	if why == [2]string{} {
+		return stopped, true
+	}
+	return why, false
+}
+
+// why is the first reason for which the layers' bounds are not the same, and
+// whether there is none but that replies are stopped.
+func (v *view) why() (why string, oneWay bool) {
+	oneWay = true
+	for n := range v.e.layers {
+		reasons, only := v.whyNot(n)
+		if reason := cmp.Or(reasons[0], reasons[1]); reason != "" && (why == "" || oneWay && !only) {
+			why = said(v.e.layers[n].Target, reason)
+		}
+		oneWay = oneWay && only
+	}
+	return why, oneWay
 }
 
 // unled says of what is not let pass that it comes by a relay.
@@ -228,7 +242,8 @@ func (v *view) unled() string {
 // Where it is not known whether packets get there, what is sure passes either way.
 func (e *estate) through(s *signature) (lower, upper space.Set, why string) {
 	direct := e.view(s, false)
-	lower, upper, why = direct.composed(0).passes, direct.composed(1).passes, direct.why()
+	lower, upper = direct.composed(0).passes, direct.composed(1).passes
+	why, _ = direct.why()
 	switch {
 	case s.way == open:
 	case s.via == nil: // what leads there, if anything does, hides nobody
@@ -239,10 +254,11 @@ func (e *estate) through(s *signature) (lower, upper space.Set, why string) {
 	default:
 		v := e.view(s, true)
 		l, u := v.composed(0).passes.Intersect(v.led(0)), v.composed(1).passes.Intersect(v.led(1))
+		led, _ := v.why()
 		if s.way == closed {
-			return l, u, v.why()
+			return l, u, led
 		}
-		lower, upper, why = lower.Intersect(l), upper.Union(u), cmp.Or(why, v.why())
+		lower, upper, why = lower.Intersect(l), upper.Union(u), cmp.Or(why, led)
 	}
 	return lower, upper, cmp.Or(why, s.way.why())
 }

@@ -154,7 +154,7 @@ func (l *lifter) tables(out *layer.Layer, s *liftedSubnet, a *liftedACL, why str
 			}
 			t.Tiers = append(t.Tiers, l.tiers(entries, x.replies)...)
 			if x.replies {
-				t.Tiers = append(t.Tiers, []layer.Rule{{Subject: layer.Everything(), Peer: layer.Everything(), Traffic: unanswered, Effect: layer.Allow, Unknown: oneWay, Ref: flow.Rule{Rule: "network ACL of " + s.name}}})
+				t.Tiers = append(t.Tiers, []layer.Rule{{Subject: layer.Everything(), Peer: layer.Everything(), Traffic: unanswered, Effect: layer.Allow, Unknown: oneWay, OneWay: true, Ref: flow.Rule{Rule: "network ACL of " + s.name}}})
 			}
 		}
 		out.Tables = append(out.Tables, t)
@@ -177,7 +177,7 @@ func (l *lifter) tiers(entries []liftedEntry, replies bool) [][]layer.Rule {
 	out := [][]layer.Rule{l.several(entries, replies)}
 	for i := range entries {
 		e := &entries[i]
-		r := layer.Rule{Ref: e.ref, Subject: layer.Everything(), Peer: layer.In(e.prefix), Traffic: e.traffic, Unknown: e.unknown, Effect: layer.Deny}
+		r := layer.Rule{Ref: e.ref, Subject: layer.Everything(), Peer: layer.In(e.prefix), Traffic: e.traffic, Unknown: e.unknown, OneWay: e.unknown == oneWay, Effect: layer.Deny}
 		if e.allow {
 			r.Effect = layer.Allow
 		}
