@@ -73,6 +73,10 @@ func build(inv *inventory.Snapshot, p *policy.Policy, intent bool, layers []*lay
 	if err != nil {
 		return nil, err
 	}
+	u.frontends = findFrontends(p, u.engine)
+	for a := range u.frontends.at {
+		g.prefixes[netip.PrefixFrom(a, a.BitLen())] = true
+	}
 	e.proven, _ = u.space.Of(netset.All(), mtls, false)
 	e.unproven = everything.Subtract(e.proven)
 	if asked != nil {

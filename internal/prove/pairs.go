@@ -47,13 +47,16 @@ type pairs struct {
 	e       *estate
 	intents []intended
 	kinds   map[int]*[kindPage]int32 // by verify's EndClass: the kind plus one
-	sides   *sides
-	known   map[pairKey]int32
-	list    []signature
-	groups  [][]int // of ends; nil before they are asked for
-	speaks  []families
-	ways    *ways
-	byWay   bool // ways tell pairs apart also where no relay leads
+	fronts  map[frontKey]int32
+	// contents numbers what is meant at frontends by what it is.
+	contents map[string]int32
+	sides    *sides
+	known    map[pairKey]int32
+	list     []signature
+	groups   [][]int // of ends; nil before they are asked for
+	speaks   []families
+	ways     *ways
+	byWay    bool // ways tell pairs apart also where no relay leads
 }
 
 // kindPage is how many kinds are kept side by side: neighbours are asked for
@@ -61,7 +64,7 @@ type pairs struct {
 const kindPage = 64
 
 func newPairs(e *estate) *pairs {
-	p := &pairs{e: e, kinds: map[int]*[kindPage]int32{}, known: map[pairKey]int32{}, sides: newSides(e), ways: newWays(e.u.inv, e.u)}
+	p := &pairs{e: e, kinds: map[int]*[kindPage]int32{}, known: map[pairKey]int32{}, fronts: map[frontKey]int32{}, contents: map[string]int32{}, sides: newSides(e), ways: newWays(e.u.inv, e.u)}
 	for x := range e.u.ends {
 		p.speaks = append(p.speaks, e.u.families(&e.u.ends[x]))
 	}
@@ -74,6 +77,9 @@ func (p *pairs) kind(i, j int) int32 {
 	if g == nil {
 		return -1
 	}
+	if p.e.u.ends[j].front >= 0 {
+		return p.kindAt(i, j)
+	}
 	from, to := p.e.u.ends[i].peer, p.e.u.ends[j].peer
 	class := g.EndClass(from, to)
 	page := p.kinds[class/kindPage]
@@ -84,13 +90,18 @@ func (p *pairs) kind(i, j int) int32 {
 	if n := page[class%kindPage]; n > 0 {
 		return n - 1
 	}
-	x := intended{from: from, to: to}
+	p.intents = append(p.intents, p.meant(from, to))
+	page[class%kindPage] = int32(len(p.intents))
+	return page[class%kindPage] - 1
+}
+
+// meant is what was meant between two peers.
+func (p *pairs) meant(from, to verify.Peer) intended {
+	g, x := p.e.u.engine, intended{from: from, to: to}
 	x.permitted, _ = g.Permitted(from, to, p.e.inForce)
 	x.leaving, _ = g.Leaving(from, to, p.e.inForce)
 	x.arriving, _ = g.Arriving(from, to, p.e.inForce)
-	p.intents = append(p.intents, x)
-	page[class%kindPage] = int32(len(p.intents))
-	return page[class%kindPage] - 1
+	return x
 }
 
 // group puts ends together whose pairs all have the same signatures: those that
@@ -101,6 +112,7 @@ func (p *pairs) group() {
 	for x := range p.e.u.ends {
 		key = binary.AppendVarint(key[:0], int64(p.e.u.ends[x].peer))
 		key = binary.AppendVarint(key, int64(p.e.u.peerClass[x]))
+		key = binary.AppendVarint(key, int64(p.e.u.ends[x].front))
 		key = binary.AppendVarint(key, int64(p.ways.vpcs[x]))
 		key = binary.AppendVarint(key, int64(p.speaks[x]))
 		for d := range 2 {

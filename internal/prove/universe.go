@@ -17,12 +17,13 @@ import (
 // nor any layer tells apart. Its elements are the workloads, then the regions,
 // then the names.
 type universe struct {
-	inv      *inventory.Snapshot
-	networks []netip.Prefix
-	engine   *verify.Engine // nil without an intent
-	space    *space.Space
-	regions  []netip.Prefix // of addresses that no workload has
-	names    []string       // of Externals that are known by names
+	inv       *inventory.Snapshot
+	networks  []netip.Prefix
+	engine    *verify.Engine // nil without an intent
+	space     *space.Space
+	regions   []netip.Prefix // of addresses that no workload has
+	names     []string       // of Externals that are known by names
+	frontends *frontends
 
 	class []int32 // by element: the end; -1 for what is built in
 	ends  []end
@@ -39,6 +40,7 @@ type end struct {
 	workloads []int32     // ascending; nil for others
 	regions   []int32     // indices into universe.regions
 	name      string      // of an External
+	front     int32       // the class of frontends at the addresses; -1 for others
 	relay     string      // the target whose relay's addresses these are; empty for others
 }
 
@@ -101,7 +103,7 @@ func (u *universe) partition(bitmaps []*roaring.Bitmap) (class []int32, n int) {
 		case e >= w+len(u.regions):
 			key[1] = int32(e) // each name is an end
 		case e >= w:
-			key[1] = -1
+			key[1] = -2 - u.frontends.of(u.regions[e-w])
 		}
 		c, known := first[key]
 		if !known {
@@ -195,13 +197,14 @@ func (u *universe) gather(n int) {
 		}
 		x := &u.ends[c]
 		if !seen[c] {
-			seen[c], x.peer = true, u.peerOf(e)
+			seen[c], x.peer, x.front = true, u.peerOf(e), -1
 		}
 		switch {
 		case e < w:
 			x.workloads = append(x.workloads, int32(e))
 		case e < w+len(u.regions):
 			x.regions = append(x.regions, int32(e-w))
+			x.front = u.frontends.of(u.regions[e-w])
 		default:
 			x.name = u.names[e-w-len(u.regions)]
 		}
