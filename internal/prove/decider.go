@@ -24,7 +24,7 @@ func (t *table) decider(self, other int, proto netset.Protocol, port uint16, at 
 			continue
 		}
 		if set, _ := t.u.space.Of(r.Traffic, r.Cond, r.Effect == layer.Deny); set.Contains(proto, port, at) {
-			found, tier = r.Rule, r.tier
+			found, tier = r.part(t.u, other), r.tier
 		}
 	}
 	if found == nil {

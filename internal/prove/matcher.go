@@ -43,7 +43,7 @@ type matcher struct {
 	*index
 	at       map[matchAt]*members // by where a Match is in memory
 	known    map[string]*members  // by what append makes of it
-	inner    map[string]*members  // likewise, of what others leave out: it tells nobody apart by itself
+	inner    map[string]*members  // likewise, of parts of others: they tell nobody apart by themselves
 	order    []*members
 	selected map[string]*roaring.Bitmap
 	texts    map[*label.Selector]string
@@ -181,11 +181,18 @@ func (m *matcher) match(x layer.Match) *members {
 		return m.members(yes, may)
 	}
 	yes, may := roaring.New(), roaring.New()
+	same := true
 	for i := range x {
-		y, p := m.term(&x[i])
-		yes.Or(y)
-		may.Or(p)
+		t := m.part(x[i : i+1])
+		yes.Or(t.yes)
+		if same = same && t.yes == t.may; !same {
+			may.Or(t.may)
+		}
 	}
+	if same {
+		return m.members(yes, yes)
+	}
+	may.Or(yes) // those before the first that differed
 	return m.members(yes, may)
 }
 
@@ -239,7 +246,7 @@ func (m *matcher) term(t *layer.Term) (yes, may *roaring.Bitmap) {
 		}
 	}
 	if len(t.Not) > 0 {
-		n := m.leftOut(t.Not)
+		n := m.part(t.Not)
 		same := yes == may && n.yes == n.may
 		yes = roaring.AndNot(yes, n.may)
 		if may = roaring.AndNot(may, n.yes); same {
@@ -249,13 +256,14 @@ func (m *matcher) term(t *layer.Term) (yes, may *roaring.Bitmap) {
 	return yes, may
 }
 
-// leftOut evaluates what a term leaves out, or remembers.
-func (m *matcher) leftOut(x layer.Match) *members {
-	key := string(m.append(nil, x))
-	out := m.inner[key]
+// part evaluates what is a part of a Match, or remembers.
+func (m *matcher) part(x layer.Match) *members {
+	var room [128]byte
+	key := m.append(room[:0], x)
+	out := m.inner[string(key)]
 	if out == nil {
 		out = m.match(x)
-		m.inner[key] = out
+		m.inner[string(key)] = out
 	}
 	return out
 }

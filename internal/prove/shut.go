@@ -15,11 +15,14 @@ func newShut(l *layer.Layer, u *universe, m *matcher) *table {
 	if len(l.Shut) == 0 {
 		return nil
 	}
-	rules := make([]layer.Rule, len(l.Shut))
+	out := &table{Table: &layer.Table{Direction: flow.Ingress, Governs: layer.Everything()}, u: u, lists: newLists(), said: map[saidKey]bounds{}}
+	m.of(out.Governs)
 	for i := range l.Shut {
-		rules[i] = layer.Rule{Subject: l.Shut[i].Subject, Peer: l.Shut[i].Peer, Traffic: l.Shut[i].Traffic}
+		s := &l.Shut[i]
+		r := &layer.Rule{Subject: s.Subject, Peer: s.Peer, Traffic: s.Traffic}
+		out.rules = append(out.rules, rule{Rule: r, parts: []*layer.Rule{r}, subject: m.of(s.Subject), peer: m.asPeer(s.Peer)})
 	}
-	return newTable(&layer.Table{Direction: flow.Ingress, Governs: layer.Everything(), Tiers: [][]layer.Rule{rules}}, u, m)
+	return out
 }
 
 // anyRequest is the condition that all requests meet; nil if no layer needs it.

@@ -9,6 +9,7 @@ import (
 
 	"firebreak/internal/layer"
 	"firebreak/internal/netset"
+	"firebreak/internal/policy"
 	"firebreak/internal/verify/space"
 )
 
@@ -44,9 +45,11 @@ func (t *table) governs(x int) (group int32, is layer.Tri) {
 	return t.governed[i].group, layer.Maybe
 }
 
-// rule is a rule with its tier and whom it matches.
+// rule is one of a tier's rules, and all others that say the same about other
+// peers.
 type rule struct {
-	*layer.Rule
+	*layer.Rule   // the first
+	parts         []*layer.Rule
 	tier          int
 	subject, peer *members
 }
@@ -109,17 +112,71 @@ func (l *lists) items(list int32) []int32 {
 }
 
 // newTable evaluates the matches of a table. Its rows come later, when the ends
-// are known.
+// are known. Rules of a tier that say the same about different peers are one: a
+// list of single addresses would tell apart all who are on it.
 func newTable(t *layer.Table, u *universe, m *matcher) *table {
 	out := &table{Table: t, u: u, lists: newLists(), said: map[saidKey]bounds{}}
 	m.of(t.Governs)
+	at := map[saying]int{}
+	var key []byte
 	for tier, rules := range t.Tiers {
+		clear(at)
 		for i := range rules {
 			r := &rules[i]
-			out.rules = append(out.rules, rule{r, tier, m.of(r.Subject), m.asPeer(r.Peer)})
+			subject := m.of(r.Subject)
+			if len(rules) > 1 && r.Unknown == "" {
+				key = space.Plain(r.Traffic).AppendKey(key[:0])
+				k := saying{subject, r.Effect, r.Cond, string(key)}
+				if n, known := at[k]; known {
+					out.rules[n].parts = append(out.rules[n].parts, r)
+					continue
+				}
+				at[k] = len(out.rules)
+			}
+			out.rules = append(out.rules, rule{Rule: r, tier: tier, subject: subject, parts: []*layer.Rule{r}})
 		}
 	}
+	for i := range out.rules {
+		out.rules[i].peer = m.asPeer(peersOf(out.rules[i].parts))
+	}
 	return out
+}
+
+// saying is everything that a rule says but about whom.
+type saying struct {
+	subject *members
+	effect  layer.Effect
+	cond    *policy.Condition
+	traffic string
+}
+
+// peersOf is the match of everybody whom some rules mean.
+func peersOf(rules []*layer.Rule) layer.Match {
+	if len(rules) == 1 {
+		return rules[0].Peer
+	}
+	var out layer.Match
+	for _, r := range rules {
+		out = append(out, r.Peer...)
+	}
+	return out
+}
+
+// part is the rule that means an end.
+func (r *rule) part(u *universe, end int) *layer.Rule {
+	if len(r.parts) == 1 {
+		return r.Rule
+	}
+	party, perhaps := u.party(&u.ends[end]), r.Rule
+	for _, p := range r.parts {
+		switch p.Peer.Matches(party, u.networks) {
+		case layer.Yes:
+			return p
+		case layer.Maybe:
+			perhaps = p
+		}
+	}
+	return perhaps
 }
 
 // classes turns elements into ends, or into other classes.
