@@ -68,7 +68,8 @@ type adopter struct {
 	sets     []space.Set
 	cells    map[[2]int]int // pair of atoms to an index into sets
 	made     []rule
-	outsides map[string]*outside // by the places that they are
+	outsides []outside
+	ofPlaces map[string][]string // names of outsides by the places that they are
 	labelled map[string]string   // workloads that needed a label of their own
 	notes    []string
 }

@@ -229,3 +229,28 @@ func TestNamesAreNames(t *testing.T) {
 		}
 	}
 }
+
+// TestLongListsAreSaidInFull: an end of more prefixes than one External gets is
+// several Externals, and nothing of it is left out.
+func TestLongListsAreSaidInFull(t *testing.T) {
+	const many = 50_001
+	inv := &inventory.Snapshot{Workloads: []inventory.Workload{{Name: "w", Labels: map[string]string{"app": "w"}}}}
+	listed := prove.End{}
+	at := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{20, byte(i >> 15), byte(i >> 7), byte(i << 1)}) }
+	for i := range many {
+		listed.Prefixes = append(listed.Prefixes, netip.PrefixFrom(at(i), 32).String())
+	}
+	set := space.Plain(netset.Of(netset.TCP, 443, 443))
+	reach := &prove.Reachability{Ends: []prove.End{{Workloads: []int{0}}, {Prefixes: []string{"0.0.0.0/0", "::/0"}}, listed}, Edges: []prove.Reached{{From: 2, To: 0, Lower: set, Upper: set}}}
+	p := adopt.Write(inv, reach, adopt.Options{Estate: "e", Sources: []adopt.Source{{Kind: "file", Path: "inventory.yaml"}}})
+	if p.Rules != 2 || len(p.Notes) > 0 {
+		t.Errorf("%d rules, notes %q", p.Rules, p.Notes)
+	}
+	e := resolve(t, inv, p)
+	for i, want := range map[int]space.Set{0: set, many / 2: set, many - 1: set, many: {}} {
+		outside, _ := e.OfAddress(at(i))
+		if got, _ := e.Permitted(outside, e.OfWorkload(0), false); !got.Equal(want) {
+			t.Errorf("%v: %s, want %s", at(i), got, want)
+		}
+	}
+}

@@ -9,9 +9,10 @@ import (
 	"strings"
 )
 
-// mostCIDRs is how many prefixes an External may have before it is left unsaid:
-// nobody reads more, and what takes so many is rather an artefact.
-const mostCIDRs = 256
+// mostCIDRs is how many prefixes one External gets; what takes more gets several.
+// The language reads documents of 4 MiB with up to a million characters that can
+// begin a node, which an IPv6 prefix has about a dozen of.
+const mostCIDRs = 50_000
 
 // outside is an External to be: some places that rules speak of together.
 type outside struct {
@@ -46,34 +47,32 @@ func (a *adopter) placesOf() {
 	}
 }
 
-// external returns the name of the External that is some places; "" for none of
-// them, for none that has addresses, and for what takes too many prefixes to say.
-func (a *adopter) external(places []int) string {
+// externals returns the names of the Externals that are some places together:
+// one, but for very many prefixes; none for no places, and for places without
+// addresses.
+func (a *adopter) externals(places []int) []string {
 	if len(places) == 0 {
-		return ""
+		return nil
 	}
 	key := fmt.Sprint(places)
-	if x := a.outsides[key]; x != nil {
-		return x.name
+	if names, known := a.ofPlaces[key]; known {
+		return names
 	}
 	var all []netip.Prefix
 	for _, i := range places {
 		all = append(all, a.all[i].cidrs...)
 	}
-	x := &outside{cidrs: merged(all)}
-	switch {
-	case len(x.cidrs) == 0: // nobody has such an address
-	case len(x.cidrs) > mostCIDRs:
-		a.note("%s: it takes %d prefixes to say which addresses these are; what they may do is left out", a.r.Ends[a.all[places[0]].end].Name, len(x.cidrs))
-		x.cidrs = nil
-	default:
-		x.name = a.nameOutside(x.cidrs)
+	names := []string{}
+	for some := range slices.Chunk(merged(all), mostCIDRs) {
+		x := outside{a.nameOutside(some), some}
+		names = append(names, x.name)
+		a.outsides = append(a.outsides, x)
 	}
-	if a.outsides == nil {
-		a.outsides = map[string]*outside{}
+	if a.ofPlaces == nil {
+		a.ofPlaces = map[string][]string{}
 	}
-	a.outsides[key] = x
-	return x.name
+	a.ofPlaces[key] = names
+	return names
 }
 
 // nameOutside is "internet" for what is most of IPv4, "net-" and a prefix for

@@ -48,10 +48,9 @@ type endpoint struct{ text, name string }
 
 // endpoints says a set of atoms in as few words as there are: any, then whole
 // zones, then services by the values of one label, then one by one; all addresses
-// are one External. other may be the
-// rule's other end: an atom of one workload may be added if it is there, since
-// then it would only be said what that workload may do with itself. Of one rule only
-// one end may be said so.
+// are one External, or a few. other may be the rule's other end: an atom of one
+// workload may be added if it is there, since then it would only be said what that
+// workload may do with itself. Of one rule only one end may be said so.
 func (a *adopter) endpoints(atoms, other []int) []endpoint {
 	have := map[int]bool{}
 	for _, i := range atoms {
@@ -89,7 +88,7 @@ func (a *adopter) endpoints(atoms, other []int) []endpoint {
 			outside = append(outside, i)
 		}
 	}
-	if name := a.external(outside); name != "" {
+	for _, name := range a.externals(outside) {
 		out = append(out, endpoint{"{external: " + name + "}", name})
 	}
 	return out

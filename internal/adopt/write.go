@@ -43,7 +43,6 @@ func (a *adopter) estate() string {
 	return b.String()
 }
 
-// labelText writes the inventory file that tells apart what no label does.
 // strangersAtHome reports whether something passes from or to addresses in the
 // estate's own networks that no workload has. No External means those once the
 // networks are declared.
@@ -60,6 +59,7 @@ func (a *adopter) strangersAtHome() bool {
 	return false
 }
 
+// labelText writes the inventory file that tells apart what no label does.
 func (a *adopter) labelText() string {
 	var names []string
 	for n := range a.labelled {
@@ -109,17 +109,23 @@ func (a *adopter) services() string {
 			docs = append(docs, fmt.Sprintf("kind: Service\nmetadata: {name: %s}\nspec: {select: %q%s}\n", x.name, x.selector, a.servedBy(x)))
 		}
 	}
-	var outsides []*outside
+	slices.SortFunc(a.outsides, func(x, y outside) int { return strings.Compare(x.name, y.name) })
 	for _, x := range a.outsides {
-		if x.name != "" {
-			outsides = append(outsides, x)
-		}
-	}
-	slices.SortFunc(outsides, func(x, y *outside) int { return strings.Compare(x.name, y.name) })
-	for _, x := range outsides {
-		docs = append(docs, fmt.Sprintf("kind: External\nmetadata: {name: %s}\nspec: {cidrs: [%s], reason: adopted as it was found}\n", x.name, list(x.cidrs)))
+		docs = append(docs, fmt.Sprintf("kind: External\nmetadata: {name: %s}\nspec: {cidrs: [%s], reason: adopted as it was found}\n", x.name, lines(x.cidrs)))
 	}
 	return "# What the rules speak of.\n" + strings.Join(docs, "---\n")
+}
+
+// lines lists CIDRs, many of them one a line.
+func lines(cidrs []netip.Prefix) string {
+	if len(cidrs) <= 8 {
+		return list(cidrs)
+	}
+	var b strings.Builder
+	for i := range cidrs {
+		b.WriteString("\n  " + list(cidrs[i:i+1]) + ",")
+	}
+	return b.String()
 }
 
 // servedBy writes the ports that all workloads of a service serve.

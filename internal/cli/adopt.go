@@ -1,9 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -50,9 +50,11 @@ It exits with 1 if the two are not proven to be the same.`,
 		if *from == "" || *out == "" {
 			return misusef("--from and -o are both needed")
 		}
-		if err := mustBeEmpty(*out); err != nil {
+		place, err := placeFor(*out)
+		if err != nil {
 			return err
 		}
+		defer place.discard()
 		p := newProgress(cmd.ErrOrStderr())
 		defer p.done()
 		p.phase("reading " + *from)
@@ -67,17 +69,23 @@ It exits with 1 if the two are not proven to be the same.`,
 			return misusef("what passes cannot be worked out: %v", err)
 		}
 		x := adopted{Dir: *out, From: *from}
-		x.Policy = adopt.Write(got.Inventory, reached, adopt.Options{Estate: estateOf(*name, *out), Sources: sourcesOf(got, *out, *sources), Networks: networksOf(got), Targets: targetsOf(got)})
-		if err := writeAll(*out, x.Policy.Files); err != nil {
+		x.Policy = adopt.Write(got.Inventory, reached, adopt.Options{Estate: estateOf(*name, *out), Sources: sourcesOf(got, place.dir, *sources), Networks: networksOf(got), Targets: targetsOf(got)})
+		if err := place.prepare(x.Policy.Files); err != nil {
 			return err
 		}
 		p.phase("proving that it is the same")
-		l, err := must(cmd.ErrOrStderr(), *out, nil)
+		l, err := must(cmd.ErrOrStderr(), place.stage, nil)
+		if errors.As(err, &brokenError{}) { // its words are of a directory that nobody will find
+			return fmt.Errorf("%s was not written, since what was said above would be an error in it too: mend that, and run adopt again", *out)
+		}
 		if err != nil {
 			return err
 		}
 		if x.Proof, err = prove.Compare(got.Layers, l.intent(true), prove.Options{At: now, Live: true, Lines: *lines}); err != nil {
 			return misusef("the two cannot be compared: %v", err)
+		}
+		if err := place.take(x.Policy.Files); err != nil {
+			return err
 		}
 		p.done()
 		if how != "json" {
@@ -121,7 +129,7 @@ func (x *adopted) write(w io.Writer, how string) error {
 			append([]prove.Line{}, x.Proof.Gained...), append([]prove.Line{}, x.Proof.Lost...), append([]prove.Line{}, x.Proof.Unknown...)})
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "wrote %s: %s and %s, of what the layers in %s permit\n", x.Dir, counted(x.Policy.Zones, "zone"), counted(x.Policy.Rules, "rule"), x.From)
+	fmt.Fprintf(&b, "wrote %s: %s and %s, of what the layers in %s permit%s\n", x.Dir, counted(x.Policy.Zones, "zone"), counted(x.Policy.Rules, "rule"), x.From, x.butNot())
 	for _, n := range x.Policy.Notes {
 		fmt.Fprintf(&b, "  note: %s\n", n)
 	}
@@ -151,9 +159,27 @@ Next:
   firebreak check %[1]s  say what is unwise about it
   firebreak drift %[1]s --live %[2]s --to-come  say what is no longer as it was adopted
   give zones and rules owners and reasons, narrow them, and promote zone by zone to stage: enforce
-`, x.Dir, x.From)
+`, shellWord(x.Dir), shellWord(x.From))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// butNot says in the first line, where everybody reads it, that the policy is
+// not what it was made of; "" where it is proven to be.
+func (x *adopted) butNot() string {
+	if x.Proof.Same() {
+		return ""
+	}
+	var how []string
+	for _, part := range []struct {
+		n    int
+		word string
+	}{{len(x.Proof.Gained), "permits more"}, {len(x.Proof.Lost), "would cut what passes"}, {len(x.Proof.Unknown), "may differ"}} {
+		if part.n > 0 {
+			how = append(how, part.word)
+		}
+	}
+	return "; NOT the same: it " + strings.Join(how, ", and ")
 }
 
 func counted(n int, word string) string {
@@ -171,32 +197,6 @@ func targetsOf(got *load.Live) (out []string) {
 		}
 	}
 	return out
-}
-
-// mustBeEmpty refuses a directory that holds something.
-func mustBeEmpty(dir string) error {
-	entries, err := os.ReadDir(dir)
-	switch {
-	case os.IsNotExist(err):
-		return nil
-	case err != nil:
-		return misusef("%v", err)
-	case len(entries) > 0:
-		return misusef("%s is not empty: adopt writes a new policy directory and changes nothing that is there", dir)
-	}
-	return nil
-}
-
-func writeAll(dir string, files []adopt.File) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return misusef("%v", err)
-	}
-	for _, f := range files {
-		if err := os.WriteFile(filepath.Join(dir, f.Name), f.Text, 0o644); err != nil {
-			return misusef("%v", err)
-		}
-	}
-	return nil
 }
 
 // estateOf makes a name of the language of what was given, or of the directory.

@@ -161,7 +161,7 @@ func must(stderr io.Writer, dir string, sources []string) (*loaded, error) {
 type brokenError struct{ dir string }
 
 func (e brokenError) Error() string {
-	return fmt.Sprintf("the policy has errors; %q shows all there is to say about it", "firebreak check "+e.dir)
+	return fmt.Sprintf("the policy has errors; %q shows all there is to say about it", "firebreak check "+shellWord(e.dir))
 }
 
 func (l *loaded) unreadable() bool { return l.has(unreadableCodes) }
