@@ -6,10 +6,13 @@ import (
 	"slices"
 	"strings"
 
+	"firebreak/internal/flow"
 	"firebreak/internal/inventory"
 	"firebreak/internal/netset"
 	"firebreak/internal/plan"
 	"firebreak/internal/policy"
+	"firebreak/internal/verify"
+	"firebreak/internal/verify/space"
 )
 
 // caller is what Lattice sees of workloads: a role, and the VPC it calls from.
@@ -68,22 +71,73 @@ func roleOf(w *inventory.Workload) string {
 	return ""
 }
 
-// granted finds what each identity may do with a port of a service; nil for
-// nothing.
-func (r *renderer) granted(u *unit, port uint16) map[int]*plan.Grant {
+// granted finds what each identity may do with a port of a service; nothing for
+// nothing. Lattice alone knows both ends, so that what the caller's end does not
+// let out is not granted either: the sets of the two ends differ by a default only,
+// so that one holds the other. It also returns the grants in a stable order.
+func (r *renderer) granted(u *unit, port uint16) (map[int]*plan.Grant, []*plan.Grant) {
 	out := map[int]*plan.Grant{}
+	var order []*plan.Grant
 	for i := range u.subject.Ingress {
 		g := &u.subject.Ingress[i]
-		if !g.Open.Contains(netset.TCP, port) && !r.expiring(g, port) {
+		if !r.open(g, port) {
 			continue
 		}
+		order = append(order, g)
 		for _, x := range g.Peers {
 			if id := r.w.Engine.Identity(x); id >= 0 {
-				out[id] = g
+				if own := r.leaving(u, id, port, g); own != nil {
+					out[id] = own
+				}
 			}
 		}
 	}
-	return out
+	for _, id := range slices.Sorted(maps.Keys(out)) {
+		if g := out[id]; !slices.Contains(order, g) {
+			order = append(order, g)
+		}
+	}
+	return out, order
+}
+
+// open reports whether a grant lets anything pass to a port that can be said.
+func (r *renderer) open(g *plan.Grant, port uint16) bool {
+	return g.Open.Contains(netset.TCP, port) || r.expiring(g, port)
+}
+
+// leaving is the narrower one of what arrives at a port and of what the caller's
+// end lets out to it; nil for nothing.
+func (r *renderer) leaving(u *unit, caller int, port uint16, arrives *plan.Grant) *plan.Grant {
+	from := r.w.SubjectOf(caller)
+	if r.w.Everything(from, flow.Egress) {
+		return arrives
+	}
+	at := space.Plain(netset.Of(netset.TCP, port, port))
+	least := arrives
+	for _, id := range u.subject.Identities {
+		out := grantOf(from.Egress, r.w.Engine.OfIdentity(id))
+		switch {
+		case out == nil || !r.open(out, port):
+			return nil
+		case least.Set.Intersect(at).Subtract(out.Set).IsEmpty():
+		case out.Set.Intersect(at).Subtract(least.Set).IsEmpty():
+			least = out
+		default:
+			r.say(u.at(), "give those that differ services of their own", "%s may do different things with those who are %s: it may not reach them", from.Name, u.subject.Name)
+			return nil
+		}
+	}
+	return least
+}
+
+// grantOf is the one that names a peer, or nil.
+func grantOf(grants []plan.Grant, x verify.Peer) *plan.Grant {
+	for i := range grants {
+		if _, is := slices.BinarySearch(grants[i].Peers, x); is {
+			return &grants[i]
+		}
+	}
+	return nil
 }
 
 // far reports whether only Lattice leads from a VPC to a unit.
@@ -93,7 +147,7 @@ func (r *renderer) far(vpc string, u *unit) bool {
 
 // permit writes the statements about one port of a service.
 func (r *renderer) permit(u *unit, port uint16) {
-	grants := r.granted(u, port)
+	grants, order := r.granted(u, port)
 	roles := map[string]bool{} // of those that may do anything
 	for id := range grants {
 		for _, n := range r.alike.byIdentity[id] {
@@ -131,7 +185,7 @@ func (r *renderer) permit(u *unit, port uint16) {
 		w := &r.inv.Workloads[i]
 		r.say(w.Source, "associate the VPC with the service network, and say so in its net/service-network", "%s may not reach %s: its VPC %s is not joined to %s", w.Name, u.subject.Name, w.Labels["net/vpc"], r.net)
 	}
-	r.write(u, port, callers)
+	r.write(u, port, callers, order)
 }
 
 // roleless remembers workloads that would call and cannot sign their requests.
@@ -147,7 +201,7 @@ func (r *renderer) roleless(k *kin, to *plan.Subject) {
 
 // write makes statements of what callers may do. Workloads with one role in one
 // VPC that may do different things cannot be told apart: nobody gets in there.
-func (r *renderer) write(u *unit, port uint16, callers map[caller]map[*plan.Grant]int) {
+func (r *renderer) write(u *unit, port uint16, callers map[caller]map[*plan.Grant]int, grants []*plan.Grant) {
 	byRole := map[string]map[*plan.Grant][]string{} // to VPCs
 	order := slices.SortedFunc(maps.Keys(callers), func(a, b caller) int {
 		return cmp.Or(strings.Compare(a.role, b.role), strings.Compare(a.vpc, b.vpc))
@@ -186,8 +240,7 @@ func (r *renderer) write(u *unit, port uint16, callers map[caller]map[*plan.Gran
 			roles[g][from] = append(roles[g][from], role)
 		}
 	}
-	for i := range u.subject.Ingress { // in a stable order
-		g := &u.subject.Ingress[i]
+	for _, g := range grants {
 		var froms []string
 		for from := range roles[g] {
 			froms = append(froms, from)
