@@ -27,18 +27,24 @@ func (t *tabler) several(d flow.Direction, governed []int, homes []home) []layer
 	}
 	var out []layer.Rule
 	for _, key := range sortedKeys(classes) {
-		named := map[string][]int{}
-		traffic := map[string]netset.Traffic{}
-		for i, extra := range t.together(t.hits(strings.Split(key, "\x00"), d, homes)) {
-			text := extra.String()
-			named[text], traffic[text] = append(named[text], i), extra
-		}
-		for _, text := range sortedKeys(named) {
-			slices.Sort(named[text])
-			out = append(out, layer.Rule{
-				Ref:    flow.Rule{Policy: strings.Join(t.namesOf(key), "+"), Rule: "rules for each of several addresses"},
-				Effect: layer.Allow, Subject: t.named(classes[key]), Peer: t.named(named[text]), Traffic: traffic[text],
-			})
+		hits := t.hits(strings.Split(key, "\x00"), d, homes)
+		for f, who := range t.families(classes[key]) {
+			if len(who) == 0 {
+				continue
+			}
+			named := map[string][]int{}
+			traffic := map[string]netset.Traffic{}
+			for i, extra := range t.together(hits, families(f)) {
+				text := extra.String()
+				named[text], traffic[text] = append(named[text], i), extra
+			}
+			for _, text := range sortedKeys(named) {
+				slices.Sort(named[text])
+				out = append(out, layer.Rule{
+					Ref:    flow.Rule{Policy: strings.Join(t.namesOf(key), "+"), Rule: "rules for each of several addresses"},
+					Effect: layer.Allow, Subject: t.named(who), Peer: t.named(named[text]), Traffic: traffic[text],
+				})
+			}
 		}
 	}
 	return out
@@ -46,8 +52,17 @@ func (t *tabler) several(d flow.Direction, governed []int, homes []home) []layer
 
 // settle lists the addresses of all workloads that have several.
 func (t *tabler) settle() {
+	var mixed []int
+	defer func() {
+		if len(mixed) > 0 {
+			t.mixed = t.named(mixed)
+		}
+	}()
 	for i := range t.src.Inventory.Workloads {
 		if addrs := t.src.Inventory.Workloads[i].Addresses; len(addrs) > 1 {
+			if familiesOf(addrs) == anyFamily {
+				mixed = append(mixed, i)
+			}
 			for n, a := range addrs {
 				t.homes = append(t.homes, home{a, i, n})
 			}
@@ -138,15 +153,18 @@ func (t *tabler) referred(g *liftedGroup, r *liftedRule) []int {
 	return out
 }
 
-// together is what rules allow every address of each workload, less what a single
-// one allows all of them. Those of whom that is nothing are left out.
-func (t *tabler) together(hits map[int]*hit) map[int]netset.Traffic {
+// together is what rules allow every address of each workload that has a family
+// in common with some, less what a single one allows all of them. Those of whom
+// that is nothing are left out.
+func (t *tabler) together(hits map[int]*hit, f families) map[int]netset.Traffic {
 	out := map[int]netset.Traffic{}
 	known := map[string]netset.Traffic{} // by which rules mean which address
 	var key []byte
 	for i, h := range hits {
 		key = key[:0]
-		for _, rules := range h.rules {
+		addrs := t.src.Inventory.Workloads[i].Addresses
+		for nth, rules := range h.rules {
+			key = append(key, byte(f&of(addrs[nth])))
 			key = binary.AppendUvarint(key, uint64(len(rules)))
 			for _, r := range rules {
 				key = binary.AppendUvarint(key, uint64(r))
@@ -154,7 +172,7 @@ func (t *tabler) together(hits map[int]*hit) map[int]netset.Traffic {
 		}
 		extra, done := known[string(key)]
 		if !done {
-			extra = h.extra()
+			extra = h.extra(func(nth int) bool { return f&of(addrs[nth]) != 0 })
 			known[string(key)] = extra
 		}
 		if !extra.IsEmpty() {
@@ -164,8 +182,8 @@ func (t *tabler) together(hits map[int]*hit) map[int]netset.Traffic {
 	return out
 }
 
-func (h *hit) extra() netset.Traffic {
-	every, single := netset.All(), netset.None()
+func (h *hit) extra(counts func(nth int) bool) netset.Traffic {
+	every, single, some := netset.All(), netset.None(), false
 	for n, rules := range h.rules {
 		one := netset.None()
 		for _, r := range rules {
@@ -174,7 +192,12 @@ func (h *hit) extra() netset.Traffic {
 				single = single.Union(h.traffic[r])
 			}
 		}
-		every = every.Intersect(one)
+		if counts(n) {
+			every, some = every.Intersect(one), true
+		}
+	}
+	if !some { // no packets pass between the two
+		return netset.None()
 	}
 	return every.Subtract(single)
 }

@@ -26,6 +26,7 @@ type tabler struct {
 	byName  []int                  // workloads in the order of their names
 	rank    []int                  // by workload: its place in that order
 	homes   []home                 // of workloads with several addresses, by address
+	mixed   layer.Match            // the workloads with addresses of both families
 	routes  inventory.Routes
 }
 
@@ -238,9 +239,14 @@ func (t *tabler) rules(vpc string, d flow.Direction, governed []int, homes []hom
 			if why := g.doubt[d]; why != "" {
 				everything(subject, why, flow.Rule{Rule: k, File: g.pos.File, Line: g.pos.Line})
 			}
+			parts := t.families(s.who)
 			for i := range g.rules {
 				if r := &g.rules[i]; r.dir == d {
-					out = append(out, t.rule(g, r, subject, s.doubt)...)
+					for f, who := range parts.of(r) {
+						if len(who) > 0 {
+							out = append(out, t.rule(g, r, families(f), t.named(who), s.doubt)...)
+						}
+					}
 				}
 			}
 		}
@@ -252,8 +258,9 @@ func keep(in []int, f func(int) bool) []int {
 	return slices.DeleteFunc(slices.Clone(in), func(i int) bool { return !f(i) })
 }
 
-// rule says what one rule of a group allows its members.
-func (t *tabler) rule(g *liftedGroup, r *liftedRule, subject layer.Match, doubt string) []layer.Rule {
+// rule says what one rule of a group allows members with addresses of some
+// families.
+func (t *tabler) rule(g *liftedGroup, r *liftedRule, f families, subject layer.Match, doubt string) []layer.Rule {
 	base := layer.Rule{Ref: r.ref, Effect: layer.Allow, Subject: subject, Traffic: r.traffic, Unknown: cmp.Or(r.unknown, doubt)}
 	if base.Ref.Policy == "" {
 		base.Ref.Policy = cmp.Or(g.name, g.key)
@@ -264,8 +271,12 @@ func (t *tabler) rule(g *liftedGroup, r *liftedRule, subject layer.Match, doubt 
 		one.Peer, one.Unknown = peer, cmp.Or(base.Unknown, unknown)
 		out = append(out, one)
 	}
-	if prefixes := ofFamily(r.prefixes, r.family); len(prefixes) > 0 {
-		add(layer.In(prefixes...), "")
+	shared, other := f.divide(ofFamily(r.prefixes, r.family))
+	if len(shared) > 0 {
+		add(layer.In(shared...), "")
+	}
+	if len(other) > 0 {
+		add(layer.Match{{Prefixes: other, Not: t.mixed}}, "")
 	}
 	if r.anyone {
 		add(layer.Everything(), "")
@@ -280,13 +291,14 @@ func (t *tabler) rule(g *liftedGroup, r *liftedRule, subject layer.Match, doubt 
 		if !reaches {
 			continue
 		}
-		t.byReference(peer, r, func(m layer.Match, unknown string) { add(m, cmp.Or(why, unknown)) })
+		t.byReference(peer, r, f, func(m layer.Match, unknown string) { add(m, cmp.Or(why, unknown)) })
 	}
 	return out
 }
 
-// byReference says whom a rule means that names a group.
-func (t *tabler) byReference(peer *liftedGroup, r *liftedRule, add func(layer.Match, string)) {
+// byReference says whom a rule means that names a group, for members with
+// addresses of some families.
+func (t *tabler) byReference(peer *liftedGroup, r *liftedRule, f families, add func(layer.Match, string)) {
 	m := t.members[peer.key]
 	if peer.doubt[0] != "" && peer.doubt[0] == peer.doubt[1] && strings.Contains(peer.doubt[0], "is not among the files") {
 		add(layer.Everything(), "who is in "+cmp.Or(peer.name, peer.key)+" is not among the files")
@@ -297,11 +309,16 @@ func (t *tabler) byReference(peer *liftedGroup, r *liftedRule, add func(layer.Ma
 	if m == nil {
 		return
 	}
-	fits := func(i int) bool { return fitsFamily(t.src.Inventory.Workloads[i].Addresses, r.family) }
-	if sure := keep(m.sure, fits); len(sure) > 0 {
+	fits := func(want layer.Tri) func(int) bool {
+		return func(i int) bool { return f.fits(t.src.Inventory.Workloads[i].Addresses, r.family) == want }
+	}
+	if sure := keep(m.sure, fits(layer.Yes)); len(sure) > 0 {
 		add(t.named(sure), "")
 	}
-	if maybe := keep(m.maybe, fits); len(maybe) > 0 {
+	if partly := keep(m.sure, fits(layer.Maybe)); len(partly) > 0 {
+		add(t.named(partly), "it speaks of IPv4 or of IPv6 alone, and both ends have addresses of both")
+	}
+	if maybe := keep(m.maybe, func(i int) bool { return !fits(layer.No)(i) }); len(maybe) > 0 {
 		add(t.named(maybe), "some of its interfaces are in "+cmp.Or(peer.name, peer.key)+" and some are not")
 	}
 	var hosts []netip.Prefix
@@ -330,15 +347,6 @@ func (t *tabler) lost(m *membership) []int {
 		}
 	}
 	return out
-}
-
-// fitsFamily reports whether all addresses are of the family that a rule speaks
-// of. One of which none is known is taken for one of IPv4.
-func fitsFamily(addrs []netip.Addr, family int) bool {
-	if len(addrs) == 0 {
-		return family != 6
-	}
-	return !slices.ContainsFunc(addrs, func(a netip.Addr) bool { return family == 4 && !a.Is4() || family == 6 && a.Is4() })
 }
 
 func ofFamily(prefixes []netip.Prefix, family int) []netip.Prefix {
