@@ -31,6 +31,7 @@ func (Target) Capability() target.Capability {
 		Notes: []target.Note{
 			{Text: "Entries are asked by number; the first that matches decides, and what none matches is denied.", Source: rulesPage},
 			{Text: "Nothing is remembered: replies pass only if an entry lets them, at the ephemeral ports that the client chose.", Source: portsPage},
+			{Text: "Machines are taken to choose from 32768-65535, as Linux and Windows do; all others from 1024-65535.", Source: portsPage},
 			{Text: "What stays in a subnet is not filtered.", Source: aclPage},
 			{Text: "Traffic to and from the VPC's resolver, DHCP, the metadata services, the time service and the router is not filtered.", Source: aclPage},
 			{Text: "Only guardrails between whole subnets, and between a subnet and outside, are rendered; all other traffic is left to other targets.", Source: aclPage},

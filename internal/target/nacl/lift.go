@@ -59,8 +59,9 @@ type liftedSubnet struct {
 // Terraform's files.
 //
 // A conversation passes an ACL if the initiator's packets do and the replies do,
-// which go to ports from 1024 to 65535; an ACL that lets replies to some of them
-// pass makes it unknown. What stays in a subnet is not judged.
+// which go to the ports that the client chooses from: a machine from 32768 to
+// 65535, everybody else from 1024; an ACL that lets replies to some of them pass
+// makes it unknown. What stays in a subnet is not judged.
 func (Target) Lift(s *target.Source) (*layer.Layer, diag.List) {
 	l := &lifter{src: s, acls: map[string]*liftedACL{}, subnets: map[string]*liftedSubnet{}}
 	set, diags := s.Folder.Terraform()
@@ -77,6 +78,7 @@ func (Target) Lift(s *target.Source) (*layer.Layer, diag.List) {
 		l.terraform(set)
 	}
 	l.crowd = crowdOf(s.Inventory)
+	l.any = l.unlikeMachines(answers, set)
 	return l.layer(), diags
 }
 

@@ -17,18 +17,29 @@ type crowd struct {
 	unlabelled []*inventory.Workload
 	byVPC      map[string][]*inventory.Workload // by the label net/vpc
 	homes      []*inventory.Workload            // those with several addresses
+	mixed      bool                             // some of them have IPv4 and IPv6
+	named      map[string]*inventory.Workload
+	any        map[string]bool // those whose ports as clients are any, by name
 	said       []answer
 }
 
 // answer is what several said of some entries.
 type answer struct {
 	entries []liftedEntry
-	replies bool
+	ask     asking
 	rules   []layer.Rule
 }
 
+// asking is what else several is asked: whether entries are about replies, with
+// whom, and what families the end has whose peers they are.
+type asking struct {
+	replies bool
+	peers   peers
+	f       families
+}
+
 func crowdOf(s *inventory.Snapshot) crowd {
-	c := crowd{routes: s.Routes(), labelled: map[string][]*inventory.Workload{}, byVPC: map[string][]*inventory.Workload{}}
+	c := crowd{routes: s.Routes(), labelled: map[string][]*inventory.Workload{}, byVPC: map[string][]*inventory.Workload{}, named: map[string]*inventory.Workload{}}
 	for i := range s.Workloads {
 		w := &s.Workloads[i]
 		if label := w.Labels["net/subnet"]; label != "" {
@@ -36,10 +47,12 @@ func crowdOf(s *inventory.Snapshot) crowd {
 		} else {
 			c.unlabelled = append(c.unlabelled, w)
 		}
+		c.named[w.Name] = w
 		vpc := w.Labels["net/vpc"]
 		c.byVPC[vpc] = append(c.byVPC[vpc], w)
 		if len(w.Addresses) > 1 {
 			c.homes = append(c.homes, w)
+			c.mixed = c.mixed || familiesOf(w) == anyFamily
 		}
 	}
 	return c
@@ -98,13 +111,12 @@ func holds(prefixes []netip.Prefix, a netip.Addr) bool {
 }
 
 // several says what becomes of peers that have more than one address where the
-// entries agree about all of them, though none speaks of all. Those of whom the
-// same is said share a rule: one of its own for each would tell them apart.
-func (l *lifter) several(entries []liftedEntry, replies bool) []layer.Rule {
+// entries agree about all of them that count, though none speaks of all. Those of
+// whom the same is said share a rule: one of its own for each would tell them
+// apart. The rules have no subject yet.
+func (l *lifter) several(entries []liftedEntry, ask asking) []layer.Rule {
 	for _, x := range l.said {
-		if x.replies == replies && slices.EqualFunc(x.entries, entries, func(a, b liftedEntry) bool {
-			return a.prefix == b.prefix && a.allow == b.allow && a.unknown == b.unknown && a.traffic.Equal(b.traffic)
-		}) {
+		if x.ask == ask && same(x.entries, entries) {
 			return slices.Clone(x.rules)
 		}
 	}
@@ -116,20 +128,21 @@ func (l *lifter) several(entries []liftedEntry, replies bool) []layer.Rule {
 		i := slices.IndexFunc(out, func(r layer.Rule) bool { return r.Effect == effect && r.Traffic.Equal(t) })
 		if i < 0 {
 			i = len(out)
-			out = append(out, layer.Rule{Ref: flow.Rule{Rule: "entries for each of several addresses"}, Effect: effect, Subject: layer.Everything(), Peer: layer.Named(), Traffic: t})
+			out = append(out, layer.Rule{Ref: flow.Rule{Rule: "entries for each of several addresses"}, Effect: effect, Peer: layer.Named(), Traffic: t})
 		}
 		out[i].Peer[0].Workloads = append(out[i].Peer[0].Workloads, w.Name)
 	}
 	for _, w := range l.homes {
-		if !split(entries, w.Addresses) {
+		addrs := ask.f.of(w.Addresses)
+		if len(addrs) == 0 || ask.peers != everybody && l.any[w.Name] != (ask.peers == others) || !split(entries, w.Addresses) {
 			continue
 		}
 		all, some, doubt := netset.All(), netset.None(), netset.None()
-		for _, a := range w.Addresses {
+		for _, a := range addrs {
 			allowed, unsure := first(entries, a)
 			all, some, doubt = all.Intersect(allowed), some.Union(allowed), doubt.Union(unsure)
 		}
-		if replies {
+		if ask.replies {
 			doubt = doubt.Union(unanswered.Subtract(some))
 		}
 		say(w, layer.Deny, netset.All().Subtract(some).Subtract(doubt))
@@ -138,8 +151,15 @@ func (l *lifter) several(entries []liftedEntry, replies bool) []layer.Rule {
 	for i := range out {
 		slices.Sort(out[i].Peer[0].Workloads)
 	}
-	l.said = append(l.said, answer{entries, replies, out})
+	l.said = append(l.said, answer{entries, ask, out})
 	return slices.Clone(out)
+}
+
+// same reports whether entries say the same, whatever their numbers.
+func same(a, b []liftedEntry) bool {
+	return slices.EqualFunc(a, b, func(a, b liftedEntry) bool {
+		return a.prefix == b.prefix && a.allow == b.allow && a.unknown == b.unknown && a.traffic.Equal(b.traffic)
+	})
 }
 
 // split reports whether some entry speaks of some of the addresses only.

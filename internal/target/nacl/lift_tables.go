@@ -2,8 +2,6 @@ package nacl
 
 import (
 	"cmp"
-	"fmt"
-	"net/netip"
 	"slices"
 
 	"firebreak/internal/flow"
@@ -148,11 +146,20 @@ func (l *lifter) tables(out *layer.Layer, s *liftedSubnet, a *liftedACL, why str
 			t.Tiers = append(t.Tiers, []layer.Rule{{Subject: layer.Everything(), Peer: layer.Everything(), Traffic: netset.All(), Effect: layer.Allow, Unknown: why, Ref: flow.Rule{Rule: "network ACL of " + s.name}}})
 		}
 		if a != nil {
+			ends := l.ends(append(slices.Clip(members), partly...))
 			entries := keep(a.entries, x.egress)
-			if x.replies {
-				entries = replied(entries)
+			switch usual := replied(entries, usualClients); {
+			case !x.replies:
+				t.Tiers = append(t.Tiers, l.tiers(entries, ends, asking{})...)
+			case same(usual, replied(entries, anyClients)):
+				t.Tiers = append(t.Tiers, l.tiers(usual, ends, asking{replies: true})...)
+			case x.dir == flow.Egress: // the ends here are the clients
+				t.Tiers = append(t.Tiers, l.tiers(usual, ends.only(l.any, false), asking{replies: true})...)
+				t.Tiers = append(t.Tiers, l.tiers(replied(entries, anyClients), ends.only(l.any, true), asking{replies: true})...)
+			default:
+				t.Tiers = append(t.Tiers, l.tiers(usual, ends, asking{replies: true, peers: machines})...)
+				t.Tiers = append(t.Tiers, l.tiers(replied(entries, anyClients), ends, asking{replies: true, peers: others})...)
 			}
-			t.Tiers = append(t.Tiers, l.tiers(entries, x.replies)...)
 			if x.replies {
 				t.Tiers = append(t.Tiers, []layer.Rule{{Subject: layer.Everything(), Peer: layer.Everything(), Traffic: unanswered, Effect: layer.Allow, Unknown: oneWay, OneWay: true, Ref: flow.Rule{Rule: "network ACL of " + s.name}}})
 			}
@@ -173,12 +180,25 @@ func keep(in []liftedEntry, egress bool) []liftedEntry {
 
 // tiers puts entries in the order in which they are asked. Neighbours that say
 // the same of what they speak of are asked together.
-func (l *lifter) tiers(entries []liftedEntry, replies bool) [][]layer.Rule {
-	out := [][]layer.Rule{l.several(entries, replies)}
+func (l *lifter) tiers(entries []liftedEntry, e ends, ask asking) [][]layer.Rule {
+	out := [][]layer.Rule{nil}
+	for f, subject := range e.byFamily {
+		if subject == nil {
+			continue
+		}
+		ask.f = families(f)
+		for _, r := range l.several(entries, ask) {
+			r.Subject = subject
+			out[0] = append(out[0], r)
+		}
+	}
+	if e.all == nil { // nobody
+		return nil
+	}
 	for i := range entries {
-		e := &entries[i]
-		r := layer.Rule{Ref: e.ref, Subject: layer.Everything(), Peer: layer.In(e.prefix), Traffic: e.traffic, Unknown: e.unknown, OneWay: e.unknown == oneWay, Effect: layer.Deny}
-		if e.allow {
+		x := &entries[i]
+		r := layer.Rule{Ref: x.ref, Subject: e.all, Peer: l.meant(ask.peers, x.prefix), Traffic: x.traffic, Unknown: x.unknown, OneWay: x.unknown == oneWay, Effect: layer.Deny}
+		if x.allow {
 			r.Effect = layer.Allow
 		}
 		last := out[len(out)-1]
@@ -190,89 +210,6 @@ func (l *lifter) tiers(entries []liftedEntry, replies bool) [][]layer.Rule {
 	}
 	if len(out[0]) == 0 {
 		out = out[1:]
-	}
-	return out
-}
-
-// Replies go to the ports that clients choose
-// (docs.aws.amazon.com/vpc/latest/userguide/nacl-ephemeral-ports.html).
-const (
-	firstEphemeral = 1024
-	lastEphemeral  = 65535
-)
-
-// unanswered is traffic that needs no reply: a datagram is there when it arrives,
-// whereas TCP and SCTP exchange nothing before both sides have spoken (RFC 9293
-// section 3.5, RFC 9260 section 5.1).
-var unanswered = netset.All().Subtract(netset.Of(netset.TCP, 0, 65535)).Subtract(netset.Of(netset.SCTP, 0, 65535))
-
-const oneWay = "replies are stopped and datagrams that need none get through"
-
-// replied says what entries mean for the replies of conversations: of TCP and UDP
-// what they say of the clients' ports holds for conversations to every port.
-func replied(entries []liftedEntry) []liftedEntry {
-	var out []liftedEntry
-	for i := range entries {
-		e := entries[i]
-		whole, part := netset.None(), netset.None()
-		for p := range netset.NumProtocols {
-			all := netset.Of(p, 0, 65535)
-			switch said := e.traffic.Intersect(all); {
-			case said.IsEmpty():
-			case p != netset.TCP && p != netset.UDP:
-				whole = whole.Union(said)
-			case said.Equal(all) || clients(p).Subtract(said).IsEmpty() && (e.allow || !open(entries[i+1:], e.prefix, p)) || e.allow && clients(p).Subtract(before(entries, i, p)).IsEmpty():
-				whole = whole.Union(all)
-			case e.allow || !said.Intersect(clients(p)).IsEmpty():
-				part = part.Union(all)
-			}
-		}
-		if late := whole.Intersect(unanswered); !e.allow && !late.IsEmpty() {
-			x := e
-			x.traffic, x.unknown = late, cmp.Or(e.unknown, oneWay)
-			out = append(out, x)
-			whole = whole.Subtract(unanswered)
-		}
-		if !whole.IsEmpty() {
-			x := e
-			x.traffic = whole
-			out = append(out, x)
-		}
-		if !part.IsEmpty() {
-			x := e
-			x.traffic = part
-			x.unknown = cmp.Or(e.unknown, fmt.Sprintf("it speaks of replies to some ports only, and clients choose among all: %d-%d, or below if they may", firstEphemeral, lastEphemeral))
-			out = append(out, x)
-		}
-	}
-	return out
-}
-
-// open reports whether one of some entries allows a protocol to a port below those
-// that clients usually choose, to addresses that overlap a prefix.
-func open(entries []liftedEntry, prefix netip.Prefix, p netset.Protocol) bool {
-	return slices.ContainsFunc(entries, func(e liftedEntry) bool {
-		return (e.allow || e.unknown != "") && e.prefix.Overlaps(prefix) && !e.traffic.Intersect(netset.Of(p, 0, firstEphemeral-1)).IsEmpty()
-	})
-}
-
-func clients(p netset.Protocol) netset.Traffic { return netset.Of(p, firstEphemeral, lastEphemeral) }
-
-// before is what an entry and those asked before it allow of a protocol to all
-// addresses of the entry, unless one of those denies any of that.
-func before(entries []liftedEntry, i int, p netset.Protocol) netset.Traffic {
-	e := &entries[i]
-	out := e.traffic.Intersect(clients(p))
-	for k := range i {
-		x := &entries[k]
-		t := x.traffic.Intersect(clients(p))
-		switch {
-		case t.IsEmpty() || !x.prefix.Overlaps(e.prefix):
-		case !x.allow || x.unknown != "":
-			return netset.None()
-		case x.prefix.Bits() <= e.prefix.Bits():
-			out = out.Union(t)
-		}
 	}
 	return out
 }

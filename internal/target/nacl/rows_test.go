@@ -20,6 +20,9 @@ const (
 	rulesPage = "https://docs.aws.amazon.com/vpc/latest/userguide/nacl-rules.html"
 	aclPage   = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html"
 	portsPage = "https://docs.aws.amazon.com/vpc/latest/userguide/nacl-ephemeral-ports.html"
+
+	linuxPage   = "https://docs.kernel.org/networking/ip-sysctl.html"
+	windowsPage = "https://learn.microsoft.com/en-us/troubleshoot/windows-server/networking/default-dynamic-port-range-tcpip-chang"
 )
 
 // said is an entry of the ACL of subnet-1.
@@ -67,7 +70,18 @@ var rows = []row{
 	{"to ports that only some clients may choose", []said{in, {100, true, "allow", "6", 80, 80, "0.0.0.0/0"}}, "w3", "w1", netset.TCP, 80, layer.Deny, true, portsPage},
 	{"to all but the usual ones", []said{in, {90, true, "deny", "6", 1024, 65535, "0.0.0.0/0"}, out}, "w3", "w1", netset.TCP, 80, layer.Deny, true, portsPage},
 	{"to none of the usual ones", []said{in, {90, true, "deny", "6", 1024, 65535, "0.0.0.0/0"}, {100, true, "allow", "6", 1024, 65535, "0.0.0.0/0"}}, "w3", "w1", netset.TCP, 80, layer.Deny, false, portsPage},
-	{"to some of the clients' ports", []said{in, {100, true, "allow", "6", 32768, 65535, "0.0.0.0/0"}}, "w3", "w1", netset.TCP, 80, layer.Deny, true, portsPage},
+	{"to some of the clients' ports", []said{in, {100, true, "allow", "6", 49152, 65535, "0.0.0.0/0"}}, "w3", "w1", netset.TCP, 80, layer.Deny, true, portsPage},
+	{"to those that machines choose", []said{in, {100, true, "allow", "6", 32768, 65535, "0.0.0.0/0"}}, "w3", "w1", netset.TCP, 80, layer.Allow, false, portsPage},
+	{"which are not those of whom NAT stands before", []said{in, {100, true, "allow", "6", 32768, 65535, "0.0.0.0/0"}}, "198.51.100.1", "w1", netset.TCP, 80, layer.Deny, true, portsPage},
+	{"that Remote Desktop is denied stops no replies to machines", []said{out, {90, false, "deny", "6", 3389, 3389, "0.0.0.0/0"}, in}, "w1", "198.51.100.1", netset.TCP, 443, layer.Allow, false, linuxPage},
+	{"nor that PostgreSQL is, to all from 1024 on", []said{out, {90, false, "deny", "6", 5432, 5432, "0.0.0.0/0"}, {100, false, "allow", "6", 1024, 65535, "0.0.0.0/0"}}, "w1", "w3", netset.TCP, 443, layer.Allow, false, windowsPage},
+	{"and it is denied still", []said{out, {90, false, "deny", "6", 3389, 3389, "0.0.0.0/0"}, in}, "w3", "w1", netset.TCP, 3389, layer.Deny, false, rulesPage},
+	{"the first port of Linux is denied", []said{out, {90, false, "deny", "6", 32768, 32768, "0.0.0.0/0"}, in}, "w1", "w3", netset.TCP, 443, layer.Deny, true, linuxPage},
+	{"the last but it", []said{out, {90, false, "deny", "6", 32767, 32767, "0.0.0.0/0"}, in}, "w1", "w3", netset.TCP, 443, layer.Allow, false, linuxPage},
+	{"the last of Windows is denied", []said{out, {90, false, "deny", "6", 65535, 65535, "0.0.0.0/0"}, in}, "w1", "w3", netset.TCP, 443, layer.Deny, true, windowsPage},
+	{"out to Remote Desktop: who is behind NAT may have chosen it", []said{in, {90, true, "deny", "6", 3389, 3389, "0.0.0.0/0"}, out}, "198.51.100.1", "w1", netset.TCP, 443, layer.Deny, true, portsPage},
+	{"a machine has not", []said{in, {90, true, "deny", "6", 3389, 3389, "0.0.0.0/0"}, out}, "w3", "w1", netset.TCP, 443, layer.Allow, false, linuxPage},
+	{"all that anybody chooses is denied, in two", []said{out, {80, false, "deny", "6", 1024, 65535, "10.2.0.0/16"}, {90, false, "allow", "6", 1024, 65535, "0.0.0.0/0"}}, "w1", "w3", netset.TCP, 443, layer.Deny, false, portsPage},
 	{"in two parts to all of them", []said{in, {100, true, "allow", "6", 1024, 32767, "0.0.0.0/0"}, {110, true, "allow", "6", 32768, 65535, "0.0.0.0/0"}}, "w3", "w1", netset.TCP, 80, layer.Allow, false, portsPage},
 	{"replies of what goes out need to come in", []said{out}, "w1", "w3", netset.TCP, 80, layer.Deny, false, portsPage},
 	{"from the clients' ports' side", []said{out, {100, false, "allow", "6", 1024, 65535, "0.0.0.0/0"}}, "w1", "w3", netset.TCP, 80, layer.Allow, false, portsPage},
@@ -76,7 +90,7 @@ var rows = []row{
 	{"nor one that goes out", []said{out}, "w1", "w3", netset.UDP, 514, layer.Deny, true, portsPage},
 	{"but it has to be let in", []said{out}, "w3", "w1", netset.UDP, 514, layer.Deny, false, rulesPage},
 	{"that an entry denies replies stops none", []said{in, {90, true, "deny", "17", 0, 65535, "0.0.0.0/0"}, out}, "w3", "w1", netset.UDP, 514, layer.Deny, true, portsPage},
-	{"nor that replies are denied to some of the clients' ports", []said{in, {90, true, "deny", "17", 1024, 1025, "0.0.0.0/0"}, out}, "w3", "w1", netset.UDP, 514, layer.Deny, true, portsPage},
+	{"nor that replies are denied to some of the clients' ports", []said{in, {90, true, "deny", "17", 60000, 60001, "0.0.0.0/0"}, out}, "w3", "w1", netset.UDP, 514, layer.Deny, true, portsPage},
 	{"replies that pass are no matter", []said{in, {90, true, "deny", "6", 0, 65535, "0.0.0.0/0"}, out}, "w3", "w1", netset.UDP, 514, layer.Allow, false, portsPage},
 	{"a ping arrives whether or not it is answered", []said{in}, "w3", "w1", netset.ICMP, 0, layer.Deny, true, portsPage},
 	{"other protocols too", []said{in}, "w3", "w1", netset.Other, 0, layer.Deny, true, portsPage},
