@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"firebreak/internal/diag"
+	"firebreak/internal/flow"
 	"firebreak/internal/load"
 	"firebreak/internal/prove"
 )
@@ -64,7 +65,7 @@ It exits with 1 if there is drift, or if it is not known whether there is.`,
 			return misusef("%s", diags[len(diags)-1].Message)
 		}
 		p.phase("comparing")
-		d, err := prove.Drift(l.intent(*toCome), got.Layers, prove.Options{At: now, Live: true, Lines: *lines})
+		d, err := prove.Drift(l.intent(*toCome), got.Layers, prove.Options{At: now, Live: true, Lines: *lines, Targets: l.estateTargets()})
 		if err != nil {
 			return misusef("the policy cannot be compared: %v", err)
 		}
@@ -150,15 +151,24 @@ func driftText(w io.Writer, d *drift) error {
 	return err
 }
 
-// whereOf is the target and the point of a line.
+// whereOf is the target, the point and the rule of a line.
 func whereOf(l prove.Line) string {
-	switch {
-	case l.Target == "" && l.Point == "":
-		return ""
-	case l.Target == "" || l.Point == "":
-		return "  at " + l.Target + l.Point
+	s := ""
+	if at := strings.TrimSpace(l.Target + " " + l.Point); at != "" {
+		s = "  at " + at
 	}
-	return "  at " + l.Target + " " + l.Point
+	if by := ruleText(l); by != "" {
+		s += " by " + by
+	}
+	return s
+}
+
+// ruleText is the rule that makes a line so; empty where none is known.
+func ruleText(l prove.Line) string {
+	if l.Rule == (flow.Rule{}) {
+		return ""
+	}
+	return l.Rule.String()
 }
 
 func (d *drift) summary() string {
@@ -171,19 +181,24 @@ func (d *drift) summary() string {
 
 func driftJSON(w io.Writer, d *drift) error {
 	type line struct {
-		From     string `json:"from"`
-		To       string `json:"to"`
-		Traffic  string `json:"traffic"`
-		Target   string `json:"target"`
-		Point    string `json:"point"`
-		CaughtBy string `json:"caughtBy,omitempty"`
-		Reason   string `json:"reason,omitempty"`
+		From     string     `json:"from"`
+		To       string     `json:"to"`
+		Traffic  string     `json:"traffic"`
+		Target   string     `json:"target"`
+		Point    string     `json:"point"`
+		Rule     *flow.Rule `json:"rule,omitempty"`
+		CaughtBy string     `json:"caughtBy,omitempty"`
+		Reason   string     `json:"reason,omitempty"`
 	}
 	lists := map[string][]line{}
 	for _, k := range d.kinds() {
 		lists[k.word] = []line{}
 		for _, l := range k.lines {
-			lists[k.word] = append(lists[k.word], line{l.From, l.To, l.Traffic, l.Target, l.Point, l.CaughtBy, l.Reason})
+			x := line{l.From, l.To, l.Traffic, l.Target, l.Point, nil, l.CaughtBy, l.Reason}
+			if l.Rule != (flow.Rule{}) {
+				x.Rule = &l.Rule
+			}
+			lists[k.word] = append(lists[k.word], x)
 		}
 	}
 	return writeJSON(w, struct {
@@ -200,9 +215,9 @@ func driftMarkdown(w io.Writer, d *drift) error {
 	p := &mdPage{}
 	fmt.Fprintf(p, "### firebreak drift %s\n\n%s\n", codeCell(d.dir), strings.TrimSpace(d.summary()))
 	for _, k := range d.kinds() {
-		t := mdTable{title: strings.ToUpper(k.word[:1]) + k.word[1:] + ": " + k.meaning, head: []string{"from", "to", "traffic", "target", "point", "why"}}
+		t := mdTable{title: strings.ToUpper(k.word[:1]) + k.word[1:] + ": " + k.meaning, head: []string{"from", "to", "traffic", "target", "point", "rule", "why"}}
 		for _, l := range k.lines {
-			t.rows = append(t.rows, []string{cell(l.From), cell(l.To), cell(l.Traffic), cell(l.Target), cell(l.Point), cell(strings.TrimPrefix(strings.TrimPrefix(caught(l), ", "), ": "))})
+			t.rows = append(t.rows, []string{cell(l.From), cell(l.To), cell(l.Traffic), cell(l.Target), cell(l.Point), cell(ruleText(l)), cell(strings.TrimPrefix(strings.TrimPrefix(caught(l), ", "), ": "))})
 		}
 		p.table(t)
 	}

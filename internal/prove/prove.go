@@ -63,6 +63,7 @@ type Options struct {
 	Horizon time.Duration // how far ahead weekly windows are looked at; 0: a year
 	Live    bool          // the layers were lifted from a live estate; for Result.Scope
 	Lines   int           // how many lines a list may have; 0: 50
+	Targets []string      // the estate's own; a Drift rather points at them. May be nil
 }
 
 // Report is what Prove found.
@@ -105,6 +106,7 @@ type Line struct {
 	Point    string `json:"point,omitempty"`
 	Reason   string `json:"reason,omitempty"`
 
+	Rule  flow.Rule `json:"-"` // of a Drift: what makes it so, "default" where no rule speaks; zero: not known
 	Set   space.Set `json:"-"`
 	Pairs int       `json:"-"` // how many pairs of workloads, or addresses, it is about
 }
@@ -143,9 +145,12 @@ type Difference struct {
 }
 
 // Drift compares what live layers permit with the intent, semantically: order,
-// descriptions and other spellings of the same are no drift. What a layer lets
-// pass beyond the intent and others catch is Beyond too, with CaughtBy; what is
-// accepted, and what stays shut because a platform cannot say it, is none.
+// descriptions and other spellings of the same are no drift. What passes all
+// layers composed, or does not, is one Line, whichever layers have a part in it;
+// it points at the most specific rule that makes it so, rather in one of
+// Options.Targets. What a layer lets pass beyond the intent and others catch is
+// Beyond too, with CaughtBy; what is accepted, and what stays shut because a
+// platform cannot say it, is none.
 func Drift(in Intent, layers []*layer.Layer, o Options) (*Difference, error) {
 	return drift(in, layers, o)
 }

@@ -2,50 +2,12 @@ package prove
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"firebreak/internal/inventory"
 	"firebreak/internal/layer"
 	"firebreak/internal/policy"
 )
-
-// nobodyGoverns is said of workloads that the policy governs and no layer does.
-// They may be outside what was read, or their layer may be gone.
-const nobodyGoverns = "nothing that was read governs them: their layer is gone, or it was not read"
-
-func drift(in Intent, layers []*layer.Layer, o Options) (*Difference, error) {
-	c, err := newComparison(in, layers, o)
-	if err != nil {
-		return nil, err
-	}
-	c.pairs.each(nil, c.differs, c.note)
-	out := &Difference{Beyond: []Line{}, Missing: []Line{}, Unknown: []Line{}}
-	names := newNamer(c.e.u, c.p)
-	if open := slices.Sorted(maps.Keys(c.open)); len(open) > 0 {
-		out.Unknown = append(out.Unknown, Line{From: "everybody", To: names.name(open), Traffic: everything.String(), Reason: nobodyGoverns, Set: everything, Pairs: len(open)})
-	}
-	for n, l := range c.e.layers {
-		for p, t := range c.byPoint[n] {
-			point := ""
-			if p < len(l.Points) {
-				point = l.Points[p].Name
-			}
-			take := func(into *[]Line, kinds ...kind) {
-				lines, more := t.lines(names, o.lines(), kinds...)
-				out.More += more
-				for _, line := range lines {
-					line.Target, line.Point = l.Target, point
-					*into = append(*into, line)
-				}
-			}
-			take(&out.Beyond, caughtOver, unenforcedOver, over)
-			take(&out.Missing, under)
-			take(&out.Unknown, perhaps)
-		}
-	}
-	return out, c.e.u.space.Err()
-}
 
 func compare(layers []*layer.Layer, in Intent, o Options) (*Equivalence, error) {
 	c, err := newComparison(in, layers, o)
