@@ -72,7 +72,7 @@ func read(dir string, sources []string) (*loaded, error) {
 				WithHelp("look whether the sources are those that were meant")
 		}
 	}
-	l.diags = append(l.diags, l.unknownTargets()...)
+	l.diags = append(l.diags, append(l.unknownTargets(), l.badQuotas()...)...)
 	l.diags = l.bound(l.diags)
 	return l, nil
 }

@@ -67,6 +67,9 @@ What was written is proven by firebreak prove.`,
 		if err != nil {
 			return err
 		}
+		if err := l.soundQuotas(cmd.ErrOrStderr()); err != nil {
+			return err
+		}
 		if q.targets, err = l.targetsAsked(cmd.ErrOrStderr(), *targets); err != nil {
 			return err
 		}

@@ -125,6 +125,14 @@ func oneDir(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// perhapsOneDir demands a directory at most.
+func perhapsOneDir(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return misusef("%s takes one policy directory at most, not %d: %s", cmd.Name(), len(args), cmd.UseLine())
+	}
+	return nil
+}
+
 // noArgs demands that there are none.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"firebreak/internal/plan"
 	"firebreak/internal/target"
 	"firebreak/internal/target/all"
 )
@@ -14,13 +15,16 @@ import (
 // NewTargets returns the verb that lists the targets.
 func NewTargets() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "targets",
+		Use:   "targets [DIR]",
 		Short: "List what policy can be rendered to, what each can express, and its quotas",
 		Long: `List the targets in the order in which a conversation meets them, what each can
 and cannot express, whose code has judged our reading of it, and the quotas that
-render counts before it writes anything. Each fact comes with the page it is from.`,
-		Example: "  firebreak targets\n  firebreak targets --format json",
-		Args:    noArgs,
+render counts before it writes anything. Each fact comes with the page it is from.
+
+With DIR the quotas are those that hold for that policy's Estate, which may say
+what was granted beyond what everybody is.`,
+		Example: "  firebreak targets\n  firebreak targets shop\n  firebreak targets --format json",
+		Args:    perhapsOneDir,
 	}
 	format := formatFlag(cmd, "text", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -28,11 +32,25 @@ render counts before it writes anything. Each fact comes with the page it is fro
 		if err != nil {
 			return err
 		}
+		var w plan.Wanted // of nobody: what everybody is granted
+		if len(args) > 0 {
+			l, err := read(args[0], nil)
+			if err != nil {
+				return err
+			}
+			if l.tree.Estate == nil || l.has(lostCodes) {
+				return brokenError{args[0]}
+			}
+			if err := l.soundQuotas(cmd.ErrOrStderr()); err != nil {
+				return err
+			}
+			w.Quotas = plan.Quotas(l.tree.Estate)
+		}
 		out := resultsTo(cmd, how, true)
 		if how == "json" {
-			return writeJSON(out, targetsJSON())
+			return writeJSON(out, targetsJSON(&w))
 		}
-		return targetsText(out)
+		return targetsText(out, &w)
 	}
 	return cmd
 }
@@ -48,23 +66,26 @@ type targetRow struct {
 }
 
 type targetQuota struct {
-	Name   string `json:"name"`
-	Limit  int    `json:"limit"`
-	Hard   bool   `json:"hard"`
-	Source string `json:"source"`
+	Name    string `json:"name"`
+	Key     string `json:"key,omitempty"` // the Estate's word for it
+	Limit   int    `json:"limit"`         // that holds
+	Default int    `json:"default"`       // that everybody is granted
+	Hard    bool   `json:"hard"`
+	Most    int    `json:"most,omitempty"`
+	Source  string `json:"source"`
 }
 
-func targetsJSON() any {
+func targetsJSON(w *plan.Wanted) any {
 	rows := []targetRow{}
 	for _, t := range all.Targets() {
-		rows = append(rows, rowOf(t))
+		rows = append(rows, rowOf(t, w))
 	}
 	return struct {
 		Targets []targetRow `json:"targets"`
 	}{rows}
 }
 
-func rowOf(t target.Target) targetRow {
+func rowOf(t target.Target, w *plan.Wanted) targetRow {
 	c := t.Capability()
 	row := targetRow{Target: t.Name(), Peers: c.Peers, Can: []string{}, Cannot: []string{}, Judge: c.Judge, Notes: c.Notes, Quotas: []targetQuota{}}
 	for _, p := range []struct {
@@ -81,15 +102,19 @@ func rowOf(t target.Target) targetRow {
 		}
 	}
 	for _, q := range t.Quotas() {
-		row.Quotas = append(row.Quotas, targetQuota{q.Name, q.Limit, q.Hard, q.Source})
+		x := targetQuota{Name: q.Name, Key: q.Key, Limit: q.Limit, Default: q.Limit, Hard: q.Hard, Most: q.Most, Source: q.Source}
+		if q.Key != "" {
+			x.Limit = target.Limit(w, t, q.Key)
+		}
+		row.Quotas = append(row.Quotas, x)
 	}
 	return row
 }
 
-func targetsText(w io.Writer) error {
+func targetsText(w io.Writer, granted *plan.Wanted) error {
 	var b strings.Builder
 	for i, t := range all.Targets() {
-		row := rowOf(t)
+		row := rowOf(t, granted)
 		if i > 0 {
 			b.WriteByte('\n')
 		}
@@ -102,13 +127,29 @@ func targetsText(w io.Writer) error {
 			fmt.Fprintf(&b, "  note      %s\n            %s\n", n.Text, n.Source)
 		}
 		for _, q := range row.Quotas {
-			hard := ""
-			if q.Hard {
-				hard = " (cannot be raised)"
-			}
-			fmt.Fprintf(&b, "  quota     %d %s%s\n            %s\n", q.Limit, q.Name, hard, q.Source)
+			fmt.Fprintf(&b, "  quota     %d %s%s\n            %s\n", q.Limit, q.Name, q.about(), q.Source)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// about says in brackets what can be done about a quota.
+func (q targetQuota) about() string {
+	var said []string
+	switch {
+	case q.Hard:
+		said = append(said, "cannot be raised")
+	case q.Limit != q.Default:
+		said = append(said, fmt.Sprintf("%s; %d if the Estate did not say so", q.Key, q.Default))
+	case q.Key != "":
+		said = append(said, q.Key)
+	}
+	if q.Most > 0 {
+		said = append(said, fmt.Sprintf("up to %d", q.Most))
+	}
+	if len(said) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(said, ", ") + ")"
 }

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -30,6 +32,27 @@ func (l *loaded) unknownTargets() diag.List {
 		}
 	}
 	return out
+}
+
+// badQuotas are findings about the quotas of the Estate.
+func (l *loaded) badQuotas() diag.List {
+	out := target.CheckQuotas(l.tree.Estate, all.Targets())
+	for i := range out {
+		out[i].Rename(l.file)
+	}
+	return out
+}
+
+// soundQuotas demands that nothing is wrong with the quotas of the Estate.
+func (l *loaded) soundQuotas(stderr io.Writer) error {
+	bad := l.badQuotas()
+	for _, d := range bad {
+		fmt.Fprintln(stderr, d)
+	}
+	if len(bad) > 0 {
+		return brokenError{l.dir}
+	}
+	return nil
 }
 
 // knownTargets says what a word that is no target may have meant.

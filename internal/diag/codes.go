@@ -5,7 +5,7 @@ package diag
 var Codes = []string{
 	"address-outside-estate", "aws-answer", "bad-address", "bad-api-version", "bad-authority", "bad-cidr", "bad-default", "bad-effect", "bad-endpoint",
 	"bad-fqdn", "bad-grpc", "bad-guardrail", "bad-header", "bad-host", "bad-http", "bad-inventory", "bad-label", "bad-manifest", "bad-method",
-	"bad-name", "bad-path", "bad-port", "bad-principal", "bad-priority", "bad-protocol", "bad-request", "bad-require", "bad-selector",
+	"bad-name", "bad-path", "bad-port", "bad-principal", "bad-priority", "bad-protocol", "bad-quota", "bad-request", "bad-require", "bad-selector",
 	"bad-sensitivity", "bad-source", "bad-stage", "bad-state", "bad-template", "bad-tier", "bad-time", "bad-time-zone", "bad-type", "bad-value",
 	"bad-window", "capacity", "case-mismatch", "changed-artifact", "cidr-in-rule", "cluster-dns-closed", "contradictory-guardrails", "duplicate-estate",
 	"duplicate-field", "duplicate-key", "duplicate-name", "exception-pierces-guardrail", "external-inside-estate", "guardrail-unproven",

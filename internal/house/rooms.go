@@ -80,7 +80,7 @@ var mayImport = []struct {
 	{"internal/target/all", []string{"internal/target/...", "internal/inventory", "internal/policy", "internal/plan"}},
 	{"internal/target/targettest", []string{"internal/target", "internal/plan", "internal/layer", "internal/live"}},
 	{"internal/target/*", []string{"internal/target", "internal/policy", "internal/inventory", "internal/plan", "internal/layer", "internal/live/...", "internal/manifest", "internal/verify/...", "internal/datapath/layout"}},
-	{"internal/target", []string{"internal/policy", "internal/inventory", "internal/plan", "internal/layer", "internal/live"}},
+	{"internal/target", []string{"internal/lang", "internal/policy", "internal/inventory", "internal/plan", "internal/layer", "internal/live"}},
 	{"web/...", []string{"web/...", "internal/wire"}},
 	{"cmd/firebreak", []string{"internal/cli"}},
 }

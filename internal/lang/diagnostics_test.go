@@ -12,6 +12,7 @@ import (
 // Beginnings that the tests below share.
 const (
 	zoneHead   = "kind: Zone\nmetadata: {name: web}\n"
+	estateHead = "kind: Estate\nmetadata: {name: e}\nspec: "
 	ruleHead   = "kind: Policy\nmetadata: {name: p}\nspec:\n  rules:\n  - "
 	goodRule   = "name: r, effect: allow, from: {service: a}, to: {service: b}"
 	expectHead = "kind: Case\nmetadata: {name: c}\nspec:\n  expect:\n  - "
@@ -49,6 +50,18 @@ var diagnosticCases = []diagnosticCase{
 
 	{"a cluster of a file", "kind: Estate\nmetadata: {name: e}\nspec: {inventory: [{file: ./p.yaml, cluster: shop}]}", "3:46 bad-inventory"},
 	{"two sources in one", "kind: Estate\nmetadata: {name: e}\nspec: {inventory: [{terraform: ./p.json, aws: shop}]}", "3:20 bad-inventory"},
+
+	{"quotas", estateHead + "{quotas: {awssg: {rules-per-group: 200, groups-per-interface: \"5\"}, nacl: {entries-per-acl: 40}}}", ""},
+	{"quotas that are a list", estateHead + "{quotas: [awssg]}", "3:16 bad-value"},
+	{"no quotas", estateHead + "{quotas: {}}", "3:16 bad-value"},
+	{"a quota without a word", estateHead + "{quotas: {awssg: 200}}", "3:24 bad-value"},
+	{"a target without quotas", estateHead + "{quotas: {awssg: {}}}", "3:24 bad-value"},
+	{"a quota without a number", estateHead + "{quotas: {awssg: {rules-per-group: }, nacl: }}", "3:25 bad-value, 3:45 bad-value"},
+	{"a quota of nothing", estateHead + "{quotas: {awssg: {rules-per-group: 0}}}", "3:42 bad-quota"},
+	{"a quota that is no number", estateHead + "{quotas: {awssg: {rules-per-group: many}}}", "3:42 bad-quota"},
+	{"a quota that is too large", estateHead + "{quotas: {awssg: {rules-per-group: 2147483648}}}", "3:42 bad-quota"},
+	{"a quota that is no name", estateHead + "{quotas: {awssg: {rules per group: 200}}}", "3:25 bad-name"},
+	{"a quota twice", estateHead + "{quotas: {awssg: {a: 200, a: 300}, awssg: {b: 1}}}", "3:33 duplicate-key, 3:42 duplicate-key"},
 
 	{"missing spec", zoneHead, "1:1 missing-field"},
 	{"missing name", "kind: Zone\nmetadata: {owner: x}\nspec: {select: a=b}", "2:11 missing-field"},

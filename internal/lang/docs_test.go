@@ -32,7 +32,7 @@ func TestTheReferenceIsWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, word := range strings.Fields("inventory networks labels authority targets select sensitivity scope stage default ports protocol cidrs reason owner tier priority rules effect from to expect port inForce service zone external principal any workload ip file kube map fqdns http methods paths headers hosts grpc require mtls when hours days timeZone never only must rule have controls ticket approver expires at method path host template with web app data appPorts dataPorts clients database") {
+	for _, word := range strings.Fields("inventory networks labels authority targets quotas select sensitivity scope stage default ports protocol cidrs reason owner tier priority rules effect from to expect port inForce service zone external principal any workload ip file kube map fqdns http methods paths headers hosts grpc require mtls when hours days timeZone never only must rule have controls ticket approver expires at method path host template with web app data appPorts dataPorts clients database") {
 		if !regexp.MustCompile(`\b` + word + `\b`).Match(text) {
 			t.Errorf("docs/language.md does not speak of %q", word)
 		}

@@ -26,7 +26,8 @@ func (r *reader) estate(n *yaml.Node) {
 						e.Targets = append(e.Targets, Word{s, r.pos(n)})
 					}
 				})
-			}))
+			}),
+			may("quotas", func(n *yaml.Node) { r.quotas(n, e) }))
 	})
 	r.estates = append(r.estates, e)
 }

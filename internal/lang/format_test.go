@@ -13,6 +13,8 @@ var formatCases = []struct{ name, in, want string }{
 		"kind: Zone\nmetadata:\n  name: web\n  owner: o\nspec: {select: 'tier=web', default: deny}\n"},
 	{"lists are not indented", "kind: Policy\nspec:\n  rules:\n    -   effect: allow\n        name: a\n",
 		"kind: Policy\nspec:\n  rules:\n  - name: a\n    effect: allow\n"},
+	{"quotas", "kind: Estate\nspec:\n   quotas:\n        nacl:   {entries-per-acl:   40}\n        awssg:\n            rules-per-group:  200\n   targets: [nacl]\n",
+		"kind: Estate\nspec:\n  targets: [nacl]\n  quotas:\n    nacl: {entries-per-acl: 40}\n    awssg:\n      rules-per-group: 200\n"},
 	{"selectors", "kind: Zone\nspec:\n  select: tier == data,  env in (b, a, b)\n", "kind: Zone\nspec:\n  select: env in (a,b),tier=data\n"},
 	{"a selector in braces", "kind: Zone\nspec: {select: \"tier in (x)\"}\n", "kind: Zone\nspec: {select: \"tier=x\"}\n"},
 	{"no selector", "kind: Zone\nspec: {select: 'a=='}\n", "kind: Zone\nspec: {select: 'a='}\n"},

@@ -110,7 +110,9 @@ func estateForm() *form {
 		can("inventory", list("Where workloads come from: all of these together.", source)),
 		can("networks", list("Our own networks. An address in them that no workload owns is unknown, not external.", matching("A CIDR.", cidrPattern))),
 		can("labels", list("How raw labels become those that policy speaks of.", mapping)),
-		can("targets", list("Where the policy is to be enforced.", matching("", namePattern))))
+		can("targets", list("Where the policy is to be enforced.", matching("", namePattern))),
+		can("quotas", &form{about: "Limits of platforms that were raised for this estate: target: {word: number}. firebreak targets lists the words.", shape: aDictionary,
+			item: &form{shape: aDictionary, item: whole("What was granted.", 1, math.MaxInt32)}}))
 }
 
 func servicePortForm(protocols []string) *form {

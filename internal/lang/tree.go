@@ -106,6 +106,16 @@ type Estate struct {
 	Networks  []CIDR // in the order written; may overlap
 	Labels    []LabelMapping
 	Targets   []Word
+	Quotas    []Quota // no two of one target have one name
+}
+
+// Quota is a limit of a platform as it was granted to this estate. Which targets
+// and quotas there are is not known here.
+type Quota struct {
+	Target Word
+	Name   Word // the target's word for it: "rules-per-group"
+	Limit  int  // 1 or more
+	Pos    diag.Pos
 }
 
 // Source is one source of inventory. Kind is "file" or "kube"; Path is as

@@ -19,11 +19,14 @@ import (
 // Wanted is what an estate's enforcement points are to permit. It is immutable
 // and safe for concurrent use.
 type Wanted struct {
-	Policy   *policy.Policy
-	Engine   *verify.Engine
-	ToCome   bool      // wanted is the policy to come, not the one in force
-	At       time.Time // the present
-	Targets  []string  // the estate's
+	Policy  *policy.Policy
+	Engine  *verify.Engine
+	ToCome  bool      // wanted is the policy to come, not the one in force
+	At      time.Time // the present
+	Targets []string  // the estate's
+	// Quotas are the limits that the Estate says were raised, by target and the
+	// target's word; nil for none. Ask target.Limit, which knows what there is.
+	Quotas   map[string]map[string]int
 	Subjects []Subject // every identity is in exactly one; sorted by name
 
 	selections []selection
@@ -94,11 +97,27 @@ type Clause struct {
 // Make computes what is wanted. tree is the text that p was resolved from, e
 // the engine of p.
 func Make(tree *lang.Dir, p *policy.Policy, e *verify.Engine, o Options) *Wanted {
-	w := &Wanted{Policy: p, Engine: e, ToCome: o.ToCome, At: o.At, Targets: o.Targets, relays: RelayedBy(p, o.Relays)}
+	w := &Wanted{Policy: p, Engine: e, ToCome: o.ToCome, At: o.At, Targets: o.Targets, Quotas: Quotas(tree.Estate), relays: RelayedBy(p, o.Relays)}
 	w.collect(tree)
 	b := builder{w: w, o: o, sets: map[setKey]int{}}
 	b.subjects()
 	return w
+}
+
+// Quotas are the limits that an Estate says were raised, by target and the
+// target's word; nil of none, and of a nil Estate.
+func Quotas(e *lang.Estate) map[string]map[string]int {
+	if e == nil || len(e.Quotas) == 0 {
+		return nil
+	}
+	out := map[string]map[string]int{}
+	for _, q := range e.Quotas {
+		if out[q.Target.Text] == nil {
+			out[q.Target.Text] = map[string]int{}
+		}
+		out[q.Target.Text][q.Name.Text] = q.Limit
+	}
+	return out
 }
 
 // SubjectOf returns the subject that an identity is in.

@@ -98,11 +98,3 @@ type Note struct {
 	Text   string `json:"text"`
 	Source string `json:"source"`
 }
-
-// Quota is a limit of a platform, counted as the platform counts.
-type Quota struct {
-	Name   string // "rules per group and direction"
-	Limit  int
-	Hard   bool // the platform does not raise it
-	Source string
-}

@@ -15,6 +15,7 @@ import (
 type renderer struct {
 	elements
 	w     *plan.Wanted
+	most  limits
 	diags diag.List
 	said  map[string]bool       // diagnostics that were given
 	asked map[int][]verify.Part // by class of the engine
@@ -32,7 +33,7 @@ type renderer struct {
 // where the estate has the target lattice, to and from Lattice's addresses. A peer whose addresses are not known can be named in a VPC
 // that exchanges packets with its own, by a look-up of its group.
 func (Target) Render(w *plan.Wanted) ([]target.File, diag.List) {
-	r := &renderer{w: w, said: map[string]bool{}, asked: map[int][]verify.Part{}}
+	r := &renderer{w: w, most: limitsOf(w), said: map[string]bool{}, asked: map[int][]verify.Part{}}
 	r.divide()
 	var all []*network
 	for _, vpc := range r.vpcs() {
@@ -116,7 +117,7 @@ func (r *renderer) render(vpc string) *network {
 		g := &group{cell: &r.cells[i], parts: 1}
 		for _, d := range []flow.Direction{flow.Ingress, flow.Egress} {
 			g.rules[d] = v.rulesOf(g.cell, d, false)
-			if r.count(g.rules[d]) > maxRules*maxGroups {
+			if r.count(g.rules[d]) > r.most.all() {
 				g.rules[d] = v.rulesOf(g.cell, d, true)
 			}
 		}
@@ -128,9 +129,9 @@ func (r *renderer) render(vpc string) *network {
 	for _, g := range v.groups {
 		n += g.parts
 	}
-	if n > maxInVPC {
-		r.diags.Errorf(diag.Pos{}, "over-quota", "VPC %s needs %d security groups; a region holds %d", vpc, n, maxInVPC).
-			WithHelp("put more workloads under the same rules, or have the quota raised and divide the estate")
+	if n > r.most.region {
+		r.diags.Errorf(diag.Pos{}, "over-quota", "VPC %s needs %d security groups; a region holds %d", vpc, n, r.most.region).
+			WithHelp("%s", orRaise("put more workloads under the same rules, or divide the estate", groupsPerRegion))
 	}
 	return v
 }

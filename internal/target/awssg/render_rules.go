@@ -214,8 +214,8 @@ func (r *renderer) loosen(c *cell, d flow.Direction, what piece, wishes []wish) 
 	}
 	if names != nil {
 		r.warn(codeWidened, fmt.Sprintf("awssg: %s of %s: to leave %s out of what is open to the whole estate (%s) takes more rules than %d groups of %d hold; it is not left out",
-			direction(d), c.subject.Name, strings.Join(slices.Compact(names), ", "), what.set(), maxGroups, maxRules),
-			"promote the zone to enforce, so that only what is permitted need be listed")
+			direction(d), c.subject.Name, strings.Join(slices.Compact(names), ", "), what.set(), r.most.groups, r.most.rules),
+			orRaise("promote the zone to enforce, so that only what is permitted need be listed", rulesPerGroup, groupsPerInterface))
 	}
 }
 

@@ -33,32 +33,46 @@ func (r *renderer) count(rules []rule) int { return max(size(rules)) }
 // of them holds a rule depends on the rule's name and hardly on other rules.
 func (v *network) split(g *group) {
 	for d := range g.rules {
-		if n := v.r.count(g.rules[d]); n > maxRules*maxGroups {
+		if n := v.r.count(g.rules[d]); n > v.r.most.all() {
 			v.r.overrun(g, flow.Direction(d), n)
 			return
 		}
 	}
-	for g.parts = 1; g.parts < maxGroups; g.parts++ {
-		if place(g.rules[0], g.parts, false) && place(g.rules[1], g.parts, false) {
+	most := v.r.most
+	for g.parts = 1; g.parts < most.groups; g.parts++ {
+		if place(g.rules[0], g.parts, most.rules, false) && place(g.rules[1], g.parts, most.rules, false) {
 			return
 		}
 	}
-	place(g.rules[0], g.parts, true)
-	place(g.rules[1], g.parts, true)
+	for d := range g.rules {
+		if !place(g.rules[d], g.parts, most.rules, true) {
+			v.r.overrun(g, flow.Direction(d), v.r.count(g.rules[d]))
+			return
+		}
+	}
 }
 
 // place gives each rule the part that it prefers, or if need be, another that
-// has room. It reports whether all found one.
-func place(rules []rule, parts int, anywhere bool) bool {
+// has room: then those first that count for more than one. It reports whether all
+// found one.
+func place(rules []rule, parts, most int, anywhere bool) bool {
 	held := make([][2]int, parts) // by part: rules of IPv4 and of IPv6
-	for i := range rules {
+	turn := make([]int, len(rules))
+	for i := range turn {
+		turn[i] = i
+	}
+	if anywhere {
+		weight := func(i int) int { v4, v6 := size(rules[i : i+1]); return v4 + v6 }
+		slices.SortStableFunc(turn, func(a, b int) int { return weight(b) - weight(a) })
+	}
+	for _, i := range turn {
 		order := preferences(rules[i].name, parts)
 		if !anywhere {
 			order = order[:1]
 		}
 		found := false
 		for _, n := range order {
-			if v4, v6 := size(rules[i : i+1]); max(held[n][0]+v4, held[n][1]+v6) <= maxRules {
+			if v4, v6 := size(rules[i : i+1]); max(held[n][0]+v4, held[n][1]+v6) <= most {
 				held[n][0], held[n][1] = held[n][0]+v4, held[n][1]+v6
 				rules[i].part, found = n, true
 				break
@@ -109,8 +123,12 @@ func (r *renderer) overrun(g *group, d flow.Direction, n int) {
 			}
 		}
 	}
+	left := ""
+	if n <= r.most.all() {
+		left = ", and what counts for several finds no room in any"
+	}
 	r.diags.Errorf(diag.Pos{File: most.File, Line: most.Line}, "over-quota",
-		"%s of %s in %s needs %d security group rules of one IP family; %d groups of %d hold %d; %d are for rule %s",
-		direction(d), g.name, g.vpc, n, maxGroups, maxRules, maxGroups*maxRules, counts[most], most).
-		WithHelp("name fewer, wider CIDRs or ports, or services instead of addresses")
+		"%s of %s in %s needs %d security group rules of one IP family; %d groups of %d hold %d%s; %d are for rule %s",
+		direction(d), g.name, g.vpc, n, r.most.groups, r.most.rules, r.most.all(), left, counts[most], most).
+		WithHelp("%s", orRaise("name fewer, wider CIDRs or ports, or services instead of addresses", rulesPerGroup, groupsPerInterface))
 }

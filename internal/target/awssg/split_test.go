@@ -16,9 +16,12 @@ import (
 // crowd is an estate in which one database lets in n partners, each from a range
 // of its own that nothing can be joined with, over a peering two services, and
 // from a VPC that no packets come from one that therefore is not named.
-func crowd(t *testing.T, n int) *estate {
+func crowd(t *testing.T, n int) *estate { return crowdOf(t, n, "") }
+
+// crowdOf is a crowd whose Estate has a field more.
+func crowdOf(t *testing.T, n int, field string) *estate {
 	var b, inv strings.Builder
-	b.WriteString("kind: Estate\nmetadata: {name: e}\nspec: {inventory: [{file: inventory.yaml}], networks: [10.0.0.0/8]}\n")
+	b.WriteString("kind: Estate\nmetadata: {name: e}\nspec: {inventory: [{file: inventory.yaml}], networks: [10.0.0.0/8]" + field + "}\n")
 	b.WriteString("---\nkind: Zone\nmetadata: {name: all}\nspec: {select: tier, stage: enforce, default: deny}\n")
 	b.WriteString("---\nkind: Service\nmetadata: {name: db}\nspec: {select: tier=db, ports: [{name: main, port: 5432}]}\n")
 	b.WriteString("---\nkind: Service\nmetadata: {name: app}\nspec: {select: tier=app, ports: [{name: main, port: 80}]}\n")
@@ -83,4 +86,41 @@ func count(files []target.File, text string) int {
 		n += strings.Count(string(f.Data), text)
 	}
 	return n
+}
+
+// TestRaisedQuotasAreUsed renders what the default does not hold, where the Estate
+// says that AWS granted more, and no further than that.
+func TestRaisedQuotasAreUsed(t *testing.T) {
+	for _, row := range []struct {
+		partners int
+		quotas   string
+		groups   int // 0: too many rules
+		text     string
+	}{
+		{298, "rules-per-group: 60", 0, "needs 301 security group rules of one IP family; 5 groups of 60 hold 300"},
+		{298, "rules-per-group: 70", 5, ""},
+		{298, "groups-per-interface: 6", 6, ""},
+		{298, "rules-per-group: 500, groups-per-interface: 2", 1, ""},
+		{298, "rules-per-group: 1000, groups-per-interface: 1", 1, ""},
+		{480, "rules-per-group: 200, groups-per-interface: 5", 3, ""},
+		{480, "groups-per-interface: 8", 0, "8 groups of 60 hold 480"},
+		{480, "groups-per-interface: 9", 9, ""},
+		{1000, "rules-per-group: 400, groups-per-interface: 16", 0, "hold "}, // CheckQuotas refuses it; what nobody grants is not used
+	} {
+		w := crowdOf(t, row.partners, ", quotas: {awssg: {"+row.quotas+"}}").wanted(false)
+		files, diags := awssg.Target{}.Render(w)
+		if row.groups == 0 {
+			if len(diags) != 1 || diags[0].Code != "over-quota" || !strings.Contains(diags[0].Message, row.text) || len(files) > 0 ||
+				!strings.Contains(diags[0].Help, "quotas: {awssg: {rules-per-group: N, groups-per-interface: N}}") {
+				t.Errorf("%d partners, %s: %v", row.partners, row.quotas, diags)
+			}
+			continue
+		}
+		if diags.HasErrors() {
+			t.Fatalf("%d partners, %s: %v", row.partners, row.quotas, diags)
+		}
+		if n := count(files, `resource "aws_security_group" "db`); n > row.groups || n < 1 {
+			t.Errorf("%d partners, %s: %d groups, want at most %d", row.partners, row.quotas, n, row.groups)
+		}
+	}
 }

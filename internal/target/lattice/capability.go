@@ -20,30 +20,3 @@ func (Target) Capability() target.Capability {
 		},
 	}
 }
-
-const quotas = "https://docs.aws.amazon.com/vpc-lattice/latest/ug/quotas.html"
-
-// The limits that are counted before anything is rendered.
-const (
-	maxPolicy       = 10_000 // bytes of a document: kilobytes are read as the smaller ones, which PutAuthPolicy once took
-	maxServices     = 500    // in a service network
-	maxVPCs         = 500    // associated with a service network
-	maxListeners    = 2      // of a service
-	maxTargets      = 1000   // in a target group
-	maxForward      = 10     // target groups of a forward action, and of a service
-	maxWeight       = 999    // of a target group in a forward action
-	maxTargetGroups = 500    // in a Region
-)
-
-// Quotas lists the limits of Lattice that rendering keeps.
-func (Target) Quotas() []target.Quota {
-	return []target.Quota{
-		{Name: "bytes of an auth policy", Limit: maxPolicy, Hard: true, Source: quotas},
-		{Name: "services in a service network", Limit: maxServices, Source: quotas},
-		{Name: "VPC associations of a service network", Limit: maxVPCs, Source: quotas},
-		{Name: "listeners of a service", Limit: maxListeners, Source: quotas},
-		{Name: "targets in a target group", Limit: maxTargets, Source: quotas},
-		{Name: "target groups of a service", Limit: maxForward, Source: quotas},
-		{Name: "target groups in a Region", Limit: maxTargetGroups, Source: quotas},
-	}
-}

@@ -19,6 +19,12 @@ import (
 // which a few are instances without addresses, and a caller in another VPC.
 func large(t *testing.T, addresses, instances, ports int) *estate {
 	t.Helper()
+	return largeOf(t, addresses, instances, ports, "")
+}
+
+// largeOf is such an estate, whose Estate has a field more.
+func largeOf(t *testing.T, addresses, instances, ports int, field string) *estate {
+	t.Helper()
 	inv := &inventory.Snapshot{}
 	for v := range 2 {
 		inv.Networks = append(inv.Networks, inventory.Network{Name: fmt.Sprint("vpc-", v), Labels: map[string]string{"cloud/provider": "aws", "cloud/account": "111122223333", "cloud/region": "eu-central-1"}})
@@ -40,7 +46,7 @@ func large(t *testing.T, addresses, instances, ports int) *estate {
 	e, err := resolve(`
 kind: Estate
 metadata: {name: shop}
-spec: {networks: [10.0.0.0/8]}
+spec: {networks: [10.0.0.0/8]`+field+`}
 ---
 kind: Zone
 metadata: {name: all}

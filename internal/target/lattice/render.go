@@ -16,6 +16,7 @@ import (
 // renderer makes the files of one policy.
 type renderer struct {
 	w      *plan.Wanted
+	most   limits
 	inv    *inventory.Snapshot
 	estate string
 	net    string              // the service network that is there already; empty: make one
@@ -44,7 +45,7 @@ type unit struct {
 }
 
 func render(w *plan.Wanted) ([]target.File, diag.List) {
-	r := &renderer{w: w, inv: w.Policy.Inventory, estate: w.Policy.Estate, joined: map[string]bool{}, near: map[string][]string{}, names: map[string]bool{}, said: map[string]bool{}}
+	r := &renderer{w: w, most: limitsOf(w), inv: w.Policy.Inventory, estate: w.Policy.Estate, joined: map[string]bool{}, near: map[string][]string{}, names: map[string]bool{}, said: map[string]bool{}}
 	if r.estate == "" {
 		r.estate = "estate"
 	}
@@ -132,7 +133,7 @@ func (r *renderer) subject(s *plan.Subject) {
 			continue
 		}
 		pools := r.pools(targets)
-		several := max(1, min(maxListeners, maxForward/max(1, len(pools)))) // ports of a service
+		several := max(1, min(r.most.listeners, r.most.serviceGroups/max(1, len(pools)))) // ports of a service
 		for some := range slices.Chunk(ports, several) {
 			r.unit(s, vpc, pools, some)
 		}

@@ -13,20 +13,26 @@ func (r *renderer) count() {
 		if n := u.policy.size(r.estate); n > maxPolicy {
 			r.large(u, n)
 		}
-		if n := len(u.pools) * len(u.ports); n > maxForward {
-			r.diags.Errorf(u.at(), "over-quota", "lattice: the service %s would have %d target groups (%d targets, at most %d in a group), of at most %d", u.name, n, u.targets(), maxTargets, maxForward).
-				WithHelp("divide the workloads among several services")
+		switch n := len(u.pools) * len(u.ports); {
+		case n > r.most.serviceGroups:
+			r.diags.Errorf(u.at(), "over-quota", "lattice: the service %s would have %d target groups (%d targets, at most %d in a group), of at most %d", u.name, n, u.targets(), r.most.targets, r.most.serviceGroups).
+				WithHelp("divide the workloads among several services; %s", raise(targetsPerGroup, groupsPerService))
+		case len(u.pools) > maxForward:
+			r.diags.Errorf(u.at(), "over-quota", "lattice: a listener of %s would lead to %d target groups (%d targets, at most %d in a group), of at most %d", u.name, len(u.pools), u.targets(), r.most.targets, maxForward).
+				WithHelp("divide the workloads among several services; %s", raise(targetsPerGroup))
 		}
 	}
-	r.countGroups()
-	if len(r.units) > maxServices {
-		r.diags.Errorf(pos, "over-quota", "lattice: the service network would have %d services, of at most %d", len(r.units), maxServices)
+	r.countRegions()
+	if len(r.units) > r.most.services {
+		r.diags.Errorf(pos, "over-quota", "lattice: the service network would have %d services, of at most %d", len(r.units), r.most.services).
+			WithHelp("put more workloads into one service; %s", raise(servicesPerNetwork))
 	}
 	if n := r.networkPolicy().size(r.estate); n > maxPolicy {
 		r.diags.Errorf(pos, "over-quota", "lattice: the auth policy of the service network would have %d bytes, of at most %d", n, maxPolicy)
 	}
-	if vpcs := r.callers(); len(vpcs) > maxVPCs {
-		r.diags.Errorf(pos, "over-quota", "lattice: the service network would have %d associations with VPCs, of at most %d", len(vpcs), maxVPCs)
+	if vpcs := r.callers(); len(vpcs) > r.most.vpcs {
+		r.diags.Errorf(pos, "over-quota", "lattice: the service network would have %d associations with VPCs, of at most %d", len(vpcs), r.most.vpcs).
+			WithHelp("let callers of fewer VPCs in; %s", raise(vpcsPerNetwork))
 	}
 }
 
@@ -79,8 +85,9 @@ func (u *unit) speaks(t netset.Traffic) bool {
 	return false
 }
 
-// countGroups refuses more target groups than a Region has room for.
-func (r *renderer) countGroups() {
+// countRegions refuses more services and target groups than a Region has room
+// for in one account.
+func (r *renderer) countRegions() {
 	type place struct{ account, region string }
 	of := map[string]place{}
 	for _, n := range r.inv.Networks {
@@ -88,15 +95,20 @@ func (r *renderer) countGroups() {
 			of[n.Name] = place{n.Labels["cloud/account"], n.Labels["cloud/region"]}
 		}
 	}
-	groups := map[place]int{}
+	services, groups := map[place]int{}, map[place]int{}
+	mostServices, mostGroups := 0, 0
 	for _, u := range r.units {
-		groups[of[u.vpc]] += len(u.pools) * len(u.ports)
+		at := of[u.vpc]
+		services[at]++
+		groups[at] += len(u.pools) * len(u.ports)
+		mostServices, mostGroups = max(mostServices, services[at]), max(mostGroups, groups[at])
 	}
-	most := 0
-	for _, n := range groups {
-		most = max(most, n)
+	if mostServices > r.most.regionServices {
+		r.diags.Errorf(diag.Pos{}, "over-quota", "lattice: there would be %d services in a Region, of at most %d", mostServices, r.most.regionServices).
+			WithHelp("put more workloads into one service; %s", raise(servicesPerRegion))
 	}
-	if most > maxTargetGroups {
-		r.diags.Errorf(diag.Pos{}, "over-quota", "lattice: there would be %d target groups in a Region, of at most %d", most, maxTargetGroups)
+	if mostGroups > r.most.regionGroups {
+		r.diags.Errorf(diag.Pos{}, "over-quota", "lattice: there would be %d target groups in a Region, of at most %d", mostGroups, r.most.regionGroups).
+			WithHelp("put more workloads into one service; %s", raise(groupsPerRegion))
 	}
 }

@@ -172,7 +172,7 @@ func (r *renderer) listener(body *hclwrite.Body, u *unit, port inventory.Port) {
 		t := block(forward, "target_groups")
 		refer(t, "target_group_identifier", "aws_vpclattice_target_group", own, "id")
 		if len(u.pools) > 1 {
-			t.SetAttributeValue("weight", cty.NumberIntVal(int64(p.weight())))
+			t.SetAttributeValue("weight", cty.NumberIntVal(int64(u.weight(p))))
 		}
 		g := block(body, "resource", "aws_vpclattice_target_group", own)
 		text(g, "name", own)

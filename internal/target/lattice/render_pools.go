@@ -20,10 +20,19 @@ type pool struct {
 	at   diag.Pos // of the first workload of all
 }
 
-// weight is how many of the requests a pool gets: as many as it has targets, so
-// that each of them gets the same.
+// weight is how many of the requests a pool gets: as many as it has targets, or
+// in that proportion, so that each of them gets the same.
 // docs.aws.amazon.com/vpc-lattice/latest/APIReference/API_WeightedTargetGroup.html
-func (p *pool) weight() int { return min(len(p.ids), maxWeight) }
+func (u *unit) weight(p *pool) int {
+	most := 0
+	for i := range u.pools {
+		most = max(most, len(u.pools[i].ids))
+	}
+	if most <= maxWeight+1 {
+		return min(len(p.ids), maxWeight)
+	}
+	return max(1, (len(p.ids)*maxWeight+most/2)/most)
+}
 
 // targets counts what is behind each port of a unit.
 func (u *unit) targets() int {
@@ -54,7 +63,7 @@ func (r *renderer) pools(workloads []*inventory.Workload) []pool {
 		if len(kinds) > 1 {
 			name = "-" + strings.ToLower(kind)
 		}
-		for i, ids := range divided(sorted(kinds[kind])) {
+		for i, ids := range divided(sorted(kinds[kind]), r.most.targets) {
 			p := pool{kind: kind, name: name, ids: ids, at: workloads[0].Source}
 			if i > 0 {
 				p.name += fmt.Sprint("-part-", i+1)
@@ -65,19 +74,19 @@ func (r *renderer) pools(workloads []*inventory.Workload) []pool {
 	return out
 }
 
-// divided puts targets into groups of at most maxTargets, of which there are as
+// divided puts targets into groups of at most so many, of which there are as
 // few as can be. Which one a target is in depends on its own id, so that others
 // stay where they are when one comes or goes; only of a group that is full some
 // are in another.
-func divided(ids []string) [][]string {
-	out := make([][]string, (len(ids)+maxTargets-1)/maxTargets)
+func divided(ids []string, inOne int) [][]string {
+	out := make([][]string, (len(ids)+inOne-1)/inOne)
 	for _, id := range ids {
 		best, most := 0, uint64(0)
 		for i := range out {
 			h := fnv.New64a()
 			h.Write([]byte(id))
 			h.Write([]byte{byte(i), byte(i >> 8)})
-			if rank := mixed(h.Sum64()); len(out[i]) < maxTargets && rank >= most {
+			if rank := mixed(h.Sum64()); len(out[i]) < inOne && rank >= most {
 				best, most = i, rank
 			}
 		}

@@ -19,6 +19,7 @@ import (
 // renderer makes the files of one policy.
 type renderer struct {
 	w       *plan.Wanted
+	most    int // entries of a direction
 	regions []region
 	peers   []verify.Peer // that exist
 	diags   diag.List
@@ -48,7 +49,7 @@ type pair struct{ permitted, forbidden netset.Traffic }
 // subnet without such has no file. Subnets are those of the label net/subnet;
 // one whose ranges the inventory does not know is reported and left out.
 func (Target) Render(w *plan.Wanted) ([]target.File, diag.List) {
-	r := &renderer{w: w, cache: map[int]pair{}, seen: map[int]bool{}, routes: w.Policy.Inventory.Routes()}
+	r := &renderer{w: w, most: target.Limit(w, Target{}, entriesPerACL), cache: map[int]pair{}, seen: map[int]bool{}, routes: w.Policy.Inventory.Routes()}
 	r.denies = slices.ContainsFunc(w.Policy.Rules, func(x policy.Rule) bool {
 		return x.Tier == policy.Guardrails && (w.ToCome || x.Stage == policy.Enforce)
 	})
@@ -343,9 +344,9 @@ func (r *renderer) acl(s *subnet) *acl {
 		entries := r.entries(s, here, d)
 		some = some || slices.ContainsFunc(entries, func(e entry) bool { return !e.allow })
 		a.entries = append(a.entries, entries...)
-		if n := len(entries) + lastOnes; n > maxEntries {
-			r.diags.Errorf(r.guardrail(), "over-quota", "the network ACL of subnet %s needs %d entries for %s with the two last ones; %d are allowed", s.name, n, direction(d), maxEntries).
-				WithHelp("have the quota raised, put subnets side by side that are treated alike, or leave nacl out of the targets")
+		if n := len(entries) + lastOnes; n > r.most {
+			r.diags.Errorf(r.guardrail(), "over-quota", "the network ACL of subnet %s needs %d entries for %s with the two last ones; %d are allowed", s.name, n, direction(d), r.most).
+				WithHelp("put subnets side by side that are treated alike, or leave nacl out of the targets; %s", target.Raise(Target{}, entriesPerACL))
 		}
 	}
 	if !some {

@@ -57,7 +57,17 @@ func Describe(t *testing.T, x target.Target) {
 			t.Errorf("%s: the note %q has no source", x.Name(), n.Text)
 		}
 	}
+	keys := map[string]bool{}
 	for _, q := range x.Quotas() {
+		if q.Key != "" && keys[q.Key] || q.Most > 0 && (q.Hard || q.Most < q.Limit) || len(q.Of) > 0 && !q.Hard {
+			t.Errorf("%s: the quota %+v cannot be raised as it says", x.Name(), q)
+		}
+		for _, key := range q.Of {
+			if !keys[key] {
+				t.Errorf("%s: the quota %+v is of %q, which does not come before it", x.Name(), q, key)
+			}
+		}
+		keys[q.Key] = true
 		if q.Name == "" || q.Limit <= 0 || q.Source == "" {
 			t.Errorf("%s: the quota %+v lacks a name, a number or a source", x.Name(), q)
 		}
