@@ -113,7 +113,7 @@ func (e *estate) compile(layers []*layer.Layer, x *index) {
 		ends, peers = append(ends, m.bitmaps(false)...), append(peers, m.bitmaps(true)...)
 	}
 	if slices.ContainsFunc(e.layers, (*compiled).relays) {
-		ends = append(ends, x.labelled("net/vpc")...)
+		ends = append(append(ends, x.labelled("net/vpc")...), x.speaking()...)
 	}
 	e.u.divide(ends, peers)
 	for i, l := range e.layers {

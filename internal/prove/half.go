@@ -15,13 +15,13 @@ type compiled struct {
 	*layer.Layer
 	u       *universe
 	tables  []*table
-	points  [][]int32 // by end: the points that govern it, or perhaps do
-	governs []bool    // by point: it governs some workload
-	relay   []bool    // by end: its addresses are the layer's relays
-	leads   [][]bool  // by Lead, by end: it leads there, or may
-	named   bool      // some rule goes by the names of Externals
-	shut    *table    // the layer's Shut, a rule each; nil without any
-	halves  [2]half   // by flow.Direction
+	points  [][]int32     // by end: the points that govern it, or perhaps do
+	governs []bool        // by point: it governs some workload
+	relay   []bool        // by end: its addresses are the layer's relays
+	leads   [][]layer.Tri // by Lead, by end: whether it leads there
+	named   bool          // some rule goes by the names of Externals
+	shut    *table        // the layer's Shut, a rule each; nil without any
+	halves  [2]half       // by flow.Direction
 }
 
 // half is what a layer lets pass at one end of conversations: the initiator's
@@ -150,9 +150,12 @@ func (l *compiled) lay(c, peers *classes, m *matcher, all *contents) {
 		}
 	}
 	for i := range l.Leads {
-		to := make([]bool, n)
-		for _, x := range c.of(m.of(l.Leads[i].To).may) {
-			to[x] = true
+		to, who := make([]layer.Tri, n), m.of(l.Leads[i].To)
+		for _, x := range c.of(who.may) {
+			to[x] = layer.Maybe
+		}
+		for _, x := range c.of(who.yes) {
+			to[x] = layer.Yes
 		}
 		l.leads = append(l.leads, to)
 	}

@@ -175,6 +175,19 @@ func (m *index) labelled(key string) []*roaring.Bitmap {
 	return out
 }
 
+// speaking lists who has an address of which family, and who has none.
+func (m *index) speaking() []*roaring.Bitmap {
+	four, six := roaring.New(), roaring.New()
+	for _, p := range m.places {
+		if p.addr.Unmap().Is4() {
+			four.Add(p.workload)
+		} else {
+			six.Add(p.workload)
+		}
+	}
+	return []*roaring.Bitmap{four, six, m.nowhere}
+}
+
 func (m *matcher) match(x layer.Match) *members {
 	if len(x) == 1 {
 		yes, may := m.term(&x[0])

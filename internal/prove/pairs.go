@@ -117,6 +117,7 @@ func (p *pairs) group() {
 		key = binary.AppendVarint(key, int64(p.speaks[x]))
 		for d := range 2 {
 			key = binary.AppendVarint(key, int64(p.sides.of[d][x]))
+			key = binary.AppendVarint(key, int64(p.sides.via[d][x]))
 		}
 		i, known := at[string(key)]
 		if !known {
@@ -131,7 +132,7 @@ func (p *pairs) group() {
 // each visits all pairs that somebody decides about, of whose signatures
 // something is to be said. Of two addresses nobody decides, names are no
 // initiators, and a single workload's conversation with itself is no question;
-// between IPv4 and IPv6 nothing is asked. With some, only pairs with one of these
+// between IPv4 and IPv6 nothing is asked but what a relay leads. With some, only pairs with one of these
 // ends are visited. The pairs of an initiator are visited one after the other.
 func (p *pairs) each(some []bool, say func(sig int32) bool, visit func(i, j int, sig int32)) {
 	if p.groups == nil {
@@ -168,7 +169,7 @@ func (p *pairs) row(a int, has []bool, say func(sig int32) bool, sigs []int32) [
 	var found []int
 	for b, to := range p.groups {
 		y := &ends[to[0]]
-		if !has[a] && !has[b] || !x.managed() && !y.managed() || a == b && len(from) == 1 && x.single() || p.speaks[from[0]]&p.speaks[to[0]] == 0 {
+		if !has[a] && !has[b] || !x.managed() && !y.managed() || a == b && len(from) == 1 && x.single() || p.mute(from[0], to[0]) && (via == 0 || p.sides.via[flow.Ingress][to[0]] == 0) {
 			continue
 		}
 		if sigs[b] = p.of(from[0], to[0], side[p.e.u.peerClass[to[0]]], via); say(sigs[b]) {
@@ -186,14 +187,22 @@ func (p *pairs) visit(i, b int, sig int32, some []bool, visit func(i, j int, sig
 	}
 }
 
+// mute reports whether two ends have no family of addresses in common: only a
+// relay leads from one to the other.
+func (p *pairs) mute(i, j int) bool { return p.speaks[i]&p.speaks[j] == 0 }
+
 // pairKey is everything that a signature depends on.
 type pairKey struct{ kind, out, in, via int32 }
 
 // of returns the signature of a pair, of which the initiator's side is known.
 func (p *pairs) of(i, j int, out, viaOut int32) int32 {
 	key := pairKey{kind: p.kind(i, j), out: out, in: p.sides.row(flow.Ingress, j)[p.e.u.peerClass[i]]}
-	if viaIn := p.sides.via[flow.Ingress][j]; p.ways.vpcs[i] != p.ways.vpcs[j] && (p.byWay || viaOut > 0 && viaIn > 0) {
-		if w := p.ways.between(i, j); w != open {
+	if viaIn := p.sides.via[flow.Ingress][j]; p.byWay || viaOut > 0 && viaIn > 0 {
+		w := p.ways.between(i, j)
+		if p.mute(i, j) {
+			w = closed
+		}
+		if w != open {
 			if viaOut == 0 || viaIn == 0 {
 				viaOut, viaIn = 0, 0
 			}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"firebreak/internal/flow"
+	"firebreak/internal/layer"
 	"firebreak/internal/netset"
 	"firebreak/internal/verify/space"
 )
@@ -16,6 +17,8 @@ import (
 type lead struct {
 	proto        netset.Protocol
 	called, port uint16
+	asMeant      bool // of a relay without leads: called at any port, which it leads to
+	perhaps      bool // it is not known whether it leads to this end
 }
 
 // relays finds what ends say of relays, and to whom relays lead.
@@ -43,6 +46,9 @@ func (s *sides) relays() {
 		if !u.ends[x].managed() {
 			continue
 		}
+		if !slices.ContainsFunc(ends, func(r int) bool { return u.families(&u.ends[r])&u.families(&u.ends[x]) != 0 }) {
+			continue // it can talk with no relay
+		}
 		s.via[flow.Egress][x] = s.aboutRelays(flow.Egress, x, ends, s.root(nil, nil))
 		if s.ledThere(x) {
 			s.via[flow.Ingress][x] = s.aboutRelays(flow.Ingress, x, ends, s.root(nil, s.e.leadsTo(x)))
@@ -61,7 +67,8 @@ func (s *sides) ledThere(x int) bool {
 func (l *compiled) relays() bool { return l.Optional && len(l.Relays) > 0 }
 
 // aboutRelays is the chain of what the layers that are no relays say at an end
-// about relays: what passes from or to any of their addresses.
+// about relays: what perhaps passes from or to any of their addresses, and surely
+// from and to all of a family.
 func (s *sides) aboutRelays(d flow.Direction, x int, relays []int, at int32) int32 {
 	u := s.e.u
 	for n, l := range s.e.layers {
@@ -69,27 +76,43 @@ func (s *sides) aboutRelays(d flow.Direction, x int, relays []int, at int32) int
 		if row == nil || l.relays() {
 			continue
 		}
-		var all *bounds
+		of := map[families]bounds{}
 		for _, r := range relays {
-			if u.families(&u.ends[r])&u.families(&u.ends[x]) == 0 {
-				continue
-			}
-			b := *s.e.bounds(row[u.peerClass[r]])
-			if all == nil {
-				all = &b
-			} else {
-				b = all.or(b)
-				all = &b
+			for _, family := range []families{ipv4, ipv6} {
+				if family&u.families(&u.ends[r])&u.families(&u.ends[x]) == 0 {
+					continue
+				}
+				b := *s.e.bounds(row[u.peerClass[r]])
+				if all, some := of[family]; some {
+					b = all.either(b)
+				}
+				of[family] = b
 			}
 		}
-		if all != nil {
-			at = s.link(at, int32(n), s.e.contents.of(*all))
+		all, some := of[ipv4]
+		if b, more := of[ipv6]; more && some {
+			all = all.or(b)
+		} else if more {
+			all = b
 		}
+		at = s.link(at, int32(n), s.e.contents.of(all))
 	}
 	return at
 }
 
-// or is what passes by one of two addresses.
+// either is what passes by two addresses of which the relay takes one.
+func (b bounds) either(o bounds) bounds {
+	out := bounds{
+		lower: b.lower.Intersect(o.lower), upper: b.upper.Union(o.upper),
+		lowerAbstains: b.lowerAbstains.Intersect(o.lowerAbstains), upperAbstains: b.upperAbstains.Intersect(o.upperAbstains),
+	}
+	if out = out.because(b, o); (out.why == "" || out.oneWay) && !out.lower.Equal(out.upper) {
+		out.why, out.oneWay = "it does not say the same of all addresses of the relay", false
+	}
+	return out
+}
+
+// or is what passes by addresses of one family or the other.
 func (b bounds) or(o bounds) bounds {
 	out := bounds{
 		lower: b.lower.Union(o.lower), upper: b.upper.Union(o.upper),
@@ -117,8 +140,12 @@ func (e *estate) leadsTo(x int) []lead {
 		if !l.relays() {
 			continue
 		}
+		if len(l.Leads) == 0 {
+			out = append(out, lead{asMeant: true})
+		}
 		for i := range l.Leads {
-			if y := (lead{l.Leads[i].Protocol, l.Leads[i].Called, l.Leads[i].Port}); l.leads[i][x] && !slices.Contains(out, y) {
+			y := lead{proto: l.Leads[i].Protocol, called: l.Leads[i].Called, port: l.Leads[i].Port, perhaps: l.leads[i][x] == layer.Maybe}
+			if l.leads[i][x] != layer.No && !slices.Contains(out, y) {
 				out = append(out, y)
 			}
 		}
@@ -127,14 +154,16 @@ func (e *estate) leadsTo(x int) []lead {
 }
 
 // called turns what may be called at relays into what is then led to the ports
-// behind them.
-func called(set space.Set, leads []lead) space.Set {
-	if len(leads) == 0 {
-		return set
-	}
+// behind them, strictly or laxly read.
+func called(set space.Set, leads []lead, lax bool) space.Set {
 	var out space.Set
 	for _, l := range leads {
-		out = out.Union(set.Moved(l.proto, l.called, netset.Of(l.proto, l.port, l.port)))
+		switch {
+		case l.asMeant:
+			out = out.Union(set)
+		case lax || !l.perhaps:
+			out = out.Union(set.Moved(l.proto, l.called, netset.Of(l.proto, l.port, l.port)))
+		}
 	}
 	return out
 }

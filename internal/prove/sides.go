@@ -58,7 +58,7 @@ func (s *sides) root(flags []int32, leads []lead) int32 {
 		key = append(key, byte(f))
 	}
 	for _, l := range leads {
-		key = append(key, byte(l.proto))
+		key = append(key, byte(l.proto), flag(l.asMeant), flag(l.perhaps))
 		key = binary.LittleEndian.AppendUint16(key, l.called)
 		key = binary.LittleEndian.AppendUint16(key, l.port)
 	}

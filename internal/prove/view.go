@@ -18,10 +18,12 @@ type view struct {
 	// leads there the other layers see as the relay's. The relay's layer can then
 	// not be gone around.
 	relayed bool
-	said    [2][]spoken // strictly read, and laxly; by layer; the same list if all is known
-	brought space.Set   // perhaps by relays
-	certain bool        // strict and lax readings are the same
-	there   []space.Set // by layer: what can exist as far as it sees to it that peers prove who they are
+	said    [2][]spoken  // strictly read, and laxly; by layer; the same list if all is known
+	brought space.Set    // perhaps by relays
+	ledTo   [2]space.Set // surely, and perhaps by relays; if relayed
+	doubt   string       // why these two are not the same
+	certain bool         // strict and lax readings are the same
+	there   []space.Set  // by layer: what can exist as far as it sees to it that peers prove who they are
 }
 
 // spoken is what a layer lets pass between two ends, read strictly or laxly.
@@ -30,6 +32,7 @@ type spoken struct {
 	speaks space.Set    // what some end speaks of
 	at     [2]space.Set // by direction: what that end lets pass
 	silent [2]space.Set // what that end does not speak of
+	there  space.Set    // of several layers: what can exist at all
 }
 
 // spokenKey is everything that a spoken depends on.
@@ -46,7 +49,7 @@ func (s *spoken) sum() {
 func (e *estate) view(s *signature, relayed bool) *view {
 	v := &view{signature: s, e: e, relayed: relayed && s.via != nil, there: make([]space.Set, len(e.layers))}
 	for lax := range 2 {
-		if why, _ := v.why(); lax == 1 && why == "" {
+		if why, _ := v.why(); lax == 1 && why == "" && !(v.relayed && slices.ContainsFunc(s.leads, func(l lead) bool { return l.perhaps })) {
 			v.said[1], v.certain = v.said[0], true
 			break
 		}
@@ -54,8 +57,14 @@ func (e *estate) view(s *signature, relayed bool) *view {
 		for n := range e.layers {
 			v.said[lax][n] = e.spoken(s.at[n][0], s.at[n][1], lax == 1)
 		}
-		if v.relayed {
-			v.relay(lax)
+	}
+	if v.relayed {
+		v.lead()
+		v.relay(0)
+		if v.certain {
+			v.said[1] = v.said[0]
+		} else {
+			v.relay(1)
 		}
 	}
 	for n := range e.layers {
@@ -87,24 +96,42 @@ func (e *estate) spoken(out, in int32, lax bool) spoken {
 // other end, for what relays lead there. What a relay itself stops never comes to
 // the others by it.
 func (v *view) relay(lax int) {
-	var led space.Set
-	for n, l := range v.e.layers {
-		if l.relays() {
-			led = led.Union(v.said[lax][n].speaks.Intersect(v.said[lax][n].passes))
-		}
-	}
-	v.brought = v.brought.Union(led)
+	led := v.ledTo[lax]
 	for n, l := range v.e.layers {
 		if l.relays() {
 			continue
 		}
 		s, about := &v.said[lax][n], v.e.spoken(v.via[n][0], v.via[n][1], lax == 1)
-		about.at[flow.Egress], about.silent[flow.Egress] = called(about.at[flow.Egress], v.leads), called(about.silent[flow.Egress], v.leads)
+		about.at[flow.Egress], about.silent[flow.Egress] = called(about.at[flow.Egress], v.leads, lax == 1), called(about.silent[flow.Egress], v.leads, lax == 1)
 		for d := range 2 {
 			s.at[d] = about.at[d].Intersect(led).Union(s.at[d].Subtract(led))
 			s.silent[d] = about.silent[d].Intersect(led).Union(s.silent[d].Subtract(led))
 		}
 		s.sum()
+	}
+}
+
+// lead finds what relays lead from one end to the other.
+func (v *view) lead() {
+	var read [2]space.Set
+	for lax := range read {
+		for n, l := range v.e.layers {
+			if l.relays() {
+				read[lax] = read[lax].Union(v.said[lax][n].speaks.Intersect(v.said[lax][n].passes))
+			}
+		}
+		read[lax] = read[lax].Intersect(called(everything, v.leads, lax == 1))
+	}
+	v.ledTo = [2]space.Set{read[0].Intersect(read[1]), read[0].Union(read[1])}
+	v.brought = v.ledTo[1]
+	if v.ledTo[0].Equal(v.ledTo[1]) {
+		return
+	}
+	v.doubt = "it is not known whether a relay leads there"
+	for n, l := range v.e.layers {
+		if why, _ := v.whyNot(n); l.relays() && cmp.Or(why[0], why[1]) != "" {
+			v.doubt = said(l.Target, cmp.Or(why[0], why[1]))
+		}
 	}
 }
 
@@ -150,20 +177,22 @@ func (v *view) composed(lax int) spoken {
 	if loose.speaks.IsEmpty() {
 		return firm
 	}
-	silentAll := everything.Subtract(firm.speaks)
+	silentAll := firm.silent[0].Intersect(firm.silent[1])
 	var out spoken
 	for d := range 2 {
 		out.at[d] = firm.at[d].Subtract(silentAll).Union(loose.at[d].Intersect(silentAll))
-		out.silent[d] = firm.silent[d].Intersect(loose.silent[d].Union(firm.speaks))
+		out.silent[d] = firm.silent[d].Intersect(loose.silent[d].Union(everything.Subtract(silentAll)))
 	}
+	out.there = firm.there.Intersect(loose.there.Union(everything.Subtract(silentAll)))
 	out.sum()
+	out.passes, out.speaks = out.passes.Intersect(out.there), out.speaks.Intersect(out.there)
 	return out
 }
 
 // stack composes some layers.
 func (v *view) stack(lax int, in func(layer int) bool) spoken {
 	out := spoken{at: [2]space.Set{everything, everything}, silent: [2]space.Set{everything, everything}}
-	there := everything
+	out.there = everything
 	for n := range v.e.layers {
 		s := &v.said[lax][n]
 		if !in(n) || s.speaks.IsEmpty() && v.there[n].Equal(everything) {
@@ -173,16 +202,19 @@ func (v *view) stack(lax int, in func(layer int) bool) spoken {
 			out.at[d] = out.at[d].Intersect(s.at[d])
 			out.silent[d] = out.silent[d].Intersect(s.silent[d])
 		}
-		there = there.Intersect(v.there[n])
+		out.there = out.there.Intersect(v.there[n])
 	}
 	out.sum()
-	out.passes, out.speaks = out.passes.Intersect(there), out.speaks.Intersect(there)
+	out.passes, out.speaks = out.passes.Intersect(out.there), out.speaks.Intersect(out.there)
 	return out
 }
 
-// led is what relays lead from one end to the other.
+// led is what is led from one end to the other.
 func (v *view) led(lax int) space.Set {
-	return v.stack(lax, func(n int) bool { return v.e.layers[n].Optional }).speaks
+	if v.relayed {
+		return v.ledTo[lax]
+	}
+	return v.stack(lax, func(n int) bool { return v.e.layers[n].Optional && !v.e.layers[n].relays() }).speaks
 }
 
 // whyNot is why the bounds of a layer are not the same, by direction, and whether
@@ -201,6 +233,11 @@ func (v *view) whyNot(n int) (why [2]string, oneWay bool) {
 			} else {
 				why[d] = cmp.Or(why[d], b.why)
 			}
+		}
+	}
+	if v.doubt != "" && !v.e.layers[n].relays() {
+		for d := range why {
+			why[d] = cmp.Or(why[d], v.doubt)
 		}
 	}
 	if why == [2]string{} {
@@ -242,7 +279,9 @@ func (v *view) unled() string {
 // Where it is not known whether packets get there, what is sure passes either way.
 func (e *estate) through(s *signature) (lower, upper space.Set, why string) {
 	direct := e.view(s, false)
-	lower, upper = direct.composed(0).passes, direct.composed(1).passes
+	// Where a layer is perhaps silent, a lax reading is not everywhere the laxer.
+	within := func(strict, lax space.Set) (lower, upper space.Set) { return strict.Intersect(lax), strict.Union(lax) }
+	lower, upper = within(direct.composed(0).passes, direct.composed(1).passes)
 	why, _ = direct.why()
 	switch {
 	case s.way == open:
@@ -253,7 +292,7 @@ func (e *estate) through(s *signature) (lower, upper space.Set, why string) {
 		}
 	default:
 		v := e.view(s, true)
-		l, u := v.composed(0).passes.Intersect(v.led(0)), v.composed(1).passes.Intersect(v.led(1))
+		l, u := within(v.composed(0).passes.Intersect(v.led(0)), v.composed(1).passes.Intersect(v.led(1)))
 		led, _ := v.why()
 		if s.way == closed {
 			return l, u, led

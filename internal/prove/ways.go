@@ -1,6 +1,9 @@
 package prove
 
-import "firebreak/internal/inventory"
+import (
+	"firebreak/internal/inventory"
+	"firebreak/internal/verify/space"
+)
 
 // way says whether packets get from one end to another where no layer speaks.
 type way uint8
@@ -23,6 +26,27 @@ func (w way) why() string {
 // either adds to what differs if packets get there what differs if they do not
 // and a relay leads there: perhaps.
 func (w way) either(direct, led []piece) []piece {
+	var sure space.Set
+	for _, p := range led {
+		if p.kind == under {
+			sure = sure.Union(p.set)
+		}
+	}
+	for i := range direct {
+		p := &direct[i]
+		if p.kind != under {
+			continue
+		}
+		if rest := p.set.Subtract(sure); !rest.IsEmpty() {
+			if p.set = p.set.Intersect(sure); p.set.IsEmpty() {
+				p.set, p.kind, p.why = rest, perhaps, w.why()
+				continue
+			}
+			more := *p
+			more.set, more.kind, more.why = rest, perhaps, w.why()
+			direct = append(direct, more)
+		}
+	}
 	for _, p := range led {
 		for _, x := range direct {
 			if x.kind == p.kind || x.kind == perhaps {
