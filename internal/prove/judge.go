@@ -135,11 +135,14 @@ func (j *judge) pieces(v *view, layer int) []piece {
 		p.fault = stopped(p.set, lax)
 		add(p)
 	}
-	why := ""
-	if v.relayed && !l.relays() {
-		why = v.unled()
+	led := diff.less.Intersect(v.brought)
+	if l.relays() {
+		led = space.Set{}
 	}
-	add(piece{kind: under, set: diff.less, why: why, fault: stopped(diff.less, lax)})
+	for _, p := range []piece{{set: diff.less.Subtract(led)}, {set: led, why: v.unled(led)}} {
+		p.kind, p.fault = under, stopped(p.set, lax)
+		add(p)
+	}
 	maybe := diff.maybeLess
 	if !diff.maybeMore.IsEmpty() {
 		_, left := j.catch(v, layer, diff.maybeMore.Intersect(there))

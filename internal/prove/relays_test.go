@@ -13,10 +13,12 @@ import (
 	"firebreak/internal/prove"
 )
 
+var plain = strings.ReplaceAll(shopPolicy, "reason: r HTTP", "reason: r")
+
 // apart puts the shop into VPCs between which no packet gets: web is in one,
 // everything else in another.
-func apart(t *testing.T, sure bool) (*policy.Policy, func(*inventory.Snapshot) (*policy.Policy, error)) {
-	p, again := resolve(t, strings.ReplaceAll(shopPolicy, "reason: r HTTP", "reason: r"), shopInventory)
+func apart(t *testing.T, text string, sure bool) (*policy.Policy, func(*inventory.Snapshot) (*policy.Policy, error)) {
+	p, again := resolve(t, text, shopInventory)
 	inv := *p.Inventory
 	inv.Workloads = slices.Clone(inv.Workloads)
 	for i := range inv.Workloads {
@@ -80,7 +82,7 @@ func TestRelayedConversations(t *testing.T) {
 		}, host: prove.Wrong, together: prove.Wrong, text: "web > orders TCP 8081"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, again := apart(t, !c.unsure)
+			p, again := apart(t, plain, !c.unsure)
 			host, through := shop(t), lattice(t)
 			host.Target, host.Names = "nftables", true
 			host.Tables[0].Tiers[0][1].Peer = c.in
@@ -110,6 +112,26 @@ func TestRelayedConversations(t *testing.T) {
 	}
 }
 
+// TestShutBesideRelays: what no relay leads stays shut for the reason for which it
+// does without one.
+func TestShutBesideRelays(t *testing.T) {
+	text := strings.ReplaceAll(strings.ReplaceAll(shopPolicy, "reason: r HTTP", "reason: r"), "ports: [8080/TCP], reason", "ports: [8080/TCP, ICMP], reason")
+	p, _ := apart(t, text, true)
+	relay := in("169.254.171.0/24")
+	host := shop(t)
+	host.Tables[0].Tiers[0][1].Peer = relay
+	host.Tables[1].Tiers[0][0].Peer, host.Tables[1].Tiers[0][0].Traffic = relay, tcp(443)
+	icmp := netset.Of(netset.ICMP, 0, 65535)
+	host.Shut = []layer.Shut{{Subject: layer.Everything(), Peer: layer.Everything(), Traffic: icmp, Of: layer.Whatever, Why: "has no words for ICMP"}}
+	report, err := prove.Prove(prove.Intent{Policy: p}, []*layer.Layer{host, lattice(t)}, prove.Options{At: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := report.Results[0]; r.Result != prove.Approximate || !strings.Contains(r.Reason, "no words for ICMP") {
+		t.Errorf("%s: %s", r.Result, r.Reason)
+	}
+}
+
 // TestReachThroughRelays asks what a live estate permits behind a relay: what
 // both the relay and the host let through.
 func TestReachThroughRelays(t *testing.T) {
@@ -127,7 +149,7 @@ func TestReachThroughRelays(t *testing.T) {
 		{name: "nobody asked", in: relay, lower: "none", upper: "TCP 8080", reason: "nobody asked"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, _ := apart(t, c.sure)
+			p, _ := apart(t, plain, c.sure)
 			host := shop(t)
 			host.Tables[0].Tiers[0][1].Peer = c.in
 			host.Tables[1].Tiers[0][0].Peer, host.Tables[1].Tiers[0][0].Traffic = relay, tcp(443)

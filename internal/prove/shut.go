@@ -40,7 +40,7 @@ func anyRequest(layers []*layer.Layer) *policy.Condition {
 // whose relay it is.
 func (j *judge) unsayable(v *view, n int, d *differences, w *intended) []piece {
 	l := j.e.layers[n]
-	if v.shut == nil || v.shut[n] == 0 || v.relayed && !l.relays() || d.less.IsEmpty() && d.maybeLess.IsEmpty() {
+	if v.shut == nil || v.shut[n] == 0 || d.less.IsEmpty() && d.maybeLess.IsEmpty() {
 		return nil
 	}
 	var out []piece
@@ -50,6 +50,9 @@ func (j *judge) unsayable(v *view, n int, d *differences, w *intended) []piece {
 		}
 		s := &l.Shut[item>>itemBits]
 		set := j.part(s, w)
+		if v.relayed && !l.relays() {
+			set = set.Subtract(v.brought)
+		}
 		if stays := d.less.Union(d.maybeLess).Intersect(set); !stays.IsEmpty() {
 			out = append(out, piece{kind: shut, set: stays, unsaid: true, why: "stays shut: " + l.Target + " " + s.Why})
 			d.less, d.maybeLess = d.less.Subtract(set), d.maybeLess.Subtract(set)

@@ -32,12 +32,9 @@ func (j *judge) together(v *view, layers [][]piece) []piece {
 	if !condition.IsEmpty() {
 		out = append(out, j.unenforced(condition, w))
 	}
-	why := ""
-	if v.relayed {
-		why = v.unled()
-	}
+	led := diff.less.Intersect(v.brought)
 	for _, p := range []piece{
-		{kind: over, set: diff.more.Subtract(condition)}, {kind: under, set: diff.less, why: why},
+		{kind: over, set: diff.more.Subtract(condition)}, {kind: under, set: diff.less.Subtract(led)}, {kind: under, set: led, why: v.unled(led)},
 		{kind: perhaps, set: diff.maybeMore.Union(diff.maybeLess), why: unknown},
 	} {
 		if !p.set.IsEmpty() {

@@ -260,8 +260,11 @@ func (v *view) why() (why string, oneWay bool) {
 	return why, oneWay
 }
 
-// unled says of what is not let pass that it comes by a relay.
-func (v *view) unled() string {
+// unled says of what is not let pass that it comes by a relay; nothing of nothing.
+func (v *view) unled(set space.Set) string {
+	if set.IsEmpty() {
+		return ""
+	}
 	var names, addrs []string
 	for _, l := range v.e.layers {
 		if l.relays() {
