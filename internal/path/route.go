@@ -43,7 +43,7 @@ func (r route) step() Step {
 func (r route) nowhere() Step {
 	s := Step{Target: "route", Point: r.from + " to " + r.to, Effect: Deny, Why: "the VPCs are not connected, and no relay leads there"}
 	if !r.sure {
-		s.Effect, s.Why = Unknown, "nobody asked what connects the VPCs (describe-vpc-peering-connections, describe-transit-gateway-vpc-attachments), and no relay leads there"
+		s.Effect, s.Why = Unknown, "nobody asked for all that connects the VPCs (describe-vpc-peering-connections, describe-transit-gateway-vpc-attachments, and of whom a transit gateway belongs to describe-transit-gateway-attachments), and no relay leads there"
 	}
 	return s
 }

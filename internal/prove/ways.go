@@ -18,7 +18,7 @@ const (
 // why is the reason for which a way is perhaps none.
 func (w way) why() string {
 	if w == unasked {
-		return "nobody asked what connects their VPCs (describe-vpc-peering-connections, describe-transit-gateway-vpc-attachments), and no relay leads there"
+		return "nobody asked for all that connects their VPCs (describe-vpc-peering-connections, describe-transit-gateway-vpc-attachments, and of whom a transit gateway belongs to describe-transit-gateway-attachments), and no relay leads there"
 	}
 	return ""
 }

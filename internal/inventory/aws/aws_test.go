@@ -103,6 +103,50 @@ func TestPeers(t *testing.T) {
 	}
 }
 
+// TestWhoIsNotShown: to whom somebody else's transit gateway or VPC is shared, others
+// who are there are not shown.
+func TestWhoIsNotShown(t *testing.T) {
+	const (
+		vpcs = `{"Vpcs": [{"VpcId": "vpc-1", "OwnerId": "1", "CidrBlock": "10.1.0.0/16"}, {"VpcId": "vpc-2", "OwnerId": "1", "CidrBlock": "10.2.0.0/16"}, {"VpcId": "vpc-8", "OwnerId": "8", "CidrBlock": "10.8.0.0/16"}]}`
+		mine = `{"Reservations": [{"OwnerId": "1", "Instances": [{"InstanceId": "i-1"}]}]}`
+		one  = `{"TransitGatewayVpcAttachments": [{"TransitGatewayId": "tgw-1", "VpcId": "vpc-1", "VpcOwnerId": "1", "State": "available"}]}`
+	)
+	attached := func(owner, kind string) string {
+		return fmt.Sprintf(`{"TransitGatewayId": "tgw-1", "TransitGatewayOwnerId": %q, "ResourceType": %q, "State": "available"}`, owner, kind)
+	}
+	for _, c := range []struct {
+		about, attachments string
+		gateways           []string // nil: nobody asked
+		want               string   // whose peers are all known
+		source             string
+	}{
+		{"no gateway", `{"TransitGatewayVpcAttachments": []}`, nil, "vpc-1 vpc-2", "userguide/vpc-sharing-permissions.html"},
+		{"a gateway of nobody knows whom", one, nil, "vpc-2", "tgw/transit-gateway-share.html"},
+		{"one of those who asked", one, []string{attached("1", "vpc")}, "vpc-1 vpc-2", "tgw/transit-gateway-share.html"},
+		{"one of another account", one, []string{attached("9", "vpc")}, "vpc-2", "tgw/transit-gateway-share.html"},
+		{"one that is peered with another", one, []string{attached("1", "vpc"), attached("1", "peering")}, "vpc-2", "tgw/tgw-peering.html"},
+		{"whatever comes first", one, []string{attached("1", "peering"), attached("1", "vpc")}, "vpc-2", "tgw/tgw-peering.html"},
+		{"one with a VPN", one, []string{attached("1", "vpn"), attached("1", "vpc")}, "vpc-1 vpc-2", "tgw/tgw-vpn-attachments.html"},
+		{"of another gateway", one, []string{}, "vpc-2", "tgw/transit-gateway-share.html"},
+	} {
+		files := map[string]string{"describe-vpcs": vpcs, "describe-instances": mine, "describe-network-interfaces": `{"NetworkInterfaces": []}`,
+			"describe-vpc-peering-connections": `{"VpcPeeringConnections": []}`, "describe-transit-gateway-vpc-attachments": c.attachments}
+		if c.gateways != nil {
+			files["describe-transit-gateway-attachments"] = `{"TransitGatewayAttachments": [` + strings.Join(c.gateways, ",") + `]}`
+		}
+		snap, diags := aws.Read(folder(files), "")
+		var got []string
+		for _, n := range snap.Networks {
+			if n.Complete {
+				got = append(got, n.Name)
+			}
+		}
+		if strings.Join(got, " ") != c.want || diags.HasErrors() {
+			t.Errorf("%s: %s, want %s (docs.aws.amazon.com/vpc/latest/%s) %v", c.about, got, c.want, c.source, diags)
+		}
+	}
+}
+
 // TestWhatIsMissing: without the calls that say who is there, a user is told.
 func TestWhatIsMissing(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -22,7 +22,7 @@ func (c *collector) networks() {
 		}
 	}
 	peers := c.peers()
-	asked := c.a.Any() && !c.a.Open()
+	alone := c.complete()
 	for i := range c.a.Vpcs {
 		v := &c.a.Vpcs[i]
 		var blocks []string
@@ -32,7 +32,7 @@ func (c *collector) networks() {
 			}
 		}
 		blocks = append(append(blocks, v.CidrBlock), ipv6(v.Ipv6CidrBlockAssociationSet)...)
-		c.network(inventory.Network{Name: v.VpcId, Peers: peers[v.VpcId], Complete: asked, Source: v.Pos}, blocks, v.OwnerId, v.Tags)
+		c.network(inventory.Network{Name: v.VpcId, Peers: peers[v.VpcId], Complete: alone(v), Source: v.Pos}, blocks, v.OwnerId, v.Tags)
 	}
 	for i := range c.a.Subnets {
 		s := &c.a.Subnets[i]
@@ -95,5 +95,52 @@ func (c *collector) peers() map[string][]string {
 		slices.Sort(out[k])
 		out[k] = slices.Compact(out[k])
 	}
+	return out
+}
+
+// complete returns what says of a VPC whether its peers are all known. Those that
+// ask about a VPC of another account's (a subnet of it is shared with them) are
+// shown no attachment of it, and those that are attached to another account's
+// transit gateway are shown nobody else there
+// (docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing-permissions.html,
+// docs.aws.amazon.com/vpc/latest/tgw/transit-gateway-share.html).
+func (c *collector) complete() func(*answers.Vpc) bool {
+	asked := c.askers()
+	shut := map[string]bool{} // gateways of which all VPCs are known
+	for i := range c.a.GatewayAttachments {
+		t := &c.a.GatewayAttachments[i]
+		_, seen := shut[t.TransitGatewayId]
+		ends := slices.Contains([]string{"vpc", "vpn", "direct-connect-gateway", "connect"}, t.ResourceType) // and leads to no other gateway
+		shut[t.TransitGatewayId] = (!seen || shut[t.TransitGatewayId]) && ends && asked[t.TransitGatewayOwnerId]
+	}
+	if c.a.Missing("describe-transit-gateway-attachments") {
+		shut = nil
+	}
+	open := map[string]bool{}
+	for i := range c.a.Attachments {
+		if t := &c.a.Attachments[i]; !shut[t.TransitGatewayId] {
+			open[t.VpcId] = true
+		}
+	}
+	return func(v *answers.Vpc) bool {
+		foreign := v.OwnerId != "" && len(asked) > 0 && !asked[v.OwnerId]
+		return c.a.Any() && !c.a.Open() && !foreign && !open[v.VpcId]
+	}
+}
+
+// askers are the accounts that surely were asked: nobody is shown instances and
+// default groups of others, as these cannot be shared
+// (docs.aws.amazon.com/vpc/latest/userguide/security-group-sharing.html).
+func (c *collector) askers() map[string]bool {
+	out := map[string]bool{}
+	for i := range c.a.Instances {
+		out[c.a.Instances[i].OwnerId] = true
+	}
+	for i := range c.a.SecurityGroups {
+		if g := &c.a.SecurityGroups[i]; g.GroupName == "default" {
+			out[g.OwnerId] = true
+		}
+	}
+	delete(out, "")
 	return out
 }

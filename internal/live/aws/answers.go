@@ -17,6 +17,7 @@ type Answers struct {
 	RouteTables          []RouteTable
 	Peerings             []VpcPeeringConnection
 	Attachments          []TransitGatewayVpcAttachment
+	GatewayAttachments   []TransitGatewayAttachment
 	PrefixLists          []PrefixList
 	Services             []Service
 	ServiceNetworks      []ServiceNetwork

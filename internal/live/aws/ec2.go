@@ -294,6 +294,17 @@ type TransitGatewayVpcAttachment struct {
 // before there was such an option.
 type TransitGatewayOptions struct{ SecurityGroupReferencingSupport string }
 
+// TransitGatewayAttachment is an element of describe-transit-gateway-attachments:
+// what is attached to a transit gateway, and whose that is. ResourceType is "vpc",
+// "vpn", "direct-connect-gateway", "connect", "peering" (with another gateway) and
+// the like. Only the gateway's owner is shown what others attach.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TransitGatewayAttachment.html
+type TransitGatewayAttachment struct {
+	TransitGatewayAttachmentId, TransitGatewayId, TransitGatewayOwnerId, ResourceOwnerId, ResourceType, ResourceId, State string
+
+	Pos diag.Pos
+}
+
 // PrefixList is an element of describe-managed-prefix-lists.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ManagedPrefixList.html
 type PrefixList struct {

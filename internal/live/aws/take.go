@@ -60,6 +60,8 @@ func (r *reading) take(q query, n *jsontree.Node) error {
 		return list(n, "VpcPeeringConnections", &a.Peerings)
 	case "describe-transit-gateway-vpc-attachments":
 		return list(n, "TransitGatewayVpcAttachments", &a.Attachments)
+	case "describe-transit-gateway-attachments":
+		return list(n, "TransitGatewayAttachments", &a.GatewayAttachments)
 	case "describe-managed-prefix-lists":
 		return list(n, "PrefixLists", &a.PrefixLists)
 	case "get-managed-prefix-list-entries":
