@@ -91,13 +91,13 @@ func build(inv *inventory.Snapshot, p *policy.Policy, intent bool, layers []*lay
 		all = append(all, x)
 	}
 	u.findRegions(all)
-	e.compile(layers, newIndex(u))
+	e.compile(layers, newIndex(u), o.byWay)
 	return e, u.space.Err()
 }
 
 // compile divides the universe by what layers tell apart, and finds what they say
 // of its ends. The layers are worked on side by side.
-func (e *estate) compile(layers []*layer.Layer, x *index) {
+func (e *estate) compile(layers []*layer.Layer, x *index, byWay bool) {
 	e.layers = make([]*compiled, len(layers))
 	matchers := make([]*matcher, len(layers))
 	var wait sync.WaitGroup
@@ -112,8 +112,12 @@ func (e *estate) compile(layers []*layer.Layer, x *index) {
 	for _, m := range matchers {
 		ends, peers = append(ends, m.bitmaps(false)...), append(peers, m.bitmaps(true)...)
 	}
-	if slices.ContainsFunc(e.layers, (*compiled).relays) {
-		ends = append(append(ends, x.labelled("net/vpc")...), x.speaking()...)
+	relays := slices.ContainsFunc(e.layers, (*compiled).relays)
+	if relays || byWay {
+		ends = append(ends, x.labelled("net/vpc")...)
+	}
+	if relays {
+		ends = append(ends, x.speaking()...)
 	}
 	e.u.divide(ends, peers)
 	for i, l := range e.layers {

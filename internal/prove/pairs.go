@@ -33,7 +33,9 @@ const (
 	relayTo
 	managedFrom // it is a workload
 	managedTo
-	byName // one end is what an External's names lead to
+	byName      // one end is what an External's names lead to
+	missingFrom // nothing enforces the layer at the initiator, though points govern it
+	missingTo
 )
 
 // intended is what was meant between two ends.

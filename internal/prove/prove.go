@@ -64,6 +64,8 @@ type Options struct {
 	Live    bool          // the layers were lifted from a live estate; for Result.Scope
 	Lines   int           // how many lines a list may have; 0: 50
 	Targets []string      // the estate's own; a Drift rather points at them. May be nil
+
+	byWay bool // ends in different VPCs are not one
 }
 
 // Report is what Prove found.

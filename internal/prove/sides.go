@@ -55,7 +55,7 @@ func (s *sides) link(before, layer, content int32) int32 {
 func (s *sides) root(flags []int32, leads []lead) int32 {
 	var key []byte
 	for _, f := range flags {
-		key = append(key, byte(f))
+		key = binary.AppendUvarint(key, uint64(f))
 	}
 	for _, l := range leads {
 		key = append(key, byte(l.proto), flag(l.asMeant), flag(l.perhaps))
@@ -73,14 +73,17 @@ func (s *sides) root(flags []int32, leads []lead) int32 {
 
 // flagsOf says by layer what an end is as an initiator, or as a responder.
 func (s *sides) flagsOf(d flow.Direction, x int) []int32 {
-	owns, relay, managed := int32(ownsFrom), int32(relayFrom), int32(managedFrom)
+	owns, relay, managed, missing := int32(ownsFrom), int32(relayFrom), int32(managedFrom), int32(missingFrom)
 	if d == flow.Ingress {
-		owns, relay, managed = ownsTo, relayTo, managedTo
+		owns, relay, managed, missing = ownsTo, relayTo, managedTo, missingTo
 	}
 	out := make([]int32, len(s.e.layers))
 	for n, l := range s.e.layers {
 		if len(l.points[x]) > 0 {
 			out[n] |= owns
+		}
+		if l.missing(x) {
+			out[n] |= missing
 		}
 		if l.relay[x] {
 			out[n] |= relay
@@ -107,7 +110,7 @@ func (s *sides) lay(d flow.Direction) {
 		flags := s.flagsOf(d, x)
 		key = key[:0]
 		for n, l := range s.e.layers {
-			key = append(key, byte(flags[n]))
+			key = binary.AppendUvarint(key, uint64(flags[n]))
 			key = binary.AppendVarint(key, int64(rows[n].of(l.halves[d].rows[x])))
 			if d == flow.Ingress && l.shut != nil {
 				group, _ := l.shut.governs(x)

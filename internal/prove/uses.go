@@ -10,6 +10,7 @@ import (
 )
 
 func compare(layers []*layer.Layer, in Intent, o Options) (*Equivalence, error) {
+	o.byWay = true
 	c, err := newComparison(in, layers, o)
 	if err != nil {
 		return nil, err
@@ -60,6 +61,7 @@ func (c *comparison) equivalent(sig int32) []piece {
 }
 
 func reach(inv *inventory.Snapshot, p *policy.Policy, layers []*layer.Layer, o Options) (*Reachability, error) {
+	o.byWay = true
 	e, err := build(inv, p, false, layers, o)
 	if err != nil {
 		return nil, err

@@ -145,6 +145,12 @@ func (v *view) firm(n int) bool {
 // peers prove who they are. Of what relays bring, the peer is the relay.
 func (v *view) possible(n int) space.Set {
 	l, flags := v.e.layers[n], v.at[n][2]
+	if flags&missingFrom != 0 {
+		flags &^= ownsFrom
+	}
+	if flags&missingTo != 0 {
+		flags &^= ownsTo
+	}
 	switch {
 	case !l.Proves:
 		return everything

@@ -305,9 +305,8 @@ func (r *reader) authPolicy(x *terraform.Resource) {
 		r.unknown(x.Address, x.Pos, "%s is about something that is not in what was read", x.Address)
 		return
 	}
-	if g.policy != nil {
+	if g.silent = ""; g.policy != nil { // AWS has the one that was put last
 		g.silent = "two auth policies are attached to " + g.name
 	}
-	g.silent = ""
 	r.attach(g, x.Address, r.tf.Document(x.Attribute("policy")), x.Pos)
 }

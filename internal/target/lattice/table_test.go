@@ -318,6 +318,20 @@ func TestAuthTypes(t *testing.T) {
 	}
 }
 
+// TestTwoAuthPolicies: AWS has one of each service, and files that declare two do
+// not say which.
+func TestTwoAuthPolicies(t *testing.T) {
+	closed := `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*",` + invoke + `}]}`
+	fsys := forms(closed, "AWS_IAM")["jsonencode"]
+	fsys["b.tf"] = &fstest.MapFile{Data: []byte(`resource "aws_vpclattice_auth_policy" "other" {
+  resource_identifier = aws_vpclattice_service.s.arn
+  policy = jsonencode({Version = "2012-10-17", Statement = [{Effect = "Allow", Principal = "*", Action = "vpc-lattice-svcs:Invoke", Resource = "*"}]})
+}`)}
+	if got := says(liftFS(fsys, tableInventory()), tableInventory(), "GET /x"); got != "a? b? n?" {
+		t.Errorf("%q may pass one policy or another", got)
+	}
+}
+
 // TestWaysAround: who reaches the service's VPC without Lattice is not judged by
 // it, and where that is not known neither is what it lets pass.
 func TestWaysAround(t *testing.T) {
