@@ -15,6 +15,7 @@ import (
 	"firebreak/internal/lang"
 	"firebreak/internal/layer"
 	"firebreak/internal/load"
+	"firebreak/internal/path"
 	"firebreak/internal/policy"
 	"firebreak/internal/prove"
 	"firebreak/internal/target/all"
@@ -104,6 +105,9 @@ func runLive(cmd *cobra.Command, q liveQuestion, how string) error {
 	r.prepare()
 	p.done()
 	printFindings(cmd.ErrOrStderr(), diags)
+	if slices.ContainsFunc(r.inv.Workloads, func(w inventory.Workload) bool { return w.Labels["net/vpc"] != "" }) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "firebreak: whether packets get into a VPC and out of it is not looked at (%s): what is listed is what nothing refuses\n", path.NotLookedAt)
+	}
 	if r.merged = r.lineCount() > maxReachLines; r.merged {
 		fmt.Fprintf(cmd.ErrOrStderr(), "firebreak: more than %d lines: workloads that no layer tells apart are listed as one; --from and --to ask for less\n", maxReachLines)
 	}

@@ -17,6 +17,10 @@ const (
 	noRoute
 )
 
+// NotLookedAt is what decides whether packets get into a VPC and out of it, and
+// that nobody here reads.
+const NotLookedAt = "route tables, gateways, public addresses, load balancers"
+
 type route struct {
 	kind     routeKind
 	from, to string // networks
@@ -35,6 +39,9 @@ func (r route) step() Step {
 		s.Effect = NotAsked
 	default:
 		s.Point, s.Why = "network", "nothing is known that would keep the two apart"
+		if (r.from == "") != (r.to == "") {
+			s.Why = "the way into a VPC and out of it is not looked at (" + NotLookedAt + "): packets are taken to get there"
+		}
 	}
 	return s
 }
