@@ -65,3 +65,27 @@ func TestTerraformAcceptsManyTargets(t *testing.T) {
 	n := judge(t, laid(t, together(of)))
 	t.Log(n)
 }
+
+// TestTerraformAcceptsRegions plans an estate in two Regions, each of which has a
+// folder of its own.
+func TestTerraformAcceptsRegions(t *testing.T) {
+	files := wide(3, 1)
+	var inv strings.Builder
+	inv.Write(bytes.ReplaceAll(bytes.ReplaceAll(files["inventory.yaml"].Data, []byte("vpc-2,"), []byte("vpc-2, cloud/region: eu-west-1,")), []byte("vpc-1}"), []byte("vpc-1, cloud/region: eu-west-1}")))
+	for i, tier := range []string{"web", "app"} {
+		fmt.Fprintf(&inv, "---\nkind: Workload\nmetadata: {name: us-%s, labels: {tier: %s, cloud/provider: aws, cloud/region: us-east-1, net/vpc: vpc-%d, aws/role: \"arn:aws:iam::111122223333:role/us-%s\"}}\nspec: {addresses: [10.%d.0.1]}\n", tier, tier, 3+i, tier, 3+i)
+	}
+	files["inventory.yaml"].Data = []byte(inv.String())
+	out, diags := all.Named("lattice").Render(wanted(t, files))
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	of := pointsOf(out)
+	if len(of) != 2 || of["e-eu-west-1"] == nil || of["e-us-east-1"] == nil {
+		t.Fatalf("%d folders: %v", len(of), diags)
+	}
+	if eu, us := of["e-eu-west-1"]["network.tf"], of["e-us-east-1"]["network.tf"]; bytes.Contains(eu, []byte("vpc-3")) || bytes.Contains(us, []byte("vpc-2")) || !bytes.Contains(us, []byte("vpc-3")) {
+		t.Fatalf("%s\n%s", eu, us)
+	}
+	t.Log(judge(t, laid(t, together(of))))
+}

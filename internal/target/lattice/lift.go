@@ -31,6 +31,7 @@ type reader struct {
 	ends  map[*service][]*landing
 	led   map[place]bool // where listeners lead
 	ways  map[string]*beside
+	where map[string]string // by VPC: see grounds
 	layer *layer.Layer
 	diags diag.List
 }
@@ -69,7 +70,7 @@ func lift(s *target.Source) (*layer.Layer, diag.List) {
 	r.layer.Ours, r.layer.Foreign = r.out.ours, r.out.foreign
 	if len(r.layer.Points) > 0 {
 		r.layer.Relays, r.layer.Leads = relays(), r.leads()
-		r.layer.Shut = unsayable()
+		r.layer.Shut = append(unsayable(), r.abroad()...)
 	}
 	return r.layer, r.diags
 }
@@ -121,6 +122,7 @@ func (r *reader) attach(g *guarded, name string, v terraform.Value, pos diag.Pos
 // build makes tables of every way to workloads.
 func (r *reader) build() {
 	r.index()
+	r.where = r.grounds()
 	r.ends, r.led = map[*service][]*landing{}, map[place]bool{}
 	var all []*landing
 	for _, s := range r.out.services {

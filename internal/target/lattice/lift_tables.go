@@ -37,6 +37,9 @@ func (r *reader) tables(l *landing) {
 		}
 		b.guard(&n.guarded, n)
 	}
+	if why := r.refused(l); why != "" {
+		l.doubt = why
+	}
 	if l.doubt != "" {
 		b.doubtful(l.doubt)
 	}

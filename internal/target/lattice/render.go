@@ -15,22 +15,26 @@ import (
 
 // renderer makes the files of one policy.
 type renderer struct {
-	w      *plan.Wanted
-	most   limits
-	inv    *inventory.Snapshot
-	estate string
-	net    string              // the service network that is there already; empty: make one
-	joined map[string]bool     // the VPCs that are associated with it
-	near   map[string][]string // by VPC: those that it exchanges packets with
-	alike  alike
-	units  []*unit
-	names  map[string]bool // of services
-	said   map[string]bool
-	diags  diag.List
+	w       *plan.Wanted
+	most    limits
+	inv     *inventory.Snapshot
+	estate  string
+	regions *regions
+	nets    map[string]string   // by Region: the service network that is there already; none: make one
+	joined  map[string]bool     // the VPCs that are associated with theirs
+	near    map[string][]string // by VPC: those that it exchanges packets with
+	alike   alike
+	rules   map[int][]uint16 // by identity: see askedOf
+	units   []*unit
+	names   map[string]bool // of services
+	said    map[string]bool
+	diags   diag.List
 	// Workloads (as indices into the inventory's) that cannot sign the requests
 	// that the policy permits them, and whom they would call.
 	unsigned map[int]bool
 	missed   map[string]bool
+	// Those whose VPCs Lattice cannot join, by where they are and whom they call.
+	strangers map[[2]string]*strangers
 }
 
 // unit is a Lattice service: some workloads of a subject in one VPC, on at most
@@ -45,16 +49,17 @@ type unit struct {
 }
 
 func render(w *plan.Wanted) ([]target.File, diag.List) {
-	r := &renderer{w: w, most: limitsOf(w), inv: w.Policy.Inventory, estate: w.Policy.Estate, joined: map[string]bool{}, near: map[string][]string{}, names: map[string]bool{}, said: map[string]bool{}}
+	r := &renderer{w: w, most: limitsOf(w), inv: w.Policy.Inventory, estate: w.Policy.Estate, regions: regionsOf(w.Policy.Inventory), nets: map[string]string{}, strangers: map[[2]string]*strangers{}, joined: map[string]bool{}, near: map[string][]string{}, names: map[string]bool{}, said: map[string]bool{}}
 	if r.estate == "" {
 		r.estate = "estate"
 	}
 	r.readNetworks()
-	r.alike = kindred(r.w.Policy)
+	r.alike, r.rules = kindred(r.w.Policy), askedOf(w.Policy, w.ToCome)
 	for i := range w.Subjects {
 		r.subject(&w.Subjects[i])
 	}
 	r.sayRoleless()
+	r.sayStrangers()
 	if len(r.units) == 0 || r.diags.HasErrors() {
 		return nil, r.diags
 	}
@@ -73,12 +78,13 @@ func (r *renderer) readNetworks() {
 			continue
 		}
 		r.near[n.Name] = n.Peers
-		if id := n.Labels["net/service-network"]; id != "" {
-			if r.net != "" && r.net != id {
-				r.diags.Errorf(n.Source, "not-expressible", "the VPCs are joined to two service networks, %s and %s", r.net, id).
-					WithHelp("an estate has one service network; make an estate of each, or join all VPCs to one")
+		region, ok := r.regions.at(n.Name)
+		if id := n.Labels["net/service-network"]; id != "" && ok {
+			if one := r.nets[region]; one != "" && one != id {
+				r.diags.Errorf(n.Source, "not-expressible", "the VPCs are joined to two service networks, %s and %s", one, id).
+					WithHelp("an estate has one service network in a Region; make an estate of each, or join all VPCs to one")
 			}
-			r.net = id
+			r.nets[region] = id
 			r.joined[n.Name] = true
 		}
 	}
@@ -182,6 +188,9 @@ func webName(name string) bool {
 // asked reports whether a rule has conditions on requests to that port alone.
 func (r *renderer) asked(s *plan.Subject, port uint16) bool {
 	one := netset.Of(netset.TCP, port, port)
+	if !slices.ContainsFunc(s.Identities, func(id int) bool { return slices.Contains(r.rules[id], port) }) {
+		return false // a deny divides what a rule allows for all ports
+	}
 	for _, g := range s.Ingress {
 		for _, c := range g.Clauses {
 			if c.Cond != nil && c.Cond.HTTP != nil && !c.Deny && c.Traffic.Equal(one) {
@@ -204,20 +213,26 @@ func (r *renderer) unit(s *plan.Subject, vpc string, pools []pool, ports []inven
 	if len(u.policy.statements) == 0 {
 		return
 	}
-	if r.net != "" && !r.joined[vpc] {
-		r.say(u.at(), "its target group does not need it; callers do", "the VPC %s is not joined to %s", vpc, r.net)
+	if net := r.netOf(vpc); net != "" && !r.joined[vpc] {
+		r.say(u.at(), "its target group does not need it; callers do", "the VPC %s is not joined to %s", vpc, net)
 	}
-	u.name = r.name(s.Name)
+	u.name = r.name(s.Name, 36)
 	r.units = append(r.units, u)
 }
 
 // at is where the first of a unit's workloads stands.
 func (u *unit) at() diag.Pos { return u.pools[0].at }
 
-// name makes a name that Lattice takes: at most 40 of a-z, 0-9 and single
-// hyphens.
+// netOf is the service network that a VPC's Region has already; empty: none.
+func (r *renderer) netOf(vpc string) string {
+	region, _ := r.regions.at(vpc)
+	return r.nets[region]
+}
+
+// name makes a name that Lattice takes of at most so many of a-z, 0-9 and single
+// hyphens, and 4 more. A service's name has at most 40, a network's 63.
 // docs.aws.amazon.com/vpc-lattice/latest/APIReference/API_CreateService.html
-func (r *renderer) name(s string) string {
+func (r *renderer) name(s string, most int) string {
 	var b strings.Builder
 	for _, c := range strings.ToLower(r.estate + "-" + s) {
 		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
@@ -227,8 +242,8 @@ func (r *renderer) name(s string) string {
 		}
 	}
 	base := strings.Trim(b.String(), "-")
-	if len(base) > 36 {
-		base = strings.Trim(base[:36], "-")
+	if len(base) > most {
+		base = strings.Trim(base[:most], "-")
 	}
 	if base == "" || base[0] <= '9' || strings.HasPrefix(base, "svc-") || strings.HasPrefix(base, "tg-") {
 		base = "fb-" + base // Terraform's names begin with a letter

@@ -145,6 +145,9 @@ func (r *renderer) far(vpc string, u *unit) bool {
 	return vpc != u.vpc && !slices.Contains(r.near[u.vpc], vpc)
 }
 
+// led reports whether only Lattice leads from a VPC to a unit, and it does.
+func (r *renderer) led(vpc string, u *unit) bool { return r.far(vpc, u) && r.regions.one(vpc, u.vpc) }
+
 // permit writes the statements about one port of a service.
 func (r *renderer) permit(u *unit, port uint16) {
 	grants, order := r.granted(u, port)
@@ -154,6 +157,8 @@ func (r *renderer) permit(u *unit, port uint16) {
 			k := &r.alike.kin[n]
 			switch {
 			case !r.far(k.vpc, u):
+			case !r.regions.one(k.vpc, u.vpc):
+				r.beyond(k, u)
 			case k.role == "":
 				r.roleless(k, u.subject)
 			default:
@@ -168,9 +173,9 @@ func (r *renderer) permit(u *unit, port uint16) {
 			k := &r.alike.kin[n]
 			g := grants[k.identity]
 			switch {
-			case !r.far(k.vpc, u):
+			case !r.led(k.vpc, u):
 				continue
-			case r.net != "" && !r.joined[k.vpc] && g != nil:
+			case r.netOf(k.vpc) != "" && !r.joined[k.vpc] && g != nil:
 				apart = append(apart, k.workloads...)
 				continue
 			}
@@ -183,7 +188,7 @@ func (r *renderer) permit(u *unit, port uint16) {
 	slices.Sort(apart)
 	for _, i := range apart {
 		w := &r.inv.Workloads[i]
-		r.say(w.Source, "associate the VPC with the service network, and say so in its net/service-network", "%s may not reach %s: its VPC %s is not joined to %s", w.Name, u.subject.Name, w.Labels["net/vpc"], r.net)
+		r.say(w.Source, "associate the VPC with the service network, and say so in its net/service-network", "%s may not reach %s: its VPC %s is not joined to %s", w.Name, u.subject.Name, w.Labels["net/vpc"], r.netOf(u.vpc))
 	}
 	r.write(u, port, callers, order)
 }
@@ -261,10 +266,10 @@ func split(from string) []string {
 	return strings.Split(from, ",")
 }
 
-// callers lists the VPCs from which somebody may call.
-func (r *renderer) callers() []string {
+// callers lists the VPCs from which somebody may call some units.
+func (r *renderer) callers(units []*unit) []string {
 	vpcs := map[string]bool{}
-	for _, u := range r.units {
+	for _, u := range units {
 		for i := range u.policy.statements {
 			s := &u.policy.statements[i]
 			for _, role := range s.by.roles {
@@ -272,7 +277,7 @@ func (r *renderer) callers() []string {
 					break
 				}
 				for _, n := range r.alike.byRole[role] {
-					if k := &r.alike.kin[n]; r.far(k.vpc, u) {
+					if k := &r.alike.kin[n]; r.led(k.vpc, u) {
 						vpcs[k.vpc] = true
 					}
 				}

@@ -8,7 +8,6 @@ import (
 
 // count refuses what would overrun a limit.
 func (r *renderer) count() {
-	pos := diag.Pos{}
 	for _, u := range r.units {
 		if n := u.policy.size(r.estate); n > maxPolicy {
 			r.large(u, n)
@@ -23,14 +22,22 @@ func (r *renderer) count() {
 		}
 	}
 	r.countRegions()
-	if len(r.units) > r.most.services {
-		r.diags.Errorf(pos, "over-quota", "lattice: the service network would have %d services, of at most %d", len(r.units), r.most.services).
+	for _, p := range r.parts() {
+		r.countNetwork(&p)
+	}
+}
+
+// countNetwork refuses a service network that is too large.
+func (r *renderer) countNetwork(p *part) {
+	pos := diag.Pos{}
+	if len(p.units) > r.most.services {
+		r.diags.Errorf(pos, "over-quota", "lattice: the service network would have %d services, of at most %d", len(p.units), r.most.services).
 			WithHelp("put more workloads into one service; %s", raise(servicesPerNetwork))
 	}
-	if n := r.networkPolicy().size(r.estate); n > maxPolicy {
+	if n := networkPolicy(p.units).size(r.estate); n > maxPolicy {
 		r.diags.Errorf(pos, "over-quota", "lattice: the auth policy of the service network would have %d bytes, of at most %d", n, maxPolicy)
 	}
-	if vpcs := r.callers(); len(vpcs) > r.most.vpcs {
+	if vpcs := r.callers(p.units); len(vpcs) > r.most.vpcs {
 		r.diags.Errorf(pos, "over-quota", "lattice: the service network would have %d associations with VPCs, of at most %d", len(vpcs), r.most.vpcs).
 			WithHelp("let callers of fewer VPCs in; %s", raise(vpcsPerNetwork))
 	}
@@ -50,7 +57,7 @@ func (r *renderer) large(u *unit, bytes int) {
 	for role := range all {
 		for _, n := range r.alike.byRole[role] {
 			k := &r.alike.kin[n]
-			if !r.far(k.vpc, u) {
+			if !r.led(k.vpc, u) {
 				continue
 			}
 			for _, part := range r.w.Engine.Parts(r.w.Engine.OfIdentity(k.identity), to, !r.w.ToCome) {

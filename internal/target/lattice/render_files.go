@@ -16,12 +16,16 @@ import (
 
 const head = "# Made by firebreak render from the policy. Change the policy, not this file.\n\n"
 
-// files writes everything: the network in one file, each service in its own.
+// files writes everything, a folder for each Region: the network in one file, each
+// service in its own.
 func (r *renderer) files() []target.File {
-	folder := r.folder() + "/"
-	out := []target.File{{Path: folder + "network.tf", Data: r.networkFile()}}
-	for _, u := range r.units {
-		out = append(out, target.File{Path: folder + "service-" + u.name + ".tf", Data: r.serviceFile(u)})
+	var out []target.File
+	for _, p := range r.parts() {
+		folder := p.called(r.folder()) + "/"
+		out = append(out, target.File{Path: folder + "network.tf", Data: r.networkFile(&p)})
+		for _, u := range p.units {
+			out = append(out, target.File{Path: folder + "service-" + u.name + ".tf", Data: r.serviceFile(u, &p)})
+		}
 	}
 	slices.SortFunc(out, func(a, b target.File) int { return strings.Compare(a.Path, b.Path) })
 	return out
@@ -74,8 +78,8 @@ func versions(body *hclwrite.Body) {
 }
 
 // networkRef is where the service network stands in Terraform.
-func (r *renderer) networkRef(attr string) []string {
-	if r.net != "" {
+func (r *renderer) networkRef(p *part, attr string) []string {
+	if r.nets[p.region] != "" {
 		return []string{"data", "aws_vpclattice_service_network", "this", attr}
 	}
 	return []string{"aws_vpclattice_service_network", "this", attr}
@@ -83,9 +87,9 @@ func (r *renderer) networkRef(attr string) []string {
 
 // networkPolicy lets in everybody of the estate's accounts who says who he is;
 // what he may do, the services' policies say.
-func (r *renderer) networkPolicy() *policyDocument {
+func networkPolicy(units []*unit) *policyDocument {
 	var accounts []string
-	for _, u := range r.units {
+	for _, u := range units {
 		for _, s := range u.policy.statements {
 			for _, role := range s.by.roles {
 				if parts := strings.SplitN(role, ":", 6); len(parts) == 6 && !s.deny {
@@ -97,27 +101,27 @@ func (r *renderer) networkPolicy() *policyDocument {
 	return &policyDocument{[]statement{{by: speaker{accounts: accounts}}}}
 }
 
-func (r *renderer) networkFile() []byte {
+func (r *renderer) networkFile(p *part) []byte {
 	f := hclwrite.NewEmptyFile()
 	body := f.Body()
 	versions(body)
-	if r.net != "" {
-		text(block(body, "data", "aws_vpclattice_service_network", "this"), "service_network_identifier", r.net)
+	if net := r.nets[p.region]; net != "" {
+		text(block(body, "data", "aws_vpclattice_service_network", "this"), "service_network_identifier", net)
 	} else {
 		n := block(body, "resource", "aws_vpclattice_service_network", "this")
-		text(n, "name", r.name("network"))
+		text(n, "name", r.name(p.called("network"), 59))
 		text(n, "auth_type", "AWS_IAM")
 		r.tags(n)
-		for _, vpc := range r.callers() {
+		for _, vpc := range r.callers(p.units) {
 			a := block(body, "resource", "aws_vpclattice_service_network_vpc_association", identifier(vpc))
-			refer(a, "service_network_identifier", r.networkRef("id")...)
+			refer(a, "service_network_identifier", r.networkRef(p, "id")...)
 			text(a, "vpc_identifier", vpc)
 			r.tags(a)
 		}
 	}
-	p := block(body, "resource", "aws_vpclattice_auth_policy", "network")
-	refer(p, "resource_identifier", r.networkRef("arn")...)
-	setPolicy(p, *r.networkPolicy(), r.estate)
+	a := block(body, "resource", "aws_vpclattice_auth_policy", "network")
+	refer(a, "resource_identifier", r.networkRef(p, "arn")...)
+	setPolicy(a, *networkPolicy(p.units), r.estate)
 	return append([]byte(head), f.Bytes()...)
 }
 
@@ -135,7 +139,7 @@ func identifier(s string) string {
 	return out
 }
 
-func (r *renderer) serviceFile(u *unit) []byte {
+func (r *renderer) serviceFile(u *unit, in *part) []byte {
 	f := hclwrite.NewEmptyFile()
 	body := f.Body()
 	s := block(body, "resource", "aws_vpclattice_service", u.name)
@@ -144,7 +148,7 @@ func (r *renderer) serviceFile(u *unit) []byte {
 	r.tags(s)
 	a := block(body, "resource", "aws_vpclattice_service_network_service_association", u.name)
 	refer(a, "service_identifier", "aws_vpclattice_service", u.name, "id")
-	refer(a, "service_network_identifier", r.networkRef("id")...)
+	refer(a, "service_network_identifier", r.networkRef(in, "id")...)
 	r.tags(a)
 	p := block(body, "resource", "aws_vpclattice_auth_policy", u.name)
 	refer(p, "resource_identifier", "aws_vpclattice_service", u.name, "arn")

@@ -16,29 +16,31 @@ import (
 var _ target.Relayer = Target{}
 
 // Relay returns what Lattice leads between VPCs: to ports that speak HTTP, for
-// callers that have a role to sign requests with, where both VPCs are known and
-// exchange no packets.
+// callers that have a role to sign requests with, where both VPCs are known, of one
+// Region, and exchange no packets.
 func (Target) Relay(p *policy.Policy, toCome bool) plan.Relay { return newRelay(p, toCome) }
 
 type relay struct {
-	p      *policy.Policy
-	routes inventory.Routes
-	net    string          // the service network that is there already; empty: one is made
-	joined map[string]bool // the VPCs that are associated with it
-	behind *policy.Behind
-	at     map[string][]plan.RelayPort // by VPC and services
-	keys   []string                    // by workload: see key
+	p       *policy.Policy
+	routes  inventory.Routes
+	regions *regions
+	nets    map[string]string // by Region: the service network that is there already; none: one is made
+	joined  map[string]bool   // the VPCs that are associated with theirs
+	behind  *policy.Behind
+	at      map[string][]plan.RelayPort // by VPC and services
+	keys    []string                    // by workload: see key
 }
 
 func newRelay(p *policy.Policy, toCome bool) *relay {
-	r := &relay{p: p, routes: p.Inventory.Routes(), joined: map[string]bool{}, behind: p.Behind(), at: map[string][]plan.RelayPort{}}
+	r := &relay{p: p, routes: p.Inventory.Routes(), regions: regionsOf(p.Inventory), nets: map[string]string{}, joined: map[string]bool{}, behind: p.Behind(), at: map[string][]plan.RelayPort{}}
 	for _, n := range p.Inventory.Networks {
-		if id := n.Labels["net/service-network"]; id != "" && n.Within == "" {
-			r.net = id
+		region, ok := r.regions.at(n.Name)
+		if id := n.Labels["net/service-network"]; id != "" && n.Within == "" && ok {
+			r.nets[region] = id
 			r.joined[n.Name] = true
 		}
 	}
-	asked := r.asked(toCome)
+	asked := askedOf(p, toCome)
 	r.keys = make([]string, len(p.Inventory.Workloads))
 	for i := range p.Inventory.Workloads {
 		r.keys[i] = r.key(i)
@@ -64,11 +66,11 @@ func (r *relay) key(i int) string {
 	return ""
 }
 
-// asked lists, by identity, the ports to which rules allow some requests only.
-func (r *relay) asked(toCome bool) map[int][]uint16 {
+// askedOf lists, by identity, the ports to which rules allow some requests only.
+func askedOf(p *policy.Policy, toCome bool) map[int][]uint16 {
 	out := map[int][]uint16{}
-	for i := range r.p.Rules {
-		x := &r.p.Rules[i]
+	for i := range p.Rules {
+		x := &p.Rules[i]
 		if x.Cond == nil || x.Cond.HTTP == nil || x.Effect != policy.Allow || !toCome && x.Stage != policy.Enforce {
 			continue
 		}
@@ -77,7 +79,7 @@ func (r *relay) asked(toCome bool) map[int][]uint16 {
 			if len(ports) != 1 || ports[0].Lo != ports[0].Hi {
 				continue
 			}
-			for id := range r.p.Identities {
+			for id := range p.Identities {
 				if x.Grants[g].To.Identity(id) {
 					out[id] = append(out[id], ports[0].Lo)
 				}
@@ -152,7 +154,8 @@ func (*relay) Prefixes() []netip.Prefix { return addresses }
 // From implements plan.Relay: the VPC of who can sign requests.
 func (r *relay) From(w *inventory.Workload) string {
 	vpc := w.Labels["net/vpc"]
-	if roleOf(w) == "" || r.net != "" && !r.joined[vpc] {
+	region, ok := r.regions.at(vpc)
+	if roleOf(w) == "" || !ok || r.nets[region] != "" && !r.joined[vpc] {
 		return ""
 	}
 	return vpc
@@ -170,5 +173,5 @@ func (r *relay) To(i int) (string, []plan.RelayPort) {
 // Leads implements plan.Relay.
 func (r *relay) Leads(from, to string) bool {
 	apart, _ := r.routes.Apart(from, to)
-	return apart
+	return apart && r.regions.one(from, to)
 }
