@@ -6,6 +6,7 @@ package adopt
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -48,7 +49,9 @@ func Write(inv *inventory.Snapshot, r *prove.Reachability, o Options) *Policy {
 	a := &adopter{inv: inv, r: r, o: o}
 	a.atoms()
 	a.zones()
+	a.cover = newCover(a)
 	a.matrix()
+	a.named()
 	a.rules()
 	return a.write()
 }
@@ -64,9 +67,12 @@ type adopter struct {
 	places   int     // index of the first place
 	ofEnd    [][]int // by end: atoms
 	zoneKey  string  // the label that zones outside Kubernetes go by; may be empty
+	clusters bool    // some workloads are in Kubernetes
 	zoneList []zone
 	sets     []space.Set
-	cells    map[[2]int]int // pair of atoms to an index into sets
+	cover    *cover         // the rules that speak of groups; nil for none
+	cells    map[[2]int]int // pair of atoms to an index into sets, of what they do not say
+	rects    [][]rectangle  // by set: what of the cells is said together
 	made     []rule
 	outsides []outside
 	ofPlaces map[string][]string // names of outsides by the places that they are
@@ -95,7 +101,7 @@ func (a *adopter) note(format string, args ...any) {
 // groupKeys are labels by which people usually tell services apart, the first
 // that a workload has. app.kubernetes.io/name is Kubernetes' own
 // recommendation (kubernetes.io/docs/concepts/overview/working-with-objects/common-labels).
-var groupKeys = []string{"app.kubernetes.io/name", "app", "k8s-app", "service", "component", "name", "Name", "aws/role", "k8s/serviceaccount"}
+var groupKeys = []string{"app.kubernetes.io/name", "app", "k8s-app", "service", "component", "name", "Name", "aws/role", "k8s/serviceaccount", "aws/interface"}
 
 // group is the service that a workload seems to belong to.
 func group(w *inventory.Workload) (key, value string) {
@@ -112,6 +118,7 @@ func group(w *inventory.Workload) (key, value string) {
 func (a *adopter) atoms() {
 	a.ofEnd = make([][]int, len(a.r.Ends))
 	a.zoneKey = a.commonKey()
+	a.clusters = slices.ContainsFunc(a.inv.Workloads, func(w inventory.Workload) bool { return w.Labels[namespaceKey] != "" })
 	for i := range a.r.Ends {
 		e := &a.r.Ends[i]
 		byGroup := map[string][]int{}
@@ -128,17 +135,35 @@ func (a *adopter) atoms() {
 		}
 	}
 	a.places = len(a.all)
+	a.placesOf()
+}
+
+// named gives a selector and a name to what rules are to speak of one by one.
+func (a *adopter) named() {
 	a.labels = newDescriber(a.inv)
-	for i := range a.all {
+	used := map[int]bool{}
+	for n := range a.sets {
+		a.rects = append(a.rects, a.rectangles(n))
+		for _, r := range a.rects[n] {
+			_, _, from := a.coarse(r.from, r.to)
+			_, _, to := a.coarse(r.to, nil)
+			maps.Copy(used, from)
+			maps.Copy(used, to)
+		}
+	}
+	var some []int
+	for i := range a.all[:a.places] {
 		x := &a.all[i]
-		x.selector = a.labels.describe(x.workloads)
-		if x.selector == "" {
+		if !used[i] {
+			continue
+		}
+		if x.selector = a.labels.describe(x.workloads); x.selector == "" {
 			x.selector = a.label(i)
 		}
 		x.name = a.nameOf(x)
+		some = append(some, i)
 	}
-	a.distinct()
-	a.placesOf()
+	a.distinct(some)
 }
 
 // inOrder returns the values of a map by key.
@@ -210,20 +235,50 @@ func newNames(more ...string) *names {
 	return n
 }
 
-// distinct makes the names of services different: by their zones, then by numbers.
-func (a *adopter) distinct() {
+// distinct makes the names of services different: by their zones, then by
+// numbers. Groups, which people gave their names, come first.
+func (a *adopter) distinct(atoms []int) {
 	count := map[string]int{}
-	for i := range a.all {
+	groups := a.groups()
+	for _, g := range groups {
+		count[g.name]++
+	}
+	for _, i := range atoms {
 		count[a.all[i].name]++
 	}
 	free := newNames()
-	for i := range a.all {
-		x := &a.all[i]
-		if zone, selector := a.zoneOf(&a.inv.Workloads[x.workloads[0]]); count[x.name] > 1 && selector != "" {
-			x.name = slug(zone[:min(len(zone), 24)] + "-" + x.name)
+	in := func(zone, name string) string {
+		if count[name] > 1 && zone != "" {
+			name = slug(zone[:min(len(zone), 24)] + "-" + name)
 		}
-		x.name = free.free(x.name)
+		return free.free(name)
 	}
+	for _, g := range groups {
+		g.name = in(g.zone, cmp.Or(g.name, "group"))
+	}
+	for _, i := range atoms {
+		x := &a.all[i]
+		zone, selector := a.zoneOf(&a.inv.Workloads[x.workloads[0]])
+		if selector == "" {
+			zone = ""
+		}
+		x.name = in(zone, x.name)
+	}
+}
+
+// groups lists those that rules speak of.
+func (a *adopter) groups() []*membership {
+	if a.cover == nil {
+		return nil
+	}
+	var out []*membership
+	for _, g := range a.cover.groups {
+		if g.taken {
+			out = append(out, g)
+		}
+	}
+	slices.SortFunc(out, func(x, y *membership) int { return x.label.compare(y.label) })
+	return out
 }
 
 // free is the name, with a number behind it if it is taken.

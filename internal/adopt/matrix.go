@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"slices"
 
+	"firebreak/internal/netset"
 	"firebreak/internal/prove"
+	"firebreak/internal/verify/space"
 )
 
-// matrix notes for every pair of atoms what passes, by the number of the set.
+// matrix notes for every pair of atoms what passes, by the number of the set, and
+// no rule about groups says.
 func (a *adopter) matrix() {
 	a.cells = map[[2]int]int{}
 	unknown, reasons := map[string]int{}, []prove.Reached{}
@@ -18,16 +21,18 @@ func (a *adopter) matrix() {
 				reasons = append(reasons, x)
 			}
 		}
-		n := slices.IndexFunc(a.sets, x.Upper.Equal)
-		if n < 0 {
-			n = len(a.sets)
-			a.sets = append(a.sets, x.Upper)
+		if a.cover != nil && !isOdd(x.Upper) {
+			continue // below
 		}
+		n := a.set(x.Upper)
 		for _, i := range a.ofEnd[x.From] {
 			for _, j := range a.ofEnd[x.To] {
 				a.cells[[2]int{i, j}] = n
 			}
 		}
+	}
+	if a.cover != nil {
+		a.cover.rest(func(from, to int, t netset.Traffic) { a.cells[[2]int{from, to}] = a.set(space.Plain(t)) })
 	}
 	for _, x := range reasons {
 		more := ""
@@ -36,6 +41,16 @@ func (a *adopter) matrix() {
 		}
 		a.note("from %s to %s it is not known whether %s passes (%s)%s; it is permitted", a.r.Ends[x.From].Name, a.r.Ends[x.To].Name, x.Upper.Subtract(x.Lower), x.Reason, more)
 	}
+}
+
+// set is the number of a set.
+func (a *adopter) set(s space.Set) int {
+	n := slices.IndexFunc(a.sets, s.Equal)
+	if n < 0 {
+		n = len(a.sets)
+		a.sets = append(a.sets, s)
+	}
+	return n
 }
 
 // rectangle says that one set passes from each of some atoms to each of others.

@@ -89,6 +89,7 @@ func (a *adopter) nameOutside(cidrs []netip.Prefix) string {
 			}
 		}
 		return slices.ContainsFunc(a.all[:a.places], func(y atom) bool { return y.name == name }) ||
+			slices.ContainsFunc(a.groups(), func(g *membership) bool { return g.name == name }) ||
 			slices.ContainsFunc(a.zoneList, func(z zone) bool { return z.name == name })
 	}
 	for n, base := 2, name; taken(name); n++ {

@@ -18,20 +18,27 @@ type rule struct {
 // rules turns every set's rectangles into rules, those about the fewest first.
 func (a *adopter) rules() {
 	names := newNames()
+	if a.cover != nil {
+		a.cover.rules(names)
+	}
 	for n, set := range a.sets {
 		said := a.say(set)
-		for _, r := range a.rectangles(n) {
-			for _, from := range a.endpoints(r.from, r.to) {
-				for _, to := range a.endpoints(r.to, nil) {
-					for _, what := range said {
-						name := names.free(ruleName(from.name, to.name))
-						a.made = append(a.made, rule{name, from.text, to.text, what})
-					}
-				}
-			}
+		for _, r := range a.rects[n] {
+			a.make(names, a.endpoints(r.from, r.to), a.endpoints(r.to, nil), said)
 		}
 	}
 	slices.SortStableFunc(a.made, func(x, y rule) int { return cmp.Or(strings.Compare(x.to, y.to), strings.Compare(x.from, y.from)) })
+}
+
+// make adds the rules from each of some ends to each of others.
+func (a *adopter) make(names *names, froms, tos []endpoint, said []terms) {
+	for _, from := range froms {
+		for _, to := range tos {
+			for _, what := range said {
+				a.made = append(a.made, rule{names.free(ruleName(from.name, to.name)), from.text, to.text, what})
+			}
+		}
+	}
 }
 
 // half is how much of an end's name stands in that of a rule: two of them, what
@@ -52,29 +59,9 @@ type endpoint struct{ text, name string }
 // workload may be added if it is there, since then it would only be said what that
 // workload may do with itself. Of one rule only one end may be said so.
 func (a *adopter) endpoints(atoms, other []int) []endpoint {
-	have := map[int]bool{}
-	for _, i := range atoms {
-		have[i] = true
-	}
-	in := func(i int) bool {
-		return have[i] || a.single(i) && len(other) == 1 && other[0] == i
-	}
-	everything := len(atoms) > 1
-	for i := range a.all {
-		everything = everything && in(i)
-	}
+	everything, whole, have := a.coarse(atoms, other)
 	if everything {
 		return []endpoint{{"{any: true}", "any"}}
-	}
-	var whole []int
-	for n, z := range a.zoneList {
-		some := slices.ContainsFunc(z.atoms, func(i int) bool { return have[i] })
-		if some && (len(z.atoms) > 1 || z.selector == "") && !slices.ContainsFunc(z.atoms, func(i int) bool { return !in(i) }) {
-			whole = append(whole, n)
-			for _, i := range z.atoms {
-				delete(have, i)
-			}
-		}
 	}
 	out := append(a.zonesTogether(whole), a.together(have)...)
 	for i := range a.all[:a.places] {
@@ -94,6 +81,35 @@ func (a *adopter) endpoints(atoms, other []int) []endpoint {
 	return out
 }
 
+// coarse divides a set of atoms into whole zones and what is in none of these,
+// unless it is everything.
+func (a *adopter) coarse(atoms, other []int) (everything bool, whole []int, have map[int]bool) {
+	have = map[int]bool{}
+	for _, i := range atoms {
+		have[i] = true
+	}
+	in := func(i int) bool {
+		return have[i] || a.single(i) && len(other) == 1 && other[0] == i
+	}
+	everything = len(atoms) > 1
+	for i := range a.all {
+		everything = everything && in(i)
+	}
+	if everything {
+		return true, nil, nil
+	}
+	for n, z := range a.zoneList {
+		some := slices.ContainsFunc(z.atoms, func(i int) bool { return have[i] })
+		if some && (len(z.atoms) > 1 || z.selector == "") && !slices.ContainsFunc(z.atoms, func(i int) bool { return !in(i) }) {
+			whole = append(whole, n)
+			for _, i := range z.atoms {
+				delete(have, i)
+			}
+		}
+	}
+	return false, whole, have
+}
+
 // fewServices is how many services are still named one by one.
 const fewServices = 3
 
@@ -103,7 +119,7 @@ func (a *adopter) zonesTogether(zones []int) []endpoint {
 	byShape := map[string][]int{}
 	for _, n := range zones {
 		shape := "\x00" + a.zoneList[n].name // of its own
-		if before, key, ok := lastKey(a.zoneList[n].selector); ok && before == "" {
+		if before, key, ok := lastKey(a.zoneList[n].selector); before == "" && ok {
 			shape = key
 		}
 		byShape[shape] = append(byShape[shape], n)
@@ -112,7 +128,7 @@ func (a *adopter) zonesTogether(zones []int) []endpoint {
 	for _, some := range inOrder(byShape) {
 		if len(some) <= fewServices {
 			for _, n := range some {
-				out = append(out, endpoint{"{zone: " + a.zoneList[n].name + "}", a.zoneList[n].name})
+				out = append(out, a.zoneEnd(n))
 			}
 			continue
 		}
@@ -126,6 +142,11 @@ func (a *adopter) zonesTogether(zones []int) []endpoint {
 		out = append(out, endpoint{fmt.Sprintf("{select: %q}", key+" in ("+strings.Join(values, ",")+")"), fmt.Sprintf("%d-zones", len(some))})
 	}
 	return out
+}
+
+func (a *adopter) zoneEnd(n int) endpoint {
+	name := a.zoneList[n].name
+	return endpoint{"{zone: " + name + "}", name}
 }
 
 // together says services whose selectors are one label's values in one selector,

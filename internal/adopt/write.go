@@ -47,8 +47,8 @@ func (a *adopter) estate() string {
 // estate's own networks that no workload has. No External means those once the
 // networks are declared.
 func (a *adopter) strangersAtHome() bool {
-	for pair := range a.cells {
-		for _, i := range pair {
+	for _, x := range a.r.Edges {
+		for _, i := range slices.Concat(a.ofEnd[x.From], a.ofEnd[x.To]) {
 			if i >= a.places && slices.ContainsFunc(a.all[i].cidrs, func(p netip.Prefix) bool {
 				return slices.ContainsFunc(prefixes(a.o.Networks), p.Overlaps)
 			}) {
@@ -104,6 +104,9 @@ func (a *adopter) services() string {
 		used[r.from], used[r.to] = true, true
 	}
 	var docs []string
+	for _, g := range a.groups() {
+		docs = append(docs, fmt.Sprintf("kind: Service\nmetadata: {name: %s}\nspec: {select: %q}\n", g.name, text([]pair{g.label})))
+	}
 	for i := range a.all[:a.places] {
 		if x := &a.all[i]; used["{service: "+x.name+"}"] {
 			docs = append(docs, fmt.Sprintf("kind: Service\nmetadata: {name: %s}\nspec: {select: %q%s}\n", x.name, x.selector, a.servedBy(x)))
@@ -113,7 +116,11 @@ func (a *adopter) services() string {
 	for _, x := range a.outsides {
 		docs = append(docs, fmt.Sprintf("kind: External\nmetadata: {name: %s}\nspec: {cidrs: [%s], reason: adopted as it was found}\n", x.name, lines(x.cidrs)))
 	}
-	return "# What the rules speak of.\n" + strings.Join(docs, "---\n")
+	head := "# What the rules speak of.\n"
+	if len(a.groups()) > 0 {
+		head += "# A service by aws/group.NAME is whatever is in that security group: who joins the group\n# gets what it may. Before the group is taken away, select by a label of your own.\n"
+	}
+	return head + strings.Join(docs, "---\n")
 }
 
 // lines lists CIDRs, many of them one a line.

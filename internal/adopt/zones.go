@@ -65,7 +65,10 @@ func (a *adopter) zoneOf(w *inventory.Workload) (name, selector string) {
 		return slug(ns), namespaceKey + "=" + ns
 	}
 	if v := w.Labels[a.zoneKey]; usable(a.zoneKey, v) && w.Labels[namespaceKey] == "" {
-		return slug(v), a.zoneKey + "=" + v + ",!" + namespaceKey
+		if a.clusters {
+			return slug(v), a.zoneKey + "=" + v + ",!" + namespaceKey
+		}
+		return slug(v), a.zoneKey + "=" + v
 	}
 	return "unassigned", ""
 }

@@ -10,6 +10,8 @@
 //	net/vpc         the VPC
 //	net/subnet      the subnet; absent where it is in several
 //	aws/role        the ARN of its role
+//	aws/group.NAME  the id of the security group NAME, if one of its interfaces is in it
+//	aws/interface   the type of an interface that no instance has, if it has a particular one
 //
 // Tags cannot set these. The interface of a load balancer, a NAT gateway or the
 // like is a workload, too: it has an address in the estate.
@@ -59,6 +61,7 @@ func Read(fsys fs.FS, cluster string) (*inventory.Snapshot, diag.List) {
 // named one are left out; an empty name leaves out none.
 func From(a *answers.Answers, cluster string) (*inventory.Snapshot, diag.List) {
 	c := &collector{a: a, part: &inventory.Snapshot{}, profiles: map[string]string{}, regions: map[string]string{}}
+	c.groups = groupKeys(a)
 	for i := range a.InstanceProfiles {
 		if p := &a.InstanceProfiles[i]; len(p.Roles) == 1 {
 			c.profiles[p.Arn] = p.Roles[0].Arn
@@ -96,6 +99,7 @@ type collector struct {
 	part     *inventory.Snapshot
 	profiles map[string]string // the role of an instance profile, by ARN
 	regions  map[string]string // by VPC and by subnet
+	groups   map[string]string // the label keys of security groups, by id
 }
 
 // tags are labels; what inventories attest cannot be set by a tag.
@@ -150,6 +154,7 @@ func (c *collector) instances() {
 		subnets := map[string]bool{x.SubnetId: true}
 		c.address(&w, &m, x.PrivateIpAddress, true)
 		c.address(&w, &m, x.Ipv6Address, true)
+		c.memberOf(w.Labels, x.SecurityGroups)
 		for k := range x.NetworkInterfaces {
 			subnets[x.NetworkInterfaces[k].SubnetId] = true
 			c.interfaceOf(&w, &m, &x.NetworkInterfaces[k])
@@ -198,12 +203,16 @@ func (c *collector) interfaces() {
 		put(w.Labels, "net/vpc", n.VpcId)
 		put(w.Labels, "net/subnet", n.SubnetId)
 		put(w.Labels, "cloud/region", c.regions[n.SubnetId])
+		if n.InterfaceType != "interface" {
+			put(w.Labels, "aws/interface", n.InterfaceType)
+		}
 		m.Labels = w.Labels
 		c.part.Workloads, c.part.Machines = append(c.part.Workloads, tidy(w)), append(c.part.Machines, m)
 	}
 }
 
 func (c *collector) interfaceOf(w *inventory.Workload, m *inventory.Machine, n *answers.NetworkInterface) {
+	c.memberOf(w.Labels, n.Groups)
 	c.address(w, m, n.PrivateIpAddress, true)
 	for _, p := range n.PrivateIpAddresses {
 		c.address(w, m, p.PrivateIpAddress, p.Primary || p.PrivateIpAddress == n.PrivateIpAddress)
