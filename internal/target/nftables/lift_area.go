@@ -1,6 +1,8 @@
 package nftables
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"net/netip"
 	"slices"
 	"sort"
@@ -118,20 +120,62 @@ func (a *area) not(family int) *area {
 // prefixes writes a span as prefixes.
 func (s span) prefixes() []netip.Prefix {
 	var out []netip.Prefix
-	for at := s.lo; at.IsValid() && at.Compare(s.hi) <= 0; {
-		bits := at.BitLen()
-		for bits > 0 {
-			p := netip.PrefixFrom(at, bits-1)
-			if p.Masked().Addr() != at || s.hi.Less(endOf(p)) {
-				break
-			}
-			bits--
+	end := numberOf(s.hi)
+	for at := s.lo; ; {
+		here := numberOf(at)
+		free := min(here.trailing(), at.BitLen())
+		for free > 0 && end.less(here.filled(free)) {
+			free--
 		}
-		p := netip.PrefixFrom(at, bits)
-		out = append(out, p)
-		at = endOf(p).Next()
+		out = append(out, netip.PrefixFrom(at, at.BitLen()-free))
+		last := here.filled(free)
+		if !last.less(end) {
+			return out
+		}
+		at = last.next().addr(at.Is4())
 	}
-	return out
+}
+
+// number is an address as one.
+type number struct{ hi, lo uint64 }
+
+func numberOf(a netip.Addr) number {
+	if a.Is4() {
+		b := a.As4()
+		return number{0, uint64(binary.BigEndian.Uint32(b[:]))}
+	}
+	b := a.As16()
+	return number{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
+}
+
+func (w number) addr(is4 bool) netip.Addr {
+	if is4 {
+		return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, uint32(w.lo))))
+	}
+	return netip.AddrFrom16([16]byte(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, w.hi), w.lo)))
+}
+
+func (w number) less(o number) bool { return w.hi < o.hi || w.hi == o.hi && w.lo < o.lo }
+
+func (w number) next() number {
+	lo, carry := bits.Add64(w.lo, 1, 0)
+	return number{w.hi + carry, lo}
+}
+
+// trailing counts the zeros at the end.
+func (w number) trailing() int {
+	if w.lo == 0 {
+		return 64 + bits.TrailingZeros64(w.hi)
+	}
+	return bits.TrailingZeros64(w.lo)
+}
+
+// filled has ones in the last n places.
+func (w number) filled(n int) number {
+	if n < 64 {
+		return number{w.hi, w.lo | (1<<n - 1)}
+	}
+	return number{w.hi | (1<<(n-64) - 1), ^uint64(0)}
 }
 
 // endOf is the last address of a prefix.
