@@ -81,7 +81,7 @@ layers' answer that is expected.`,
 			}
 		}
 		if *f.live != "" {
-			if x.Live, err = l.walkLive(cmd.ErrOrStderr(), f, in); err != nil {
+			if x.Live, err = l.walkLive(cmd.ErrOrStderr(), how, f, in); err != nil {
 				return err
 			}
 		}

@@ -77,6 +77,7 @@ func explainJSON(w io.Writer, x *explanation) error {
 		Bypasses   []explainBypass `json:"bypasses"`
 		Ways       []explainWay    `json:"ways,omitempty"`
 		Pairs      []explainPair   `json:"pairs"`
+		Findings   *[]jsonFinding  `json:"diagnostics,omitempty"` // of a live folder
 	}{
 		From: x.From, To: x.To, Traffic: x.Traffic, At: x.In.At, MTLS: x.In.MTLS, Effect: x.Effect, InForce: x.InForce, Judged: x.Judged, Why: x.Why,
 		Rule: x.Rule, Tiers: []explainStep{}, Nearest: []nearRule{}, Layers: []explainLayer{}, Bypasses: []explainBypass{}, Pairs: []explainPair{},
@@ -85,7 +86,8 @@ func explainJSON(w io.Writer, x *explanation) error {
 		out.HTTP = requestText(x.In.HTTP)
 	}
 	if x.Live != nil {
-		out.Effective = x.Live.Effect
+		findings := jsonFindings(x.Live.diags)
+		out.Effective, out.Findings = x.Live.Effect, &findings
 		for i, y := range x.Live.Ways {
 			j := jsonWay(y)
 			if i == 0 {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"firebreak/internal/diag"
 	"firebreak/internal/flow"
 	"firebreak/internal/inventory"
 	"firebreak/internal/lang"
@@ -30,7 +31,8 @@ type walked struct {
 	Effect string
 	Why    string // for what is not the same for all pairs
 	Ways   []way
-	More   int // pairs that were not walked
+	More   int       // pairs that were not walked
+	diags  diag.List // about the folder
 }
 
 // way is the answer about two ends, and how many other pairs share it.
@@ -68,6 +70,7 @@ func explainLive(cmd *cobra.Command, how string, f explainFlags, in flow.Circums
 	if err != nil {
 		return err
 	}
+	w.diags = l.diags
 	out := resultsTo(cmd, how, true)
 	if how == "json" {
 		err = writeJSON(out, walkJSON(f, in, w))
@@ -84,13 +87,19 @@ func explainLive(cmd *cobra.Command, how string, f explainFlags, in flow.Circums
 
 // walkLive answers about the layers of a live folder, over the policy's
 // inventory.
-func (l *loaded) walkLive(stderr io.Writer, f explainFlags, in flow.Circumstances) (*walked, error) {
+func (l *loaded) walkLive(stderr io.Writer, how string, f explainFlags, in flow.Circumstances) (*walked, error) {
 	got, diags := load.OfFolder(*f.live, l.asked(all.Targets()...))
 	if got == nil {
 		return nil, misusef("%s", diags[len(diags)-1].Message)
 	}
-	printFindings(stderr, diags)
-	return l.walk(f, in, got)
+	if how != "json" {
+		printFindings(stderr, diags)
+	}
+	w, err := l.walk(f, in, got)
+	if err == nil {
+		w.diags = diags
+	}
+	return w, err
 }
 
 // walk takes a question through the layers of a live folder.
@@ -327,5 +336,6 @@ func walkJSON(f explainFlags, in flow.Circumstances, w *walked) any {
 		Layers   []explainLayer  `json:"layers"`
 		Bypasses []explainBypass `json:"bypasses"`
 		Ways     []explainWay    `json:"ways"`
-	}{*f.from, *f.to, *f.port, in.At, w.Effect, w.Why, []explainStep{}, first.Layers, first.Bypasses, ways}
+		Findings []jsonFinding   `json:"diagnostics"`
+	}{*f.from, *f.to, *f.port, in.At, w.Effect, w.Why, []explainStep{}, first.Layers, first.Bypasses, ways, jsonFindings(w.diags)}
 }

@@ -161,6 +161,10 @@ func sentence(w *prove.Witness, now time.Time) string {
 	if !w.At.IsZero() && !w.At.Equal(now) {
 		fmt.Fprintf(&b, " at %s", w.At.UTC().Format(time.RFC3339))
 	}
+	if w.Effect == "unknown" {
+		fmt.Fprintf(&b, ": whether it passes is not known, meant was %s by %s", w.Meant, orDefault(w.Intent))
+		return b.String()
+	}
 	fmt.Fprintf(&b, ": %s by %s, meant was %s by %s", past(w.Effect), orDefault(w.Rule), w.Meant, orDefault(w.Intent))
 	return b.String()
 }

@@ -109,7 +109,7 @@ func reachMarkdown(w io.Writer, r *reach) error {
 
 // reachJSON writes one edge after the other, so that none is kept.
 func reachJSON(w io.Writer, r *reach) error {
-	return edgesJSON(w, r.unknown(), func(add func(any) error) error {
+	return edgesJSON(w, r.unknown(), nil, func(add func(any) error) error {
 		return r.byAddress(true, plainKey, func(l line) error {
 			return add(jsonEdge{l.from.name, l.to.name, l.p.text, l.basis.rules})
 		})
@@ -126,7 +126,7 @@ type jsonEdge struct {
 
 // edgesJSON writes the edges that each hands to add, one after the other, then
 // what is not known.
-func edgesJSON(w io.Writer, unknown []unknownPair, each func(add func(any) error) error) error {
+func edgesJSON(w io.Writer, unknown []unknownPair, findings []jsonFinding, each func(add func(any) error) error) error {
 	out := bufio.NewWriter(w)
 	out.WriteString("{\n  \"edges\": [")
 	edges := elements{w: out, indent: "  "}
@@ -142,6 +142,16 @@ func edgesJSON(w io.Writer, unknown []unknownPair, each func(add func(any) error
 		}
 	}
 	rest.end()
+	if findings != nil {
+		out.WriteString(",\n  \"diagnostics\": [")
+		more := elements{w: out, indent: "  "}
+		for _, d := range findings {
+			if err := more.add(d); err != nil {
+				return err
+			}
+		}
+		more.end()
+	}
 	out.WriteString("\n}\n")
 	return out.Flush()
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"firebreak/internal/diag"
 	"firebreak/internal/inventory"
 	"firebreak/internal/lang"
 	"firebreak/internal/layer"
@@ -39,7 +40,8 @@ type liveReach struct {
 	runs     []addressRun
 	layers   []*layer.Layer // to say what lets an edge pass; nil where nobody does
 	networks []netip.Prefix
-	merged   bool // a line is about all workloads that no layer tells apart
+	diags    diag.List // about the folder
+	merged   bool      // a line is about all workloads that no layer tells apart
 }
 
 // ends are those that a question is about.
@@ -104,7 +106,9 @@ func runLive(cmd *cobra.Command, q liveQuestion, how string) error {
 	}
 	r.prepare()
 	p.done()
-	printFindings(cmd.ErrOrStderr(), diags)
+	if r.diags = diags; how != "json" {
+		printFindings(cmd.ErrOrStderr(), diags)
+	}
 	if slices.ContainsFunc(r.inv.Workloads, func(w inventory.Workload) bool { return w.Labels["net/vpc"] != "" }) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "firebreak: whether packets get into a VPC and out of it is not looked at (%s): what is listed is what nothing refuses\n", path.NotLookedAt)
 	}

@@ -28,7 +28,7 @@ type liveEdge struct {
 // liveJSON writes one edge after the other, so that none is kept.
 func liveJSON(w io.Writer, r *liveReach) error {
 	d := newLiveRules(r)
-	return edgesJSON(w, r.unknown(), func(add func(any) error) error {
+	return edgesJSON(w, r.unknown(), jsonFindings(r.diags), func(add func(any) error) error {
 		return r.forMachines(true, plainKey, func(from, to string, traffic int32) error {
 			rules, more := d.of(from, to, traffic)
 			return add(liveEdge{from, to, r.texts.text[traffic], rules, more})

@@ -87,6 +87,8 @@ func OfFolder(path string, a Asked) (*Live, diag.List) {
 		diags = append(diags, lists[i]...)
 	}
 	diags = append(diags, l.misread()...)
+	answers, _ := l.Folder.AWS()
+	diags = append(diags, scope(answers)...)
 	return l, tidied(diags, path)
 }
 
@@ -101,7 +103,7 @@ func (l *Live) lift(t target.Target, a Asked, alone bool) (*layer.Layer, diag.Li
 	for i := range diags {
 		diags[i].Rename(there)
 	}
-	return out, diags
+	return out, append(diags, aside(out)...)
 }
 
 // shown is a file of a folder as the working directory sees it.

@@ -313,6 +313,14 @@ func TestClassification(t *testing.T) {
 			o.Renewed = true
 			return []*layer.Layer{o}
 		}},
+		{name: "workloads that are named one by one", want: prove.ExactToday, together: prove.Exact, text: "before the next render", plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
+			l.Names = true
+			return nil
+		}},
+		{name: "workloads that an agent names one by one", want: prove.ExactToday, together: prove.Exact, text: "before the agent has learned of it", plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
+			l.Names, l.Renewed = true, true
+			return nil
+		}},
 		{name: "not asked", want: prove.Exact, together: prove.Exact, plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
 			for i := range l.Tables {
 				r := allow("route", layer.Everything(), layer.AnyWorkload(), netset.All())
@@ -354,6 +362,9 @@ func TestClassification(t *testing.T) {
 			}
 			if r.Result != c.want || !strings.Contains(all, c.text) {
 				t.Errorf("%s, want %s with %q:\n%s\n%+v", r.Result, c.want, c.text, all, r.Witness)
+			}
+			if strings.Contains(c.text, "cannot ") && !strings.Contains(report.Together.Reason, strings.Replace(c.text, "cannot ", "no layer there can ", 1)) {
+				t.Errorf("together for another reason: %s", report.Together.Reason)
 			}
 			if report.Together.Result != c.together {
 				t.Errorf("together %s (%s), want %s", report.Together.Result, report.Together.Reason, c.together)

@@ -127,7 +127,7 @@ func (j *judge) pieces(v *view, layer int) []piece {
 		p.fault = [2]bool{!p.set.Subtract(w.leaving.Union(lax.silent[0])).IsEmpty(), !p.set.Subtract(w.arriving.Union(lax.silent[1])).IsEmpty()}
 		add(p)
 	}
-	for _, p := range unsaid(v.signature, &diff, w, l.Timeless, l.Nameless, "stays shut: "+l.Target) {
+	for _, p := range unsaid(v.signature, &diff, w, l.Timeless, l.Nameless, "stays shut: "+l.Target+" cannot") {
 		p.fault = [2]bool{true, true}
 		add(p)
 	}
@@ -162,12 +162,12 @@ func stopped(set space.Set, s *spoken) [2]bool {
 func unsaid(sig *signature, d *differences, w *intended, timeless, nameless bool, why string) []piece {
 	var out []piece
 	if nameless && sig.flags()&byName != 0 {
-		out = append(out, piece{kind: shut, set: d.less.Union(d.maybeLess), why: why + " cannot follow names"})
+		out = append(out, piece{kind: shut, set: d.less.Union(d.maybeLess), why: why + " follow names"})
 		d.less, d.maybeLess = space.Set{}, space.Set{}
 	}
 	if timeless {
 		always := w.permitted.Always()
-		out = append(out, piece{kind: shut, set: d.less.Union(d.maybeLess).Subtract(always), why: why + " cannot tell the time"})
+		out = append(out, piece{kind: shut, set: d.less.Union(d.maybeLess).Subtract(always), why: why + " tell the time"})
 		d.less, d.maybeLess = d.less.Intersect(always), d.maybeLess.Intersect(always)
 	}
 	return out

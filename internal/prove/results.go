@@ -199,6 +199,9 @@ func (c *comparison) result(names *namer, n, p int) Result {
 		r.Result, r.Reason = Unknown, point.Unknown
 	case r.Result == Exact && l.Names:
 		r.Result, r.Reason = ExactToday, "it names workloads or addresses one by one: what comes to be is not covered before the next render"
+		if l.Renewed {
+			r.Reason = "it names workloads or addresses one by one, and its agent keeps up with them: what comes to be is not covered before the agent has learned of it"
+		}
 	}
 	return r
 }

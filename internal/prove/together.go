@@ -26,7 +26,7 @@ func (j *judge) together(v *view, layers [][]piece) []piece {
 		diff = diff.at(j.e.at)
 	}
 	condition := diff.more.Intersect(space.Plain(w.leaving.Ports().Intersect(w.arriving.Ports())))
-	out := unsaid(v.signature, &diff, w, j.governing(v.signature, func(l *compiled) bool { return l.Timeless }), j.governing(v.signature, func(l *compiled) bool { return l.Nameless }), "stays shut: every layer there")
+	out := unsaid(v.signature, &diff, w, j.governing(v.signature, func(l *compiled) bool { return l.Timeless }), j.governing(v.signature, func(l *compiled) bool { return l.Nameless }), "stays shut: no layer there can")
 	out = append(out, shutTogether(&diff, layers)...)
 	out = slices.DeleteFunc(out, func(p piece) bool { return p.set.IsEmpty() })
 	if !condition.IsEmpty() {
