@@ -108,6 +108,18 @@ func TestRelayedConversations(t *testing.T) {
 			if report.Together.Result == prove.Wrong != (r.Result == prove.Wrong) {
 				t.Error("one is wrong and the other is not")
 			}
+			if _, err := prove.DriftCovers(prove.Intent{Policy: p}, []*layer.Layer{host, through}, prove.Options{At: noon}); err != nil {
+				t.Error(err)
+			}
+			d, err := prove.Drift(prove.Intent{Policy: p}, []*layer.Layer{host, through}, prove.Options{At: noon})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, x := range d.Beyond {
+				if x.CaughtBy == "" && (x.Target != "lattice" || x.Rule.Rule != "wide") {
+					t.Errorf("drift blames %s %s %s for %s", x.Target, x.Point, x.Rule, x.Traffic)
+				}
+			}
 		})
 	}
 }
