@@ -321,7 +321,7 @@ func TestClassification(t *testing.T) {
 			l.Names, l.Renewed = true, true
 			return nil
 		}},
-		{name: "not asked", want: prove.Exact, together: prove.Exact, plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
+		{name: "not asked, and nobody else is there", want: prove.Exact, together: prove.Unenforced, plant: func(t *testing.T, l *layer.Layer) []*layer.Layer {
 			for i := range l.Tables {
 				r := allow("route", layer.Everything(), layer.AnyWorkload(), netset.All())
 				r.Effect = layer.Abstain

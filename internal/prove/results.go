@@ -66,7 +66,7 @@ func (c *comparison) of(sig int32) *judged {
 		d.layers[n] = c.j.pieces(direct, n)
 	}
 	d.together, d.open = c.j.together(direct, d.layers), c.j.ungoverned(s)
-	if s.way == unasked {
+	if s.way == unasked && s.via != nil {
 		led, through := c.e.view(s, true), make([][]piece, len(c.e.layers))
 		for n := range c.e.layers {
 			through[n] = c.j.pieces(led, n)
@@ -90,6 +90,7 @@ func newComparison(in Intent, layers []*layer.Layer, o Options) (*comparison, er
 	}
 	e.inForce = !in.ToCome
 	c := &comparison{e: e, p: in.Policy, o: o, pairs: newPairs(e), together: newTally(e), numbers: pieces{known: map[string]int32{}}, open: map[int32]bool{}}
+	c.pairs.byWay = true
 	c.j = judge{e: e, accepted: in.Accepted, want: func(kind int32) *intended { return &c.pairs.intents[kind] }}
 	for _, l := range e.layers {
 		var list []*tally

@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"cmp"
 	"slices"
 
 	"firebreak/internal/verify/space"
@@ -32,10 +33,15 @@ func (j *judge) together(v *view, layers [][]piece) []piece {
 	if !condition.IsEmpty() {
 		out = append(out, j.unenforced(condition, w))
 	}
+	quiet, perhapsQuiet := j.unspoken(v, &strict, lax, w)
+	if v.way == unasked {
+		quiet, perhapsQuiet, unknown = space.Set{}, quiet.Union(perhapsQuiet), cmp.Or(unknown, v.way.why())
+	}
 	led := diff.less.Intersect(v.brought)
 	for _, p := range []piece{
 		{kind: over, set: diff.more.Subtract(condition)}, {kind: under, set: diff.less.Subtract(led)}, {kind: under, set: led, why: v.unled(led)},
-		{kind: perhaps, set: diff.maybeMore.Union(diff.maybeLess), why: unknown},
+		{kind: unenforcedOver, set: quiet, why: "every layer there leaves it to others, and it was not meant"},
+		{kind: perhaps, set: diff.maybeMore.Union(diff.maybeLess).Union(perhapsQuiet), why: unknown},
 	} {
 		if !p.set.IsEmpty() {
 			out = append(out, p)
@@ -49,6 +55,19 @@ func (j *judge) together(v *view, layers [][]piece) []piece {
 		}
 	}
 	return out
+}
+
+// unspoken is what was not meant and passes, surely and perhaps, since every layer
+// that governs an end leaves it to others: what stays in a subnet to a network ACL.
+// It is told of ends that somebody governs only: see ungoverned.
+func (j *judge) unspoken(v *view, strict, lax *spoken, w *intended) (sure, may space.Set) {
+	if v.way == closed || v.flags()&byName != 0 || j.ungoverned(v.signature) != [2]bool{} {
+		return space.Set{}, space.Set{}
+	}
+	meant := w.leaving.Intersect(w.arriving)
+	a, b := strict.silent[0].Intersect(strict.silent[1]).Subtract(meant), lax.silent[0].Intersect(lax.silent[1]).Subtract(meant)
+	sure = a.Intersect(b)
+	return sure, a.Union(b).Subtract(sure)
 }
 
 // ungoverned says which ends nobody governs though something should be kept from
