@@ -112,6 +112,7 @@ func (l *loaded) walk(f explainFlags, in flow.Circumstances, got *load.Live) (*w
 	if err != nil {
 		return nil, err
 	}
+	addInward(got)
 	e := &path.Estate{Inventory: got.Inventory, Networks: ownNetworks(l.p, got.Inventory), Layers: got.Layers}
 	w := &walked{}
 	walks := 0

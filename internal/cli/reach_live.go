@@ -98,6 +98,7 @@ func runLive(cmd *cobra.Command, q liveQuestion, how string) error {
 	if r.to, err = r.endsOf("--to", q.to); err != nil {
 		return err
 	}
+	inward := addInward(got)
 	if r.Reachability, err = prove.Reach(r.inv, r.p, got.Layers, prove.Options{At: q.now, Live: true}); err != nil {
 		return misusef("what is live cannot be judged: %v", err)
 	}
@@ -110,7 +111,7 @@ func runLive(cmd *cobra.Command, q liveQuestion, how string) error {
 		printFindings(cmd.ErrOrStderr(), diags)
 	}
 	if slices.ContainsFunc(r.inv.Workloads, func(w inventory.Workload) bool { return w.Labels["net/vpc"] != "" }) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "firebreak: whether packets get into a VPC and out of it is not looked at (%s): what is listed is what nothing refuses\n", path.NotLookedAt)
+		fmt.Fprintf(cmd.ErrOrStderr(), "firebreak: not all ways into a VPC and out of it are looked at (not %s): what is listed is what nothing refuses\n", path.NotLookedAt(inward))
 	}
 	if r.merged = r.lineCount() > maxReachLines; r.merged {
 		fmt.Fprintf(cmd.ErrOrStderr(), "firebreak: more than %d lines: workloads that no layer tells apart are listed as one; --from and --to ask for less\n", maxReachLines)
@@ -126,6 +127,17 @@ func runLive(cmd *cobra.Command, q liveQuestion, how string) error {
 		return misusef("not everything could be read")
 	}
 	return nil
+}
+
+// addInward puts what routes and public addresses say before what was read of a live
+// folder, and returns it; nil if nothing is known of them.
+func addInward(got *load.Live) *layer.Layer {
+	answers, _ := got.Folder.AWS()
+	inward := path.Inward(got.Inventory, answers)
+	if inward != nil {
+		got.Layers = append([]*layer.Layer{inward}, got.Layers...)
+	}
+	return inward
 }
 
 // endsOf finds what an endpoint means. Without a policy there are workloads,

@@ -71,11 +71,11 @@ func (e *Estate) Explain(q Question) Answer {
 	relay := e.relay(q)
 	switch {
 	case route.kind == noRoute && relay != nil:
-		a.Steps = append([]Step{route.step()}, w.through(q, relay)...)
+		a.Steps = append([]Step{route.step(e.inward())}, w.through(q, relay)...)
 	case route.kind == noRoute:
 		a.Steps = append([]Step{route.nowhere()}, direct...)
 	default:
-		a.Steps = append([]Step{route.step()}, direct...)
+		a.Steps = append([]Step{route.step(e.inward())}, direct...)
 	}
 	a.Effect = overall(a.Steps)
 	if route.kind != noRoute {

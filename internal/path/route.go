@@ -17,9 +17,14 @@ const (
 	noRoute
 )
 
-// NotLookedAt is what decides whether packets get into a VPC and out of it, and
-// that nobody here reads.
-const NotLookedAt = "route tables, gateways, public addresses, load balancers"
+// NotLookedAt lists, for people, what decides whether packets get into a VPC and out
+// of it and is not looked at beside what Inward returned, which may be nil.
+func NotLookedAt(inward *layer.Layer) string {
+	if inward != nil {
+		return "routes and NAT gateways on the way out, IPv6 gateways"
+	}
+	return "route tables, gateways, public addresses, load balancers"
+}
 
 type route struct {
 	kind     routeKind
@@ -27,7 +32,7 @@ type route struct {
 	sure     bool   // of noRoute: all that connects one of the networks is known
 }
 
-func (r route) step() Step {
+func (r route) step(inward *layer.Layer) Step {
 	s := Step{Target: "route", Effect: Allow}
 	switch r.kind {
 	case oneVPC:
@@ -40,7 +45,7 @@ func (r route) step() Step {
 	default:
 		s.Point, s.Why = "network", "nothing is known that would keep the two apart"
 		if (r.from == "") != (r.to == "") {
-			s.Why = "the way into a VPC and out of it is not looked at (" + NotLookedAt + "): packets are taken to get there"
+			s.Why = "ways into a VPC and out of it are not looked at (" + NotLookedAt(inward) + "): packets are taken to get there"
 		}
 	}
 	return s

@@ -105,7 +105,7 @@ func (c *collector) peers() map[string][]string {
 // (docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing-permissions.html,
 // docs.aws.amazon.com/vpc/latest/tgw/transit-gateway-share.html).
 func (c *collector) complete() func(*answers.Vpc) bool {
-	asked := c.askers()
+	asked := c.a.Accounts()
 	shut := map[string]bool{} // gateways of which all VPCs are known
 	for i := range c.a.GatewayAttachments {
 		t := &c.a.GatewayAttachments[i]
@@ -126,21 +126,4 @@ func (c *collector) complete() func(*answers.Vpc) bool {
 		foreign := v.OwnerId != "" && len(asked) > 0 && !asked[v.OwnerId]
 		return c.a.Any() && !c.a.Open() && !foreign && !open[v.VpcId]
 	}
-}
-
-// askers are the accounts that surely were asked: nobody is shown instances and
-// default groups of others, as these cannot be shared
-// (docs.aws.amazon.com/vpc/latest/userguide/security-group-sharing.html).
-func (c *collector) askers() map[string]bool {
-	out := map[string]bool{}
-	for i := range c.a.Instances {
-		out[c.a.Instances[i].OwnerId] = true
-	}
-	for i := range c.a.SecurityGroups {
-		if g := &c.a.SecurityGroups[i]; g.GroupName == "default" {
-			out[g.OwnerId] = true
-		}
-	}
-	delete(out, "")
-	return out
 }

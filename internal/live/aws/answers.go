@@ -52,3 +52,20 @@ func (a *Answers) Open() bool {
 func (a *Answers) Missing(question string) bool {
 	return a == nil || !a.answered[question] || a.broken[question]
 }
+
+// Accounts are those that surely were asked, by number: nobody is shown instances
+// and default groups of others, as these cannot be shared
+// (docs.aws.amazon.com/vpc/latest/userguide/security-group-sharing.html).
+func (a *Answers) Accounts() map[string]bool {
+	out := map[string]bool{}
+	for i := range a.Instances {
+		out[a.Instances[i].OwnerId] = true
+	}
+	for i := range a.SecurityGroups {
+		if g := &a.SecurityGroups[i]; g.GroupName == "default" {
+			out[g.OwnerId] = true
+		}
+	}
+	delete(out, "")
+	return out
+}
