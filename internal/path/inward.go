@@ -184,6 +184,9 @@ func (in *inward) door(vpc *inventory.Network) string {
 		if i < 0 || !in.asked[in.a.Vpcs[i].OwnerId] {
 			return "the owner of " + name + " was not asked for load balancers there"
 		}
+		if !slices.ContainsFunc(in.a.NetworkInterfaces, func(x aws.NetworkInterface) bool { return x.VpcId == name }) { // of another Region, perhaps
+			return "no interface of " + name + " is among the answers to describe-network-interfaces, and there may be load balancers"
+		}
 	}
 	for i := range in.a.NetworkInterfaces {
 		n := &in.a.NetworkInterfaces[i]

@@ -36,6 +36,7 @@ func TestInward(t *testing.T) {
 		route        string
 		owner        string // of vpc-1
 		incomplete   bool
+		noPeer       bool   // no interface of vpc-2 is among the answers
 		missing      string // a call that nobody made
 		from         string
 		proto        netset.Protocol
@@ -68,6 +69,7 @@ func TestInward(t *testing.T) {
 		{about: "a NAT gateway", interfaces: `{"NetworkInterfaceId": "eni-n", "VpcId": "vpc-1", "InterfaceType": "nat_gateway", "SourceDestCheck": false, "Association": {"PublicIp": "203.0.113.8"}}`, route: toNAT, want: "deny", source: gateways},
 		{about: "a VPC of somebody else", owner: "8", route: toNAT, want: "?", source: shared},
 		{about: "peers that are not all known", incomplete: true, route: toNAT, want: "?", source: balancer},
+		{about: "a peer in a Region that was not asked", noPeer: true, route: toNAT, want: "?", source: balancer},
 		{about: "nobody asked for routes", missing: "describe-route-tables", route: toNAT, want: "none"},
 		{about: "nobody asked for interfaces", missing: "describe-network-interfaces", route: toNAT, want: "none"},
 	} {
@@ -77,6 +79,9 @@ func TestInward(t *testing.T) {
 		}
 		if others != "" {
 			others = "," + others
+		}
+		if !r.noPeer {
+			others += `, {"NetworkInterfaceId": "eni-p", "VpcId": "vpc-2", "InterfaceType": "interface"}`
 		}
 		files := fstest.MapFS{}
 		for name, text := range map[string]string{
