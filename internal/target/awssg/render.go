@@ -14,11 +14,12 @@ import (
 // renderer makes the files of one policy.
 type renderer struct {
 	elements
-	w     *plan.Wanted
-	most  limits
-	diags diag.List
-	said  map[string]bool       // diagnostics that were given
-	asked map[int][]verify.Part // by class of the engine
+	w       *plan.Wanted
+	most    limits
+	regions map[string]string // by VPC: see regionOf
+	diags   diag.List
+	said    map[string]bool       // diagnostics that were given
+	asked   map[int][]verify.Part // by class of the engine
 }
 
 // Render returns a folder of Terraform for each VPC, named after it: a group for
@@ -33,12 +34,13 @@ type renderer struct {
 // where the estate has the target lattice, to and from Lattice's addresses. A peer whose addresses are not known can be named in a VPC
 // that exchanges packets with its own, by a look-up of its group.
 func (Target) Render(w *plan.Wanted) ([]target.File, diag.List) {
-	r := &renderer{w: w, most: limitsOf(w), said: map[string]bool{}, asked: map[int][]verify.Part{}}
+	r := &renderer{w: w, most: limitsOf(w), regions: map[string]string{}, said: map[string]bool{}, asked: map[int][]verify.Part{}}
 	r.divide()
 	var all []*network
 	for _, vpc := range r.vpcs() {
 		all = append(all, r.render(vpc))
 	}
+	r.countRegions(all)
 	if r.diags.HasErrors() {
 		return nil, r.diags
 	}
@@ -125,13 +127,32 @@ func (r *renderer) render(vpc string) *network {
 		v.groups = append(v.groups, g)
 	}
 	slices.SortFunc(v.groups, func(a, b *group) int { return compareText(a.name, b.name) })
-	n := 0
-	for _, g := range v.groups {
-		n += g.parts
-	}
-	if n > r.most.region {
-		r.diags.Errorf(diag.Pos{}, "over-quota", "VPC %s needs %d security groups; a region holds %d", vpc, n, r.most.region).
-			WithHelp("%s", orRaise("put more workloads under the same rules, or divide the estate", groupsPerRegion))
-	}
 	return v
+}
+
+// countRegions refuses more groups than a Region has room for in one account. VPCs
+// whose Region is not known are counted each for itself.
+func (r *renderer) countRegions(all []*network) {
+	type place struct{ account, region, vpc string }
+	accounts := map[string]string{}
+	for _, n := range r.w.Policy.Inventory.Networks {
+		if n.Within == "" {
+			accounts[n.Name] = n.Labels["cloud/account"]
+		}
+	}
+	groups, said := map[place]int{}, map[place]bool{}
+	for _, v := range all {
+		at := place{account: accounts[v.vpc], region: v.region()}
+		if at.region == "" {
+			at.vpc = v.vpc
+		}
+		for _, g := range v.groups {
+			groups[at] += g.parts
+		}
+		if groups[at] > r.most.region && !said[at] {
+			said[at] = true
+			r.diags.Errorf(diag.Pos{}, "over-quota", "with VPC %s, its region needs %d security groups; a region holds %d", v.vpc, groups[at], r.most.region).
+				WithHelp("%s", orRaise("put more workloads under the same rules, or divide the estate", groupsPerRegion))
+		}
+	}
 }

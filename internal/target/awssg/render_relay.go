@@ -99,6 +99,13 @@ func (v *network) toResources(c *cell, d flow.Direction, what piece, peers []int
 	if d != flow.Egress || len(v.r.w.Relays()) == 0 || what.all || what.proto != netset.TCP || v.region() == "" {
 		return nil
 	}
+	peers = slices.DeleteFunc(slices.Clone(peers), func(n int) bool { // Lattice joins VPCs of one Region
+		there := v.r.regionOf(v.r.cells[n].network)
+		return there != "" && there != v.region()
+	})
+	if len(peers) == 0 {
+		return nil
+	}
 	by := v.r.because(c, d, what, peers, nil)
 	out := v.byList(what, netip.PrefixFrom(netip.IPv4Unspecified(), 0), by)
 	if v.hasIPv6(c) {
@@ -126,16 +133,26 @@ func (v *network) hasIPv6(c *cell) bool {
 }
 
 // region is that of the VPC; empty if it is not known.
-func (v *network) region() string {
-	for _, n := range v.r.w.Policy.Inventory.Networks {
-		if n.Name == v.vpc && n.Labels["cloud/region"] != "" {
-			return n.Labels["cloud/region"]
+func (v *network) region() string { return v.r.regionOf(v.vpc) }
+
+// regionOf is the Region of a VPC, or of another cloud's network; empty if it is
+// not known.
+func (r *renderer) regionOf(vpc string) string {
+	if known, ok := r.regions[vpc]; ok {
+		return known
+	}
+	region := ""
+	for _, n := range r.w.Policy.Inventory.Networks {
+		if n.Name == vpc && n.Labels["cloud/region"] != "" {
+			region = n.Labels["cloud/region"]
+			break
 		}
 	}
-	for _, c := range v.r.cells {
-		if c.vpc == v.vpc {
-			return v.r.w.Policy.Inventory.Workloads[c.workloads[0]].Labels["cloud/region"]
+	for _, c := range r.cells {
+		if region == "" && vpc != "" && c.network == vpc {
+			region = r.w.Policy.Inventory.Workloads[c.workloads[0]].Labels["cloud/region"]
 		}
 	}
-	return ""
+	r.regions[vpc] = region
+	return region
 }

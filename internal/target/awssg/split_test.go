@@ -124,3 +124,25 @@ func TestRaisedQuotasAreUsed(t *testing.T) {
 		}
 	}
 }
+
+// TestGroupsOfARegionAreCounted: of all its VPCs together. There are three in vpc-1
+// and one in each of the two others.
+func TestGroupsOfARegionAreCounted(t *testing.T) {
+	for _, row := range []struct {
+		region string
+		most   int
+		fits   bool
+	}{{"eu-west-1", 5, true}, {"eu-west-1", 4, false}, {"", 3, true}, {"", 2, false}} {
+		e := crowdOf(t, 20, fmt.Sprintf(", quotas: {awssg: {groups-per-region: %d}}", row.most))
+		for i := range e.policy.Inventory.Networks {
+			e.policy.Inventory.Networks[i].Labels = map[string]string{"cloud/region": row.region}
+		}
+		files, diags := awssg.Target{}.Render(e.wanted(false))
+		if diags.HasErrors() == row.fits || (len(files) > 0) != row.fits {
+			t.Errorf("%+v: %v", row, diags)
+		}
+		if !row.fits && (len(diags) != 1 || diags[0].Code != "over-quota" || !strings.Contains(diags[0].Help, "groups-per-region: N")) {
+			t.Errorf("%+v: %v", row, diags)
+		}
+	}
+}

@@ -40,7 +40,7 @@ func (r *reader) grounds() map[string]string {
 
 // abroad is what no service network can let pass: what goes from one Region to
 // another.
-// docs.aws.amazon.com/vpc-lattice/latest/ug/service-network-associations.html
+// github.com/aws/aws-application-networking-k8s/blob/main/docs/guides/ram-sharing.md
 func (r *reader) abroad() []layer.Shut {
 	at := map[string][]string{}
 	for vpc, ground := range r.where {

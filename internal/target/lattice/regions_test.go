@@ -59,7 +59,7 @@ func everybody(places []string) string {
 }
 
 // TestRegionsAreNotJoined: a service network joins VPCs of its own Region only.
-// docs.aws.amazon.com/vpc-lattice/latest/ug/service-network-associations.html
+// github.com/aws/aws-application-networking-k8s/blob/main/docs/guides/ram-sharing.md
 func TestRegionsAreNotJoined(t *testing.T) {
 	for _, row := range []struct {
 		places  []string

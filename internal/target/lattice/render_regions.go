@@ -12,7 +12,7 @@ import (
 
 // regions knows in which Region each VPC is. A service network joins VPCs of its
 // own Region and no others
-// (docs.aws.amazon.com/vpc-lattice/latest/ug/service-network-associations.html).
+// (github.com/aws/aws-application-networking-k8s/blob/main/docs/guides/ram-sharing.md).
 type regions struct {
 	of      map[string]string // by VPC of AWS; empty: not known
 	foreign map[string]string // by VPC of another cloud: its provider
