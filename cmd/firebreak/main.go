@@ -5,10 +5,14 @@ package main
 import (
 	"context"
 	"os"
+	"runtime"
 
 	"firebreak/internal/cli"
 )
 
 func main() {
-	os.Exit(cli.Main(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	spare := make([]byte, cli.SpareMemory(os.Args[1:]))
+	code := cli.Main(context.Background(), os.Args[1:], os.Stdout, os.Stderr)
+	runtime.KeepAlive(spare)
+	os.Exit(code)
 }

@@ -28,7 +28,7 @@ func proveWord(w prove.Word) string {
 func proveText(w io.Writer, r *proof) error {
 	var b strings.Builder
 	var widths [3]int
-	rows := alike(append(slices.Clone(r.results), r.together...))
+	rows := alike(append(failuresFirst(r.results), r.together...))
 	for _, x := range rows {
 		widths[0], widths[1] = max(widths[0], len(targetOf(x))), max(widths[1], len(x.Point))
 		widths[2] = max(widths[2], len(x.Result))
@@ -47,6 +47,22 @@ func proveText(w io.Writer, r *proof) error {
 	b.WriteString(r.summary() + "\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// failuresFirst lists what is not proven before what is: among a thousand hosts
+// nobody finds it otherwise.
+func failuresFirst(results []prove.Result) []prove.Result {
+	out := slices.Clone(results)
+	slices.SortStableFunc(out, func(a, b prove.Result) int {
+		switch {
+		case a.Result.Proven() == b.Result.Proven():
+			return 0
+		case b.Result.Proven():
+			return -1
+		}
+		return 1
+	})
+	return out
 }
 
 // fewPoints is how many points of which the same is to be said have a line each.
@@ -242,7 +258,7 @@ func proveMarkdown(w io.Writer, r *proof) error {
 	fmt.Fprintf(p, "### firebreak prove %s\n\n%s\n", codeCell(r.dir), strings.TrimSpace(r.summary()))
 	table := mdTable{title: "Enforcement points", head: []string{"", "target", "point", "result", "scope", "why"}}
 	over := mdTable{title: "Beyond or short of what was meant", head: []string{"target", "point", "", "from", "to", "traffic", "caught by"}}
-	for _, x := range append(slices.Clone(r.results), r.together...) {
+	for _, x := range append(failuresFirst(r.results), r.together...) {
 		why := x.Reason
 		if x.Witness != nil {
 			why = strings.TrimPrefix(why+"; "+r.sentence(&x), "; ")

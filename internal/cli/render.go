@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -194,9 +195,10 @@ func (l *loaded) render(q renderQuestion, phases *progress) (*rendering, error) 
 	}
 	r := &rendering{q: q}
 	var folders []*artifact.Folder
-	for _, t := range q.targets {
-		phases.phase("rendering " + t.Name())
-		files, diags := t.Render(w)
+	phases.phase("rendering")
+	list := renderAll(q.targets, w)
+	for n, t := range q.targets {
+		files, diags := list[n].files, list[n].diags
 		for i := range diags {
 			diags[i].Rename(l.file)
 			if named := t.Name() + ": "; !strings.HasPrefix(diags[i].Message, named) {
@@ -221,6 +223,23 @@ func (l *loaded) render(q renderQuestion, phases *progress) (*rendering, error) 
 	r.written = true
 	r.findStale()
 	return r, nil
+}
+
+// told is what a target renders.
+type told struct {
+	files []target.File
+	diags diag.List
+}
+
+// renderAll asks targets side by side.
+func renderAll(targets []target.Target, w *plan.Wanted) []told {
+	list := make([]told, len(targets))
+	var wait sync.WaitGroup
+	for i, t := range targets {
+		wait.Go(func() { list[i].files, list[i].diags = t.Render(w) })
+	}
+	wait.Wait()
+	return list
 }
 
 // folder compares a target's files with what is on the disk.
