@@ -96,7 +96,7 @@ func TestProofsThroughRelaysAgree(t *testing.T) {
 							t.Fatalf("%s: nothing is said", where)
 						}
 					}
-					if kinds[over] && !is.upper && h.inWay(from, to) || kinds[under] && is.lower {
+					if kinds[over] && !is.lower && h.inWay(from, to) || kinds[under] && is.upper {
 						t.Fatalf("%s: but %v is said", where, kinds)
 					}
 				}
