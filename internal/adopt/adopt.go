@@ -74,6 +74,7 @@ type adopter struct {
 	cells    map[[2]int]int // pair of atoms to an index into sets, of what they do not say
 	rects    [][]rectangle  // by set: what of the cells is said together
 	made     []rule
+	every    []netip.Prefix // of all ends, byAddress
 	outsides []outside
 	ofPlaces map[string][]string // names of outsides by the places that they are
 	labelled map[string]string   // workloads that needed a label of their own
@@ -88,7 +89,7 @@ type atom struct {
 	workloads []int
 	zone      int // index into zoneList; of workloads
 	end       int
-	cidrs     []netip.Prefix // of addresses
+	cidrs     []netip.Prefix // of addresses, once cidrsOf was asked
 }
 
 func (a *adopter) note(format string, args ...any) {

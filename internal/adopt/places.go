@@ -20,31 +20,37 @@ type outside struct {
 	cidrs []netip.Prefix
 }
 
-// placesOf makes a place of every end that is addresses. An end's prefixes hold
-// what no longer prefix of another end holds, which is taken out here, since
-// Externals may overlap.
+// placesOf makes a place of every end that is addresses.
 func (a *adopter) placesOf() {
-	var every []netip.Prefix
-	for i := range a.r.Ends {
-		every = append(every, prefixes(a.r.Ends[i].Prefixes)...)
-	}
-	slices.SortFunc(every, byAddress)
 	for i := range a.r.Ends {
 		e := &a.r.Ends[i]
-		if e.Workloads != nil || e.External != "" {
-			continue
+		a.every = append(a.every, prefixes(e.Prefixes)...)
+		if e.Workloads == nil && e.External == "" {
+			a.ofEnd[i] = append(a.ofEnd[i], len(a.all))
+			a.all = append(a.all, atom{end: i, zone: -1})
 		}
-		x := atom{end: i, zone: -1}
-		own := map[netip.Prefix]bool{}
-		for _, p := range prefixes(e.Prefixes) {
-			own[p] = true
-		}
-		for _, p := range prefixes(e.Prefixes) {
-			x.cidrs = append(x.cidrs, without(p, every, own)...)
-		}
-		a.ofEnd[i] = append(a.ofEnd[i], len(a.all))
-		a.all = append(a.all, x)
 	}
+	slices.SortFunc(a.every, byAddress)
+}
+
+// cidrsOf lists the addresses of a place. An end's prefixes hold what no longer
+// prefix of another end holds, which is taken out here, since Externals may
+// overlap. What is left of the internet may take millions, and often no rule asks.
+func (a *adopter) cidrsOf(i int) []netip.Prefix {
+	x := &a.all[i]
+	if x.cidrs != nil {
+		return x.cidrs
+	}
+	list := prefixes(a.r.Ends[x.end].Prefixes)
+	own := make(map[netip.Prefix]bool, len(list))
+	for _, p := range list {
+		own[p] = true
+	}
+	x.cidrs = make([]netip.Prefix, 0, len(list))
+	for _, p := range list {
+		x.cidrs = without(x.cidrs, p, a.every, own)
+	}
+	return x.cidrs
 }
 
 // externals returns the names of the Externals that are some places together:
@@ -60,7 +66,7 @@ func (a *adopter) externals(places []int) []string {
 	}
 	var all []netip.Prefix
 	for _, i := range places {
-		all = append(all, a.all[i].cidrs...)
+		all = append(all, a.cidrsOf(i)...)
 	}
 	names := []string{}
 	for some := range slices.Chunk(merged(all), mostCIDRs) {
@@ -137,25 +143,24 @@ func byAddress(a, b netip.Prefix) int {
 	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 }
 
-// without returns prefixes that hold what is in p and in no longer prefix of
+// without appends prefixes that hold what is in p and in no longer prefix of
 // others but own. others are in order.
-func without(p netip.Prefix, others []netip.Prefix, own map[netip.Prefix]bool) []netip.Prefix {
+func without(out []netip.Prefix, p netip.Prefix, others []netip.Prefix, own map[netip.Prefix]bool) []netip.Prefix {
 	from, _ := slices.BinarySearchFunc(others, p, byAddress)
 	n := sort.Search(len(others)-from, func(i int) bool { return !p.Contains(others[from+i].Addr()) })
 	others = others[from : from+n]
 	foreign := slices.IndexFunc(others, func(q netip.Prefix) bool { return q.Bits() > p.Bits() && !own[q] })
 	switch {
 	case foreign < 0:
-		return []netip.Prefix{p}
+		return append(out, p)
 	case p.Bits() == p.Addr().BitLen():
-		return nil
+		return out
 	}
-	var out []netip.Prefix
 	for _, half := range halves(p) {
 		if _, is := slices.BinarySearchFunc(others, half, byAddress); is && !own[half] {
 			continue // wholly another end's, or its own longer prefixes'
 		}
-		out = append(out, without(half, others, own)...)
+		out = without(out, half, others, own)
 	}
 	return out
 }

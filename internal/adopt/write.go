@@ -47,12 +47,18 @@ func (a *adopter) estate() string {
 // estate's own networks that no workload has. No External means those once the
 // networks are declared.
 func (a *adopter) strangersAtHome() bool {
+	networks := prefixes(a.o.Networks)
+	asked := map[int]bool{}
 	for _, x := range a.r.Edges {
-		for _, i := range slices.Concat(a.ofEnd[x.From], a.ofEnd[x.To]) {
-			if i >= a.places && slices.ContainsFunc(a.all[i].cidrs, func(p netip.Prefix) bool {
-				return slices.ContainsFunc(prefixes(a.o.Networks), p.Overlaps)
-			}) {
-				return true
+		for _, end := range [2]int{x.From, x.To} {
+			if a.r.Ends[end].Workloads != nil || asked[end] {
+				continue
+			}
+			asked[end] = true
+			for _, i := range a.ofEnd[end] {
+				if slices.ContainsFunc(a.cidrsOf(i), func(p netip.Prefix) bool { return slices.ContainsFunc(networks, p.Overlaps) }) {
+					return true
+				}
 			}
 		}
 	}
