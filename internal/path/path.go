@@ -150,8 +150,8 @@ func (w *walk) ask(l *layer.Layer, t *layer.Table, q Question) (s Step, asked bo
 		s.Effect, s.Why = Unknown, unknown
 	case v.Lower != v.Upper && (v.Lower == layer.Deny || v.Upper == layer.Deny):
 		s.Effect, s.Why = Unknown, "it may be refused or let pass: whether a rule means these ends depends on which of their addresses is taken, or is not known"
-		if v.Rule != nil && v.Rule.Unknown != "" {
-			s.Why = v.Rule.Unknown
+		if r := w.doubted(t, q, v.Rule); r != nil {
+			s.Rule, s.Why = r.Ref, r.Unknown
 		}
 	case v.Upper == layer.Deny:
 		s.Effect, s.Why = Deny, "nothing in "+t.Name+" lets it pass"
@@ -165,6 +165,30 @@ func (w *walk) ask(l *layer.Layer, t *layer.Table, q Question) (s Step, asked bo
 		}
 	}
 	return s, true
+}
+
+// doubted is the rule because of which a table's answer is not known: what decided,
+// or the first that may refuse; nil if it is none that says why.
+func (w *walk) doubted(t *layer.Table, q Question, decided *layer.Rule) *layer.Rule {
+	if decided != nil && decided.Unknown != "" {
+		return decided
+	}
+	end, peer := q.From, q.To
+	if t.Direction == flow.Ingress {
+		end, peer = peer, end
+	}
+	for _, tier := range t.Tiers {
+		for i := range tier {
+			r := &tier[i]
+			if r == decided {
+				return nil
+			}
+			if r.Unknown != "" && r.Effect == layer.Deny && r.Traffic.Contains(q.Protocol, q.Port) && min(r.Subject.Matches(end, w.Networks), r.Peer.Matches(peer, w.Networks)) != layer.No {
+				return r
+			}
+		}
+	}
+	return nil
 }
 
 // point returns the enforcement point that governs an end, and why nothing is

@@ -181,3 +181,22 @@ func TestWhatIsNotKnown(t *testing.T) {
 		t.Errorf("%s", text(a))
 	}
 }
+
+// TestWhatMayRefuse: the reason is that of the rule which may refuse, not of the one
+// that lets pass what it does not.
+func TestWhatMayRefuse(t *testing.T) {
+	e := shop()
+	e.Inventory.Networks = nil
+	e.Layers = e.Layers[:1]
+	perhaps := allow("perhaps", layer.Everything(), 8080)
+	all := perhaps
+	perhaps.Effect, perhaps.Unknown = layer.Deny, "it stops some replies"
+	perhaps.Subject, all.Subject = layer.Everything(), layer.Everything()
+	e.Layers[0].Tables[0] = table(flow.Egress, layer.Named("web"), allow("all", layer.Everything(), 8080))
+	e.Layers[0].Tables[1] = table(flow.Ingress, layer.Named("orders"))
+	e.Layers[0].Tables[1].Tiers = [][]layer.Rule{{perhaps}, {all}}
+	a := e.Explain(ask(e, "web", "orders"))
+	if last := a.Steps[len(a.Steps)-1]; a.Effect != path.Unknown || last.Why != perhaps.Unknown || last.Rule != perhaps.Ref {
+		t.Errorf("%s: %+v", text(a), last)
+	}
+}

@@ -140,3 +140,20 @@ func TestClients(t *testing.T) {
 		{"from outside", outRDP, "198.51.100.1", "i-1", "?"},
 	}, faces, inv)
 }
+
+// TestASubnetThatOnlyAWorkloadNames has an ACL all the same: nobody asked for subnets.
+func TestASubnetThatOnlyAWorkloadNames(t *testing.T) {
+	inv := &inventory.Snapshot{}
+	for _, name := range []string{"subnet-1", "subnet-9"} {
+		inv.Workloads = append(inv.Workloads, inventory.Workload{Name: "in " + name, Labels: map[string]string{"net/vpc": "vpc-1", "net/subnet": name}, Addresses: []netip.Addr{netip.MustParseAddr("10.1.0." + name[7:])}})
+	}
+	closed := asAnswers(row{})
+	closed["describe-network-acls.json"].Data = []byte(strings.Replace(string(closed["describe-network-acls.json"].Data), `"RuleAction": "allow"`, `"RuleAction": "deny"`, -1))
+	l, _ := nacl.Target{}.Lift(&target.Source{Folder: live.Open(closed), Inventory: inv})
+	for i := range inv.Workloads {
+		v := l.Decide(layer.Conversation{From: layer.Party{Addr: netip.MustParseAddr("198.51.100.7")}, To: layer.Party{Workload: &inv.Workloads[i]}, Protocol: netset.TCP, Port: 443}, nil)
+		if v.Lower != layer.Deny || v.Upper != layer.Deny {
+			t.Errorf("%s: %s to %s", inv.Workloads[i].Name, v.Lower, v.Upper)
+		}
+	}
+}

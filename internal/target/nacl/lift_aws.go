@@ -45,8 +45,17 @@ func (l *lifter) answers(a *aws.Answers) {
 			return
 		}
 	}
+	vpcs := map[string]bool{}
 	for i := range a.NetworkAcls {
 		l.awsACL(&a.NetworkAcls[i])
+		vpcs[a.NetworkAcls[i].VpcId] = true
+	}
+	for i := range l.src.Inventory.Workloads { // of subnets that only workloads name
+		labels := l.src.Inventory.Workloads[i].Labels
+		if name := labels["net/subnet"]; name != "" && vpcs[labels["net/vpc"]] {
+			s := l.subnet(name)
+			s.vpc = cmp.Or(s.vpc, labels["net/vpc"])
+		}
 	}
 }
 
