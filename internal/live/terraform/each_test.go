@@ -81,3 +81,28 @@ func doubted(v terraform.Value) bool {
 	why, _ := v.Doubt()
 	return why != ""
 }
+
+// TestCollidingKeys: Terraform refuses two elements with one key, so that neither
+// is known to be there; with an ellipsis they are a list.
+func TestCollidingKeys(t *testing.T) {
+	set, _ := read(map[string]string{"main.tf": `resource "t" "twice" {
+  a = { for x in ["k", "k"] : x => x }
+}
+resource "t" "list" {
+  a = { for i, x in ["k", "k"] : x => i... }
+}
+resource "t" "each" {
+  for_each = { for p in [80, 81] : "k" => p }
+  port     = each.value
+}
+`})
+	if r := set.At("t.twice"); r == nil || !doubted(r.Attribute("a")) {
+		t.Errorf("%+v", r)
+	}
+	if r := set.At("t.list"); r == nil || say(r.Body) != "{a:{k:[0 1]}}" {
+		t.Errorf("%+v", r)
+	}
+	if r := set.At(`t.each["k"]`); r != nil {
+		t.Errorf("one of two is there: %+v", r)
+	}
+}

@@ -48,6 +48,9 @@ func (e *evaluator) forExpr(x *hclsyntax.ForExpr, sc *scope, depth int, at diag.
 		if x.Group {
 			g := v.Fields[key]
 			y = Value{Kind: List, List: append(g.List[:len(g.List):len(g.List)], y), Pos: at}
+		} else if _, twice := v.Fields[key]; twice {
+			why = "two elements have the key " + key // which Terraform refuses
+			return false
 		}
 		v.Fields[key] = y
 		return e.spend(1)
