@@ -62,11 +62,17 @@ type Rule struct {
 // String renders policy/rule (file:line), leaving out what is empty.
 func (r Rule) String() string {
 	s := r.Rule
-	if r.Policy != "" {
+	switch {
+	case r.Policy != "" && r.Rule != "":
 		s = r.Policy + "/" + r.Rule
+	case r.Policy != "":
+		s = r.Policy
 	}
-	if r.File != "" {
+	switch {
+	case r.File != "" && s != "":
 		s += fmt.Sprintf(" (%s:%d)", r.File, r.Line)
+	case r.File != "":
+		s = fmt.Sprintf("%s:%d", r.File, r.Line)
 	}
 	return s
 }
