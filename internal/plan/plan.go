@@ -77,7 +77,8 @@ type Grant struct {
 	Peers []verify.Peer // ascending
 	Set   space.Set     // exactly what may pass
 	// Open is the traffic of Set for those who see no requests, certificates and
-	// times: it holds what passes under some request or certificate. See
+	// times: it holds what passes under some request or certificate, and at the end of
+	// a subject whose zone observes also what passes at some times. See
 	// Options.KeepsTime.
 	Open netset.Traffic
 	// Clauses say the same as Set where Exact: denies beat allows, and what none
@@ -140,4 +141,43 @@ func (w *Wanted) Everything(s *Subject, d flow.Direction) bool {
 		}
 	}
 	return n == all
+}
+
+// Observes reports whether a subject's zone is not in force: at its end everything
+// is to pass but what rules in force deny, and nothing else may be cut off. It is
+// false where the policy to come is wanted.
+func (w *Wanted) Observes(s *Subject) bool {
+	return w.observes(s.Zone)
+}
+
+func (w *Wanted) observes(zone int) bool {
+	return !w.ToCome && zone >= 0 && w.Policy.Zones[zone].Stage != policy.Enforce
+}
+
+// Hidden returns a workload without a known address of which more passes at a
+// subject's end than of the estate's unknown addresses (or, without networks, of
+// the world): who goes by addresses cannot let it pass. Nil if there is none.
+// Those for whom found, if it is not nil, is true do not count: they are known by
+// something else.
+func (w *Wanted) Hidden(s *Subject, d flow.Direction, found func(*inventory.Workload) bool) *inventory.Workload {
+	e, p := w.Engine, w.Policy
+	passes := map[verify.Peer]netset.Traffic{}
+	strangers := netset.All()
+	for i := range s.Grants(d) {
+		for _, x := range s.Grants(d)[i].Peers {
+			passes[x] = s.Grants(d)[i].Open
+		}
+	}
+	for x := range verify.Peer(e.Peers()) {
+		if e.Exists(x) && e.Identity(x) < 0 && (e.Unknown(x) || len(p.Networks) == 0 && !e.ByName(x)) {
+			strangers = strangers.Intersect(passes[x])
+		}
+	}
+	for i := range p.Inventory.Workloads {
+		x := &p.Inventory.Workloads[i]
+		if len(x.Addresses) == 0 && !passes[e.OfWorkload(i)].Subtract(strangers).IsEmpty() && (found == nil || !found(x)) {
+			return x
+		}
+	}
+	return nil
 }

@@ -112,7 +112,7 @@ func (b *builder) grant(from, to verify.Peer, key setKey) int {
 	set, _ := at(from, to, !b.w.ToCome)
 	g := Grant{Set: set, Open: set.Ports(), Exact: true}
 	if !set.Equal(space.Plain(set.Whole())) {
-		b.clauses(&g, from, to, key.timed)
+		b.clauses(&g, from, to, key.timed || b.w.observes(key.zone))
 	}
 	for i := range b.grants {
 		if same(&b.grants[i], &g) {

@@ -41,7 +41,7 @@ type contents struct {
 
 // The first contents. An end that is not governed abstains from everything.
 const (
-	_             int32 = iota // everything passes
+	openContent   int32 = iota // everything passes
 	nobodyContent              // the end is not governed
 )
 

@@ -32,6 +32,7 @@ type piece struct {
 	set    space.Set
 	caught string // the targets that catch it
 	unsaid bool   // shut, since the layer cannot say it of these ends
+	open   bool   // unenforcedOver, since the layer leaves open whose zone observes
 	why    string // why it is only perhaps one, or what else is to be said of it
 	// fault says at which ends the layer and the intent differ.
 	fault   [2]bool // by flow.Direction
@@ -125,6 +126,7 @@ func (j *judge) pieces(v *view, layer int) []piece {
 	}
 	for _, p := range j.overs(v, layer, diff.more.Intersect(there), w) {
 		p.fault = [2]bool{!p.set.Subtract(w.leaving.Union(lax.silent[0])).IsEmpty(), !p.set.Subtract(w.arriving.Union(lax.silent[1])).IsEmpty()}
+		j.observed(v.signature, layer, &p)
 		add(p)
 	}
 	for _, p := range unsaid(v.signature, &diff, w, l.Timeless, l.Nameless, "stays shut: "+l.Target+" cannot") {

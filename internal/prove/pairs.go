@@ -36,6 +36,10 @@ const (
 	byName      // one end is what an External's names lead to
 	missingFrom // nothing enforces the layer at the initiator, though points govern it
 	missingTo
+	// The layer leaves the initiator open to all, as its zone wants, which observes,
+	// but for what is denied in force.
+	observedFrom
+	observedTo // likewise the responder
 )
 
 // intended is what was meant between two ends.

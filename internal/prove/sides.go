@@ -17,7 +17,9 @@ type sides struct {
 	roots map[string]int32
 	flags [][]int32 // by root
 
-	of   [2][]int32   // by direction, by end: its side
+	of   [2][]int32      // by direction, by end: its side
+	open map[*int32]bool // by the first of a layer's row: everything passes there
+
 	rows [2][][]int32 // by direction, by side, by class of the peer: the chain
 
 	via     [2][]int32 // by direction, by end: the chain about relays; 0: none leads there
@@ -32,7 +34,7 @@ type sides struct {
 type link struct{ before, layer, content int32 }
 
 func newSides(e *estate) *sides {
-	s := &sides{e: e, chain: make([]link, 1), next: map[link]int32{}, roots: map[string]int32{}, ledTo: map[[3]int32]int32{}, ledList: make([][3]int32, 1)}
+	s := &sides{e: e, open: map[*int32]bool{}, chain: make([]link, 1), next: map[link]int32{}, roots: map[string]int32{}, ledTo: map[[3]int32]int32{}, ledList: make([][3]int32, 1)}
 	for d := range 2 {
 		s.lay(flow.Direction(d))
 	}
@@ -73,9 +75,9 @@ func (s *sides) root(flags []int32, leads []lead) int32 {
 
 // flagsOf says by layer what an end is as an initiator, or as a responder.
 func (s *sides) flagsOf(d flow.Direction, x int) []int32 {
-	owns, relay, managed, missing := int32(ownsFrom), int32(relayFrom), int32(managedFrom), int32(missingFrom)
+	owns, relay, managed, missing, observed := int32(ownsFrom), int32(relayFrom), int32(managedFrom), int32(missingFrom), int32(observedFrom)
 	if d == flow.Ingress {
-		owns, relay, managed, missing = ownsTo, relayTo, managedTo, missingTo
+		owns, relay, managed, missing, observed = ownsTo, relayTo, managedTo, missingTo, observedTo
 	}
 	out := make([]int32, len(s.e.layers))
 	for n, l := range s.e.layers {
@@ -93,6 +95,9 @@ func (s *sides) flagsOf(d flow.Direction, x int) []int32 {
 		}
 		if s.e.u.ends[x].name != "" {
 			out[n] |= byName
+		}
+		if s.e.observes(x) && s.opens(d, n, x) {
+			out[n] |= observed
 		}
 	}
 	return out

@@ -38,8 +38,16 @@ func (j *judge) together(v *view, layers [][]piece) []piece {
 		quiet, perhapsQuiet, unknown = space.Set{}, quiet.Union(perhapsQuiet), cmp.Or(unknown, v.way.why())
 	}
 	led := diff.less.Intersect(v.brought)
+	more := diff.more.Subtract(condition)
+	if left := openTogether(layers); left != nil {
+		left.set = left.set.Intersect(more)
+		more = more.Subtract(left.set)
+		if !left.set.IsEmpty() {
+			out = append(out, *left)
+		}
+	}
 	for _, p := range []piece{
-		{kind: over, set: diff.more.Subtract(condition)}, {kind: under, set: diff.less.Subtract(led)}, {kind: under, set: led, why: v.unled(led)},
+		{kind: over, set: more}, {kind: under, set: diff.less.Subtract(led)}, {kind: under, set: led, why: v.unled(led)},
 		{kind: unenforcedOver, set: quiet, why: "every layer there leaves it to others, and it was not meant"},
 		{kind: perhaps, set: diff.maybeMore.Union(diff.maybeLess).Union(perhapsQuiet), why: unknown},
 	} {

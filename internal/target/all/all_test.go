@@ -29,11 +29,13 @@ type estate struct {
 	intent prove.Intent
 }
 
-// templates are the policies that init writes and the examples, as they are in
-// force and as they are to come.
-func templates(t *testing.T) []estate {
+// directory is one with a policy.
+type directory struct{ name, path string }
+
+// directories are the policies that init writes, and the examples.
+func directories(t *testing.T) []directory {
 	t.Helper()
-	var out []estate
+	var out []directory
 	for _, tmpl := range scaffold.Templates() {
 		files, err := scaffold.Files(tmpl.Name, noon)
 		if err != nil {
@@ -49,11 +51,21 @@ func templates(t *testing.T) []estate {
 				t.Fatal(err)
 			}
 		}
-		out = append(out, of(t, tmpl.Name+" in force", dir, false), of(t, tmpl.Name+" to come", dir, true))
+		out = append(out, directory{tmpl.Name, dir})
 	}
 	for _, name := range []string{"online-boutique", "three-tier"} {
-		dir := "../../../examples/" + name
-		out = append(out, of(t, name+" in force", dir, false), of(t, name+" to come", dir, true))
+		out = append(out, directory{name, "../../../examples/" + name})
+	}
+	return out
+}
+
+// templates are the policies that init writes and the examples, as they are in
+// force and as they are to come.
+func templates(t *testing.T) []estate {
+	t.Helper()
+	var out []estate
+	for _, d := range directories(t) {
+		out = append(out, of(t, d.name+" in force", d.path, false), of(t, d.name+" to come", d.path, true))
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 
 	"firebreak/internal/diag"
 	"firebreak/internal/flow"
+	"firebreak/internal/inventory"
 	"firebreak/internal/netset"
 	"firebreak/internal/plan"
 	"firebreak/internal/verify"
@@ -20,6 +21,13 @@ const codeWidened = "widened"
 // estate's own addresses are all permitted to do is not kept from single
 // workloads among them: that costs a rule for each gap.
 func (v *network) rulesOf(c *cell, d flow.Direction, loose bool) []rule {
+	if v.r.w.Observes(c.subject) {
+		if x := v.r.w.Hidden(c.subject, d, func(x *inventory.Workload) bool { return vpcOf(x) != "" }); x != nil {
+			v.r.warn("unenforced", fmt.Sprintf("awssg: %s of %s: what is denied is not enforced, since its zone %s observes and a group would also shut out %s, whose address is not known",
+				direction(d), c.subject.Name, v.r.w.Policy.Zones[c.subject.Zone].Name, x.Name), "give the workload its addresses, or promote the zone to enforce")
+			return []rule{byAddress(piece{all: true}, netip.PrefixFrom(netip.IPv4Unspecified(), 0), nil), byAddress(piece{all: true}, netip.PrefixFrom(netip.IPv6Unspecified(), 0), nil)}
+		}
+	}
 	traffic := v.r.permits(c, d)
 	var out []rule
 	for _, what := range pieces(traffic.sets) {

@@ -36,6 +36,10 @@ func (c *combo) addresses(prefixes []netip.Prefix, not bool) {
 	switch {
 	case not:
 		for i := range c.peer {
+			if x := &c.peer[i]; x.Prefixes != nil { // says more of whose address is not known
+				x.Except = append(slices.Clone(x.Except), prefixes...)
+				continue
+			}
 			c.peer[i].Not = append(slices.Clone(c.peer[i].Not), m...)
 		}
 	case len(c.peer) == 1 && isZero(c.peer[0]):

@@ -54,6 +54,8 @@ type renderer struct {
 	said  map[string]bool // what was reported once
 	http  bool            // something speaks of requests
 	diags diag.List
+
+	failed bool // something cannot be denied alone; see fail
 }
 
 func (r *renderer) add(file string, d document) { r.files[file] = append(r.files[file], d) }
@@ -93,6 +95,10 @@ func (r *renderer) subject(s *plan.Subject) {
 		}
 	}
 	if len(in) == 0 {
+		return
+	}
+	if r.w.Observes(s) {
+		r.watch(s, in)
 		return
 	}
 	said := r.say(s, nil)

@@ -128,7 +128,8 @@ func (r *renderer) shared(s *plan.Subject, peers []verify.Peer, principals []boo
 }
 
 // blocks says the addresses of peers that no workload has: each range that is
-// theirs, without what in it is not.
+// theirs, without what in it is not. If they are let in, it is to the subject;
+// it is nil if they are not.
 func (r *renderer) blocks(subject *plan.Subject, peers []verify.Peer) []fromSpec {
 	ours := func(x verify.Peer) bool {
 		_, in := slices.BinarySearch(peers, x)
@@ -150,7 +151,7 @@ func (r *renderer) blocks(subject *plan.Subject, peers []verify.Peer) []fromSpec
 				unknown = unknown || r.w.Engine.Unknown(inner.peer)
 			}
 		}
-		if unknown { // workloads of the mesh live there, too
+		if unknown && subject != nil { // workloads of the mesh live there, too
 			from.NotPrincipals = []string{"*"}
 			r.warn("name the workloads instead of letting in the estate's unknown addresses",
 				"addresses of the estate that no workload is known to have may reach %s: so may workloads of the mesh that go around their own proxy", subject.Name)

@@ -2,6 +2,7 @@ package lattice
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -114,6 +115,16 @@ func (r *renderer) leaving(u *unit, caller int, port uint16, arrives *plan.Grant
 	}
 	at := space.Plain(netset.Of(netset.TCP, port, port))
 	least := arrives
+	differ, some := false, false
+	for _, id := range u.subject.Identities {
+		out := grantOf(from.Egress, r.w.Engine.OfIdentity(id))
+		shut := out == nil || !r.open(out, port)
+		differ, some = differ || shut, some || !shut
+	}
+	if differ && some && r.w.Observes(from) {
+		r.left(u, "%s, whose zone observes, may do different things with those who are %s: what is denied to it is not enforced", from.Name, u.subject.Name)
+		return arrives
+	}
 	for _, id := range u.subject.Identities {
 		out := grantOf(from.Egress, r.w.Engine.OfIdentity(id))
 		switch {
@@ -122,6 +133,9 @@ func (r *renderer) leaving(u *unit, caller int, port uint16, arrives *plan.Grant
 		case least.Set.Intersect(at).Subtract(out.Set).IsEmpty():
 		case out.Set.Intersect(at).Subtract(least.Set).IsEmpty():
 			least = out
+		case r.w.Observes(from):
+			r.left(u, "%s, whose zone observes, may do different things with those who are %s: what is denied to it is not enforced", from.Name, u.subject.Name)
+			return arrives
 		default:
 			r.say(u.at(), "give those that differ services of their own", "%s may do different things with those who are %s: it may not reach them", from.Name, u.subject.Name)
 			return nil
@@ -205,22 +219,30 @@ func (r *renderer) roleless(k *kin, to *plan.Subject) {
 }
 
 // write makes statements of what callers may do. Workloads with one role in one
-// VPC that may do different things cannot be told apart: nobody gets in there.
+// VPC that may do different things cannot be told apart: nobody gets in there, or
+// if the zone observes, all of them.
 func (r *renderer) write(u *unit, port uint16, callers map[caller]map[*plan.Grant]int, grants []*plan.Grant) {
+	anything := &plan.Grant{}                       // of callers of whom none may do all that another may
 	byRole := map[string]map[*plan.Grant][]string{} // to VPCs
 	order := slices.SortedFunc(maps.Keys(callers), func(a, b caller) int {
 		return cmp.Or(strings.Compare(a.role, b.role), strings.Compare(a.vpc, b.vpc))
 	})
 	for _, c := range order {
-		grants := callers[c]
+		its := callers[c]
 		var one *plan.Grant
 		var names []string
-		for g, i := range grants {
+		for g, i := range its {
 			one = g
 			names = append(names, r.inv.Workloads[i].Name)
 		}
-		if len(grants) > 1 {
-			slices.Sort(names)
+		slices.Sort(names)
+		switch {
+		case len(its) > 1 && r.w.Observes(u.subject):
+			if one = widest(grants, its); one == nil {
+				one = anything
+			}
+			r.left(u, "%s share the role %s and may do different things with %s, whose zone observes: what is denied to one of them is not enforced", strings.Join(names, " and "), c.role, u.subject.Name)
+		case len(its) > 1:
 			r.say(u.at(), "give them roles of their own", "%s share the role %s and may do different things with %s: none of them may reach it", strings.Join(names, " and "), c.role, u.subject.Name)
 			one = nil
 		}
@@ -245,7 +267,7 @@ func (r *renderer) write(u *unit, port uint16, callers map[caller]map[*plan.Gran
 			roles[g][from] = append(roles[g][from], role)
 		}
 	}
-	for _, g := range grants {
+	for _, g := range append([]*plan.Grant{anything}, grants...) {
 		var froms []string
 		for from := range roles[g] {
 			froms = append(froms, from)
@@ -257,6 +279,28 @@ func (r *renderer) write(u *unit, port uint16, callers map[caller]map[*plan.Gran
 			r.grant(u, port, g, speaker{roles: list, vpcs: split(from)})
 		}
 	}
+}
+
+// left says what is not enforced, since it would also shut out others.
+func (r *renderer) left(u *unit, format string, args ...any) {
+	if text := "lattice: " + fmt.Sprintf(format, args...); !r.said[text] {
+		r.said[text] = true
+		r.diags.Warnf(u.at(), "unenforced", "%s", text).WithHelp("give those that differ roles and services of their own")
+	}
+}
+
+// widest returns the first of some grants that holds all others, if there is one.
+func widest(order []*plan.Grant, grants map[*plan.Grant]int) *plan.Grant {
+	for _, g := range order {
+		_, holds := grants[g]
+		for o := range grants {
+			holds = holds && (o == nil || o.Set.Subtract(g.Set).IsEmpty())
+		}
+		if holds {
+			return g
+		}
+	}
+	return nil
 }
 
 func split(from string) []string {

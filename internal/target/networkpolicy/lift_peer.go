@@ -2,6 +2,7 @@ package networkpolicy
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -19,17 +20,43 @@ type parties struct {
 	// Addresses without exceptions, and those of them that may be a pod's: one term
 	// for all of a rule's, since they mean together what each does.
 	plain, podPlain []netip.Prefix
+	cut             []layer.Term // addresses with exceptions
 }
 
 // done adds the addresses.
 func (p *parties) done(r *reader) {
-	if p.plain != nil {
-		r.addresses(layer.Term{Prefixes: p.plain}, p)
+	all := layer.Term{Prefixes: p.plain}
+	for i, t := range p.cut {
+		if p.reached(t.Except, i) {
+			r.addresses(t, p)
+			continue
+		}
+		all.Prefixes = append(slices.Clip(all.Prefixes), t.Prefixes...)
+		all.Except = append(all.Except, t.Except...)
+	}
+	if all.Prefixes != nil {
+		r.addresses(all, p)
 	}
 	if p.podPlain != nil {
 		pods := layer.Term{Prefixes: p.podPlain, Select: r.pointer(label.Requirement{Key: namespaceKey, Op: label.Exists})}
 		p.doubts = append(p.doubts, doubt{layer.Match{pods}, blockOfPods})
 	}
+}
+
+// reached reports whether another block of a rule has some of what one leaves out:
+// then the two cannot be said in one term.
+func (p *parties) reached(except []netip.Prefix, one int) bool {
+	overlaps := func(list []netip.Prefix) bool {
+		return slices.ContainsFunc(list, func(q netip.Prefix) bool {
+			return slices.ContainsFunc(except, func(x netip.Prefix) bool { return x.Overlaps(q) })
+		})
+	}
+	for i := range p.cut {
+		if i != one && overlaps(p.cut[i].Prefixes) {
+			return true
+		}
+	}
+	return overlaps(p.plain)
 }
 
 // doubt are ends of which it is not known whether a rule speaks of them.
@@ -111,7 +138,7 @@ func (r *reader) block(o *manifest.Object, p *parties) {
 	pods := t
 	pods.Select = r.pointer(label.Requirement{Key: namespaceKey, Op: label.Exists})
 	if t.Except != nil {
-		r.addresses(t, p)
+		p.cut = append(p.cut, t)
 		if r.mayMatchPods(pods) {
 			p.doubts = append(p.doubts, doubt{layer.Match{pods}, blockOfPods})
 		}

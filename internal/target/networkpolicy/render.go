@@ -17,7 +17,8 @@ import (
 
 // Render writes one file for each group of pods that are treated alike, with one
 // object for each namespace that they are in, all in the folder of the one
-// cluster. Pods that may do everything in a direction are not isolated in it.
+// cluster. Pods that may do everything in a direction are not isolated in it, nor
+// are those of a zone that observes, if that would shut out more than is denied.
 // What is not from Kubernetes is not governed.
 func (Target) Render(w *plan.Wanted) ([]target.File, diag.List) {
 	r := newRenderer(w)
@@ -63,17 +64,26 @@ func (r *renderer) subject(s *plan.Subject) {
 	if !r.hasPods(ids) || isolates == [2]bool{} {
 		return
 	}
-	r.noteIsolated(s, ids, isolates)
+	var objects []object
 	var spec strings.Builder
-	for _, dir := range []flow.Direction{flow.Ingress, flow.Egress} {
-		if isolates[dir] {
-			r.direction(&spec, s, dir)
+	if r.w.Observes(s) {
+		objects = r.observed(&spec, s, &isolates)
+		if isolates == [2]bool{} {
+			return
 		}
+	} else {
+		r.noteIsolated(s, ids, isolates)
+		for _, dir := range []flow.Direction{flow.Ingress, flow.Egress} {
+			if isolates[dir] {
+				r.direction(&spec, s, dir)
+			}
+		}
+		objects = r.objects(s)
 	}
 	var out strings.Builder
 	fmt.Fprintf(&out, "# Firebreak rendered this for the estate %s. Change the policy and render again.\n", comment(r.w.Policy.Estate))
 	name := r.unique(objectName(s.Name))
-	for i, o := range r.objects(s) {
+	for i, o := range objects {
 		full := name
 		if i > 0 {
 			full = r.unique(fmt.Sprintf("%s-%d", name, i+1))

@@ -207,6 +207,9 @@ func holds(a, b netip.Prefix) bool {
 }
 
 func (r *renderer) external(x policy.PrefixPeer) string {
+	if x.Builtin != "" {
+		return x.Builtin
+	}
 	if x.Unknown {
 		return "unknown addresses of the estate"
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"firebreak/internal/flow"
+	"firebreak/internal/inventory"
 	"firebreak/internal/netset"
 	"firebreak/internal/plan"
 	"firebreak/internal/verify"
@@ -36,6 +37,11 @@ func (r *renderer) say(e *end, d flow.Direction) {
 	for _, s := range e.subjects {
 		if r.w.Everything(s, d) {
 			e.open[d] = true
+			return
+		}
+		if x := r.w.Hidden(s, d, nil); x != nil && r.w.Observes(s) {
+			e.open[d] = true
+			r.left(s, d, x)
 			return
 		}
 	}
@@ -205,4 +211,12 @@ func (v *verdicts) about(several []verify.Peer) int {
 		}
 	}
 	return v.intern(a)
+}
+
+// left says of a subject whose zone observes that nothing is denied at its end,
+// since that would shut out a workload that no address stands for.
+func (r *renderer) left(s *plan.Subject, d flow.Direction, x *inventory.Workload) {
+	word := [2]string{flow.Egress: "from", flow.Ingress: "to"}[d]
+	r.diags.Warnf(r.w.Policy.Zones[s.Zone].Pos, "unenforced", "nftables: what is denied %s %s is not enforced, since its zone %s observes and rules would also shut out %s, which has no known address", word, s.Name, r.w.Policy.Zones[s.Zone].Name, x.Name).
+		WithHelp("give the workload its addresses, or promote the zone to enforce")
 }
