@@ -33,7 +33,7 @@ func TestListsNameRooms(t *testing.T) {
 	known := map[string]bool{}
 	for _, r := range strings.Fields(`netset label flow diag lang inventory policy semantics verify ask lint plan target risk observe
 		store learn simulate detect comply datapath agent wire identity controller httpapi cli demo gen house corpus netbench cgroup scaffold
-		layer live manifest prove adopt path artifact`) {
+		layer live manifest prove adopt path artifact load`) {
 		known["internal/"+r] = true
 	}
 	known["web"], known["cmd/firebreak"], known["internal"] = true, true, true

@@ -78,7 +78,7 @@ var mayImport = []struct {
 	{"internal/ask/...", []string{"internal/ask/...", "internal/verify/...", "internal/semantics/...", "internal/policy/...", "internal/lang/...", "internal/inventory"}},
 	{"internal/lint/...", []string{"internal/lint/...", "internal/verify/...", "internal/policy/...", "internal/lang/...", "internal/inventory"}},
 	{"internal/target/all", []string{"internal/target/...", "internal/inventory", "internal/policy", "internal/plan"}},
-	{"internal/target/targettest", []string{"internal/target", "internal/plan", "internal/layer", "internal/live"}},
+	{"internal/target/targettest", []string{"internal/target", "internal/plan", "internal/layer", "internal/live", "internal/gen", "internal/load", "internal/policy"}},
 	{"internal/target/*", []string{"internal/target", "internal/policy", "internal/inventory", "internal/plan", "internal/layer", "internal/live/...", "internal/manifest", "internal/verify/...", "internal/datapath/layout"}},
 	{"internal/target", []string{"internal/lang", "internal/policy", "internal/inventory", "internal/plan", "internal/layer", "internal/live"}},
 	{"web/...", []string{"web/...", "internal/wire"}},

@@ -1,16 +1,13 @@
 package all_test
 
 import (
-	"maps"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"firebreak/internal/diag"
-	"firebreak/internal/gen"
 	"firebreak/internal/inventory"
-	"firebreak/internal/label"
 	"firebreak/internal/layer"
 	"firebreak/internal/load"
 	"firebreak/internal/plan"
@@ -27,7 +24,7 @@ import (
 // bytes back, and the proof. Targets are asked side by side, as the verbs do. It
 // reports what each takes alone as well.
 func BenchmarkRenderLiftProve(b *testing.B) {
-	l := benchEstate(b)
+	l := targettest.LargeEstate(b)
 	intent := prove.Intent{Policy: l.Policy, ToCome: true, Resolve: func(s *inventory.Snapshot) (*policy.Policy, error) {
 		p, _ := policy.Resolve(l.Tree, s)
 		return p, nil
@@ -78,38 +75,6 @@ func BenchmarkRenderLiftProve(b *testing.B) {
 		b.ReportMetric(ms(lift[i]), x.Name()+"-lift-ms")
 		b.ReportMetric(float64(bytes[i])/1e6, x.Name()+"-MB")
 	}
-}
-
-// benchEstate is what gen makes, of 10,000 workloads, as one that all targets can
-// be asked about: NetworkPolicies are rendered for one cluster, where pods carry
-// their region as a label.
-func benchEstate(b *testing.B) *load.Loaded {
-	fsys, err := gen.Estate(gen.Options{Workloads: 10_000, Rules: 1_000, Seed: 1})
-	if err != nil {
-		b.Fatal(err)
-	}
-	l, diags := load.FS(fsys, ".", nil)
-	if l.Policy == nil {
-		b.Fatal(diags)
-	}
-	inv := *l.Policy.Inventory
-	inv.Workloads = nil
-	for _, w := range l.Policy.Inventory.Workloads {
-		if w.Labels["k8s/cluster"] != "" {
-			w.Labels, w.Pod = maps.Clone(w.Labels), map[string]string{"region": w.Labels["cloud/region"]}
-			w.Labels["k8s/cluster"] = "corp"
-			for k, v := range w.Labels {
-				if !label.IsBuiltin(k) {
-					w.Pod[k] = v
-				}
-			}
-		}
-		inv.Workloads = append(inv.Workloads, w)
-	}
-	if l.Policy, diags = policy.Resolve(l.Tree, &inv); l.Policy == nil || len(inv.Workloads) < 10_000 {
-		b.Fatal(len(inv.Workloads), diags)
-	}
-	return l
 }
 
 func read(x target.Target, l *load.Loaded, files []target.File) *layer.Layer {

@@ -1,16 +1,14 @@
 package lattice_test
 
 import (
-	"maps"
 	"testing"
 
-	"firebreak/internal/gen"
 	"firebreak/internal/inventory"
-	"firebreak/internal/label"
 	"firebreak/internal/load"
 	"firebreak/internal/plan"
 	"firebreak/internal/policy"
 	"firebreak/internal/target/lattice"
+	"firebreak/internal/target/targettest"
 	"firebreak/internal/verify"
 )
 
@@ -36,29 +34,8 @@ func BenchmarkEstate(b *testing.B) {
 
 // benchEstate is the one of the benchmark of all targets.
 func benchEstate(b *testing.B) *estate {
-	fsys, err := gen.Estate(gen.Options{Workloads: 10_000, Rules: 1_000, Seed: 1})
-	if err != nil {
-		b.Fatal(err)
-	}
-	l, diags := load.FS(fsys, ".", nil)
-	if l.Policy == nil {
-		b.Fatal(diags)
-	}
-	inv := *l.Policy.Inventory
-	inv.Workloads = nil
-	for _, w := range l.Policy.Inventory.Workloads {
-		if w.Labels["k8s/cluster"] != "" {
-			w.Labels, w.Pod = maps.Clone(w.Labels), map[string]string{"region": w.Labels["cloud/region"]}
-			w.Labels["k8s/cluster"] = "corp"
-			for k, v := range w.Labels {
-				if !label.IsBuiltin(k) {
-					w.Pod[k] = v
-				}
-			}
-		}
-		inv.Workloads = append(inv.Workloads, w)
-	}
-	return benchResolve(b, l, &inv)
+	l := targettest.LargeEstate(b)
+	return benchResolve(b, l, l.Policy.Inventory)
 }
 
 func benchResolve(b *testing.B, l *load.Loaded, inv *inventory.Snapshot) *estate {
