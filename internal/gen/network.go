@@ -95,9 +95,10 @@ func (e *estate) subnetName(p *place, subnet int) string {
 }
 
 // routed reports whether two places exchange packets: those of one provider, in
-// one region and one environment.
+// one region and one environment. AWS accounts of prod do not: a service network
+// leads from one to the other.
 func routed(a, b *place) bool {
-	return a.number != b.number && a.provider == b.provider && a.region == b.region && a.env == b.env
+	return a.number != b.number && a.provider == b.provider && a.region == b.region && a.env == b.env && (a.provider != "aws" || envs[a.env] != "prod")
 }
 
 // networkFile says which networks and subnets there are.
