@@ -144,6 +144,26 @@ func TestShutBesideRelays(t *testing.T) {
 	}
 }
 
+// TestTimesBehindRelays: what the relay's layer cannot tell stays shut, though a
+// host could tell the time if it knew who calls.
+func TestTimesBehindRelays(t *testing.T) {
+	text := strings.ReplaceAll(shopPolicy, "reason: r HTTP", `reason: r, when: {hours: "08:00-18:00"}`)
+	p, _ := apart(t, text, true)
+	relay := in("169.254.171.0/24")
+	host, through := shop(t), lattice(t)
+	host.Tables[0].Tiers[0][1].Peer = relay
+	host.Tables[1].Tiers[0][0].Peer, host.Tables[1].Tiers[0][0].Traffic = relay, tcp(443)
+	through.Timeless = true
+	through.Tables[0].Tiers = through.Tables[0].Tiers[:1] // it lets nobody in
+	report, err := prove.Prove(prove.Intent{Policy: p}, []*layer.Layer{host, through}, prove.Options{At: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := report.Together; r.Result != prove.Approximate || !strings.Contains(r.Reason, "tell the time") {
+		t.Errorf("together %s: %s", r.Result, r.Reason)
+	}
+}
+
 // TestReachThroughRelays asks what a live estate permits behind a relay: what
 // both the relay and the host let through.
 func TestReachThroughRelays(t *testing.T) {

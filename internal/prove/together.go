@@ -27,7 +27,7 @@ func (j *judge) together(v *view, layers [][]piece) []piece {
 		diff = diff.at(j.e.at)
 	}
 	condition := diff.more.Intersect(space.Plain(w.leaving.Ports().Intersect(w.arriving.Ports())))
-	out := unsaid(v.signature, &diff, w, j.governing(v.signature, func(l *compiled) bool { return l.Timeless }), j.governing(v.signature, func(l *compiled) bool { return l.Nameless }), "stays shut: no layer there can")
+	out := unsaid(v.signature, &diff, w, j.governing(v, func(l *compiled) bool { return l.Timeless }), j.governing(v, func(l *compiled) bool { return l.Nameless }), "stays shut: no layer there can")
 	out = append(out, shutTogether(&diff, layers)...)
 	out = slices.DeleteFunc(out, func(p piece) bool { return p.set.IsEmpty() })
 	if !condition.IsEmpty() {
@@ -102,10 +102,11 @@ func (s *signature) flags() int32 {
 }
 
 // governing reports whether all layers that govern an end of a pair are such.
-func (j *judge) governing(sig *signature, such func(*compiled) bool) bool {
+// Behind a relay only the relay's own know who the peer is.
+func (j *judge) governing(v *view, such func(*compiled) bool) bool {
 	some := false
 	for n, l := range j.e.layers {
-		if sig.at[n][0] < 0 && sig.at[n][1] < 0 {
+		if v.at[n][0] < 0 && v.at[n][1] < 0 || v.relayed && !l.relays() {
 			continue
 		}
 		if some = true; !such(l) {

@@ -94,16 +94,23 @@ func survey(inv *inventory.Snapshot) *estate {
 			continue
 		}
 		var pods []*inventory.Workload
-		for k, v := range w.Labels {
-			if has, ok := w.Pod[k]; label.IsBuiltin(k) || ok && has == v {
-				continue
-			}
+		hide := func(k string) {
 			if pods == nil {
 				for _, i := range list {
 					pods = append(pods, &inv.Workloads[i])
 				}
 			}
 			e.hidden[k] = append(e.hidden[k], pods)
+		}
+		for k, v := range w.Labels {
+			if has, ok := w.Pod[k]; !label.IsBuiltin(k) && (!ok || has != v) {
+				hide(k)
+			}
+		}
+		for k := range w.Pod {
+			if _, ok := w.Labels[k]; !ok {
+				hide(k)
+			}
 		}
 	}
 	slices.Sort(e.spaces)
@@ -140,7 +147,7 @@ func (e *estate) selector(list ...label.Requirement) label.Selector {
 }
 
 // match says which workloads have pods that a selector matches. Where the
-// inventory has a label that pods have not, they are named. The match is one for
+// inventory has a label that pods have not, or the other way about, they are named. The match is one for
 // all who ask, and must not be changed.
 func (e *estate) match(list ...label.Requirement) layer.Match {
 	e.text = e.text[:0]

@@ -26,7 +26,7 @@ func TestPortless(t *testing.T) {
 	inv := &inventory.Snapshot{}
 	for _, app := range []string{"a", "b"} {
 		labels := map[string]string{"app": app, "k8s/namespace": "shop"}
-		inv.Workloads = append(inv.Workloads, inventory.Workload{Name: "shop/" + app + "[Deployment]", Namespace: "shop", Labels: labels, Pod: map[string]string{"app": app}})
+		inv.Workloads = append(inv.Workloads, inventory.Workload{Name: "shop/" + app + "[Deployment]", Namespace: "shop", Labels: labels, Pod: map[string]string{"app": app, "of": app}})
 	}
 	for _, c := range []struct {
 		name, ports, old, new string
@@ -35,6 +35,7 @@ func TestPortless(t *testing.T) {
 		{name: "beside a port", ports: ", ports: [80/TCP, icmp]", want: prove.Approximate},
 		{name: "beside another port", ports: ", ports: [80/TCP, icmp]", old: "port: 80", new: "port: 81", want: prove.Wrong},
 		{name: "everything", want: prove.Exact},
+		{name: "everything, by a label that only pods have", old: "{app: a}", new: "{of: a}", want: prove.Exact},
 		{name: "everything, and only ports are let in", old: "{}\n      podSelector: {matchLabels: {app: a}}  # select app=a\n", new: "{}\n      podSelector: {matchLabels: {app: a}}\n    ports: [{protocol: TCP}, {protocol: UDP}, {protocol: SCTP}]\n", want: prove.Wrong},
 	} {
 		tree, diags := lang.Parse(fstest.MapFS{"p.yaml": {Data: []byte(head + c.ports + "}]}\n")}})

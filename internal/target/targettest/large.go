@@ -28,7 +28,7 @@ func LargeEstate(t testing.TB) *load.Loaded {
 	for _, w := range l.Policy.Inventory.Workloads {
 		if w.Labels["k8s/cluster"] != "" {
 			w.Labels, w.Pod = maps.Clone(w.Labels), map[string]string{"region": w.Labels["cloud/region"]}
-			w.Labels["k8s/cluster"] = "corp"
+			w.Labels["k8s/cluster"], w.Labels["region"] = "corp", w.Labels["cloud/region"]
 			for k, v := range w.Labels {
 				if !label.IsBuiltin(k) {
 					w.Pod[k] = v
