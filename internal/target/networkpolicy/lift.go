@@ -189,7 +189,8 @@ func (l *lifter) tables() {
 				continue
 			}
 			for i := range p.subject {
-				if key := p.subject[i].Select.String(); p.subject[i].Workloads == nil && p.subject[i].Not == nil {
+				if s := &p.subject[i]; s.Select != nil && s.Workloads == nil && s.Not == nil {
+					key := s.Select.String()
 					if seen[key] {
 						continue
 					}

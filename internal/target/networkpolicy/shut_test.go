@@ -35,7 +35,7 @@ func TestPortless(t *testing.T) {
 		{name: "beside a port", ports: ", ports: [80/TCP, icmp]", want: prove.Approximate},
 		{name: "beside another port", ports: ", ports: [80/TCP, icmp]", old: "port: 80", new: "port: 81", want: prove.Wrong},
 		{name: "everything", want: prove.Exact},
-		{name: "everything, by a label that only pods have", old: "{app: a}", new: "{of: a}", want: prove.Exact},
+		{name: "everything, by a label that only pods have", old: "matchLabels: {app: a}", new: "matchLabels: {of: a}", want: prove.Exact},
 		{name: "everything, and only ports are let in", old: "{}\n      podSelector: {matchLabels: {app: a}}  # select app=a\n", new: "{}\n      podSelector: {matchLabels: {app: a}}\n    ports: [{protocol: TCP}, {protocol: UDP}, {protocol: SCTP}]\n", want: prove.Wrong},
 	} {
 		tree, diags := lang.Parse(fstest.MapFS{"p.yaml": {Data: []byte(head + c.ports + "}]}\n")}})
