@@ -141,6 +141,9 @@ type Rule struct {
 	// much where it was not meant; what waits for one gets nowhere, so that it is too
 	// little where it was.
 	OneWay bool
+	// Around is set on a rule that abstains since a conversation can go around the
+	// layer. It may come through all the same: as if the rule were not there.
+	Around bool
 }
 
 // Match is a set of ends: those that any of the terms matches. Nil matches

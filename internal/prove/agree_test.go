@@ -222,7 +222,7 @@ func agree(t *testing.T, e *estate, x *table, from, to layer.Party, i, j int32, 
 	b := nobody
 	g, governs := x.governs(int(self))
 	if governs != layer.No {
-		b = x.says(saidKey{x.rows[g][e.u.peerClass[other]], governs == layer.Maybe})
+		b = x.says(saidKey{list: x.rows[g][e.u.peerClass[other]], perhaps: governs == layer.Maybe})
 	}
 	for _, in := range []flow.Circumstances{{At: noon}, {At: noon, MTLS: true, HTTP: &flow.Request{Method: "GET", Path: "/a/b"}}, {At: noon.Add(2 * time.Hour), HTTP: &flow.Request{Method: "POST", Path: "/a//b"}}} {
 		at := e.u.space.Locate(in)

@@ -22,6 +22,10 @@ type compiled struct {
 	named   bool          // some rule goes by the names of Externals
 	shut    *table        // the layer's Shut, a rule each; nil without any
 	halves  [2]half       // by flow.Direction
+	// through is what a layer that can be gone around says, for responders, of
+	// conversations that come through it all the same; by end, nil where it is what
+	// halves say.
+	through [][]int32
 }
 
 // half is what a layer lets pass at one end of conversations: the initiator's
@@ -167,7 +171,10 @@ func (l *compiled) lay(c, peers *classes, m *matcher, all *contents) {
 	}
 	why := l.unknowns(c, m)
 	for d := range l.halves {
-		l.layHalf(l.u, flow.Direction(d), why, all)
+		l.halves[d] = l.layHalf(l.u, flow.Direction(d), why, all, false)
+	}
+	if l.relays() && l.aroundIt() {
+		l.through = l.layHalf(l.u, flow.Ingress, why, all, true).rows
 	}
 }
 
@@ -209,8 +216,7 @@ type decides struct {
 
 // layHalf finds the rows of one direction. An end that the layer governs, in a
 // direction in which it has tables, but for which none of them decides, is open.
-func (l *compiled) layHalf(u *universe, d flow.Direction, why []string, all *contents) {
-	h := &l.halves[d]
+func (l *compiled) layHalf(u *universe, d flow.Direction, why []string, all *contents, through bool) (h half) {
 	h.rows = make([][]int32, len(u.ends))
 	known := map[string][]int32{}
 	mine, elsewhere := make([][]decides, len(u.ends)), make([]bool, len(u.ends))
@@ -230,10 +236,11 @@ func (l *compiled) layHalf(u *universe, d flow.Direction, why []string, all *con
 				h.rows[x] = constant(known, why[x], u.peers, all.of(bounds{upper: everything, why: why[x]}))
 			}
 		}
-		return
+		return h
 	}
 	open := make([]int32, u.peers) // all openContent
 	combos := newCombos(all, l.tables)
+	combos.through = through
 	var key []byte
 	for x := range u.ends {
 		if !u.ends[x].managed() {
@@ -261,6 +268,13 @@ func (l *compiled) layHalf(u *universe, d flow.Direction, why []string, all *con
 			h.rows[x] = open
 		}
 	}
+	return h
+}
+
+// aroundIt reports whether some rule abstains since conversations can go around
+// the layer.
+func (l *compiled) aroundIt() bool {
+	return slices.ContainsFunc(l.tables, func(t *table) bool { return slices.ContainsFunc(t.rules, func(r rule) bool { return r.Around }) })
 }
 
 func flag(b bool) byte {
@@ -284,10 +298,11 @@ func constant(known map[string][]int32, key string, n int, content int32) []int3
 
 // combos finds the contents of lists of one or several tables.
 type combos struct {
-	all    *contents
-	tables []*table
-	one    []map[saidKey]int32 // by table
-	known  map[[2]int32]int32
+	all     *contents
+	tables  []*table
+	one     []map[saidKey]int32 // by table
+	through bool
+	known   map[[2]int32]int32
 }
 
 func newCombos(all *contents, tables []*table) *combos {
@@ -323,7 +338,7 @@ func (c *combos) rowOf(m decides) []int32 {
 	for i, list := range lists {
 		if list != last {
 			last = list
-			key := saidKey{list, !m.sure}
+			key := saidKey{list, !m.sure, c.through}
 			n, done := known[key]
 			if !done {
 				n = c.all.of(t.says(key))

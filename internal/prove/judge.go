@@ -110,6 +110,9 @@ func (j *judge) pieces(v *view, layer int) []piece {
 	if oneWay {
 		diff.settle()
 	}
+	if v.beside {
+		diff.less, diff.maybeLess = space.Set{}, space.Set{}
+	}
 	if l.Renewed {
 		diff = diff.at(j.e.at)
 	}

@@ -21,6 +21,9 @@ type signature struct {
 	// what the ends say of the relays themselves; nil otherwise.
 	via   [][2]int32
 	leads []lead // where the relays are called for the responder
+	// through has by layer, where the way is open and relays lead to the responder
+	// all the same, what it says of who comes through it; -1 for nothing else than at.
+	through []int32
 	// shut has by layer the list of what it cannot say of the pair; nil for nothing.
 	shut []int32
 }
@@ -213,6 +216,8 @@ func (p *pairs) of(i, j int, out, viaOut int32) int32 {
 				viaOut, viaIn = 0, 0
 			}
 			key.via = p.sides.led(viaOut, viaIn, w)
+		} else if viaOut > 0 && viaIn > 0 && p.sides.near(j) {
+			key.via = p.sides.led(viaOut, viaIn, open)
 		}
 	}
 	sig, known := p.known[key]

@@ -63,6 +63,11 @@ func (s *sides) ledThere(x int) bool {
 	})
 }
 
+// near reports whether relays say something of those who could do without them.
+func (s *sides) near(x int) bool {
+	return slices.ContainsFunc(s.e.layers, func(l *compiled) bool { return l.through != nil && l.through[x] != nil })
+}
+
 // relays reports whether conversations are led through the layer by relays.
 func (l *compiled) relays() bool { return l.Optional && len(l.Relays) > 0 }
 

@@ -164,6 +164,52 @@ func TestTimesBehindRelays(t *testing.T) {
 	}
 }
 
+// TestWhoNeedsNoRelayMayCallIt: db is in the VPC of orders, which it must not
+// reach. Hosts keep it out, and let the relay in.
+func TestWhoNeedsNoRelayMayCallIt(t *testing.T) {
+	relay := in("169.254.171.0/24")
+	for _, c := range []struct {
+		name  string
+		plant func(host, through *layer.Layer)
+		want  prove.Word
+	}{
+		{"a policy that names no role", func(_, through *layer.Layer) {
+			through.Tables[0].Tiers[1][0].Peer = layer.Everything()
+		}, prove.Wrong},
+		{"one that names web", func(*layer.Layer, *layer.Layer) {}, prove.Exact},
+		{"a host that does not let db call the relay", func(host, through *layer.Layer) {
+			through.Tables[0].Tiers[1][0].Peer = layer.Everything()
+			host.Tables[1].Tiers[0] = host.Tables[1].Tiers[0][:2]
+		}, prove.Exact},
+	} {
+		p, again := apart(t, plain, true)
+		host, through := shop(t), lattice(t)
+		host.Tables[0].Tiers[0][1].Peer = relay
+		host.Tables[1].Tiers[0][0].Peer, host.Tables[1].Tiers[0][0].Traffic = relay, tcp(443)
+		host.Tables[1].Tiers[0] = append(host.Tables[1].Tiers[0], allow("db-to-relay", selected(t, "app=db"), relay, tcp(443)))
+		through.Tables[0].Tiers[0][0].Around = true
+		c.plant(host, through)
+		report, err := prove.Prove(prove.Intent{Policy: p, Resolve: again}, []*layer.Layer{through, host}, prove.Options{At: noon})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := report.Results[0]
+		if wrong := c.want == prove.Wrong; (r.Result == prove.Wrong) != wrong || (report.Together.Result == prove.Wrong) != wrong {
+			t.Errorf("%s: %s (%s), together %s (%s), want %s", c.name, r.Result, r.Reason, report.Together.Result, report.Together.Reason, c.want)
+		}
+		if c.want != prove.Wrong {
+			continue
+		}
+		if w := r.Witness; w == nil || w.From != "db" || w.To != "orders" {
+			t.Errorf("%s: witness %+v", c.name, w)
+		}
+		d, err := prove.Drift(prove.Intent{Policy: p}, []*layer.Layer{through, host}, prove.Options{At: noon})
+		if err != nil || !slices.ContainsFunc(d.Beyond, func(x prove.Line) bool { return x.From == "db" && x.To == "orders" && x.Target == "lattice" }) {
+			t.Errorf("%s: drift %+v, %v", c.name, d, err)
+		}
+	}
+}
+
 // TestReachThroughRelays asks what a live estate permits behind a relay: what
 // both the relay and the host let through.
 func TestReachThroughRelays(t *testing.T) {

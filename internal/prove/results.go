@@ -74,12 +74,30 @@ func (c *comparison) of(sig int32) *judged {
 		}
 		d.together = s.way.either(d.together, c.j.together(led, through))
 	}
+	if s.way == open && s.via != nil {
+		c.beside(d, c.e.view(s, true))
+	}
 	for n := range d.layers {
 		c.numbers.number(d.layers[n])
 	}
 	c.numbers.number(d.together)
 	d.clean = len(d.together) == 0 && d.open == [2]bool{} && !slices.ContainsFunc(d.layers, func(p []piece) bool { return len(p) > 0 })
 	return d
+}
+
+// beside adds what is too much where conversations are led that could do without.
+func (c *comparison) beside(d *judged, v *view) {
+	tooMuch := func(list []piece) []piece {
+		return slices.DeleteFunc(list, func(p piece) bool { return p.kind != over && p.kind != unenforcedOver && p.kind != perhaps })
+	}
+	layers := make([][]piece, len(c.e.layers))
+	for n, l := range c.e.layers {
+		if l.relays() {
+			layers[n] = tooMuch(c.j.pieces(v, n))
+			d.layers[n] = append(d.layers[n], layers[n]...)
+		}
+	}
+	d.together = append(d.together, tooMuch(c.j.together(v, layers))...)
 }
 
 // newComparison compiles, and compares nothing yet.

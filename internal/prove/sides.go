@@ -2,6 +2,7 @@ package prove
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"firebreak/internal/flow"
 )
@@ -30,7 +31,8 @@ type sides struct {
 
 // link is one link of a chain: what a layer holds, behind others. A root has no
 // layer (-1), and its number as content; what a layer cannot say stands behind
-// all layers, by its number beyond theirs.
+// all layers, by its number beyond theirs, and what it says of conversations that
+// need not come through it behind that.
 type link struct{ before, layer, content int32 }
 
 func newSides(e *estate) *sides {
@@ -105,9 +107,9 @@ func (s *sides) flagsOf(d flow.Direction, x int) []int32 {
 
 // lay finds the sides of a direction.
 func (s *sides) lay(d flow.Direction) {
-	rows := make([]rowNumbers, len(s.e.layers))
+	rows, through := make([]rowNumbers, len(s.e.layers)), make([]rowNumbers, len(s.e.layers))
 	for n := range rows {
-		rows[n] = rowNumbers{at: map[*int32]int32{}, known: map[string]int32{}}
+		rows[n], through[n] = newRowNumbers(), newRowNumbers()
 	}
 	at := map[string]int32{}
 	var key []byte
@@ -120,6 +122,9 @@ func (s *sides) lay(d flow.Direction) {
 			if d == flow.Ingress && l.shut != nil {
 				group, _ := l.shut.governs(x)
 				key = binary.AppendVarint(key, int64(group))
+			}
+			if d == flow.Ingress && l.through != nil {
+				key = binary.AppendVarint(key, int64(through[n].of(l.through[x])))
 			}
 		}
 		side, known := at[string(key)]
@@ -138,7 +143,7 @@ func (s *sides) chains(d flow.Direction, x int, root int32) []int32 {
 	for i := range out {
 		out[i] = root
 	}
-	for n := range 2 * len(s.e.layers) {
+	for n := range 3 * len(s.e.layers) {
 		row := s.held(d, x, n)
 		if row == nil {
 			continue
@@ -155,13 +160,18 @@ func (s *sides) chains(d flow.Direction, x int, root int32) []int32 {
 	return out
 }
 
-// held is what a layer holds at an end, or, by a number beyond theirs, what it
-// cannot say; nil for nothing.
+// held is what a layer holds at an end, or, by numbers beyond theirs, what it
+// cannot say and what it says of who could go around it; nil for nothing.
 func (s *sides) held(d flow.Direction, x, n int) []int32 {
-	if n < len(s.e.layers) {
-		return s.e.layers[n].halves[d].rows[x]
-	}
-	if l := s.e.layers[n-len(s.e.layers)]; l.shut != nil && d == flow.Ingress {
+	l := s.e.layers[n%len(s.e.layers)]
+	switch what := n / len(s.e.layers); {
+	case what == 0:
+		return l.halves[d].rows[x]
+	case d != flow.Ingress:
+		return nil
+	case what == 2 && l.through != nil:
+		return l.through[x]
+	case what == 1 && l.shut != nil:
 		group, _ := l.shut.governs(x)
 		return l.shut.rows[group]
 	}
@@ -179,9 +189,16 @@ func (s *sides) signature(k pairKey, i, j int) signature {
 	}
 	for d, at := range []int32{k.out, k.in} {
 		root := s.walk(at, func(l link) {
-			if n := int(l.layer) - len(s.e.layers); n < 0 {
+			n := int(l.layer) - len(s.e.layers)
+			switch {
+			case n < 0:
 				out.at[l.layer][d] = l.content
-			} else if l.content != 0 {
+			case n >= len(s.e.layers):
+				if out.through == nil {
+					out.through = slices.Repeat([]int32{-1}, len(s.e.layers))
+				}
+				out.through[n-len(s.e.layers)] = l.content
+			case l.content != 0:
 				if out.shut == nil {
 					out.shut = make([]int32, len(s.e.layers))
 				}
@@ -230,6 +247,8 @@ type rowNumbers struct {
 	known map[string]int32
 	key   []byte
 }
+
+func newRowNumbers() rowNumbers { return rowNumbers{at: map[*int32]int32{}, known: map[string]int32{}} }
 
 func (r *rowNumbers) of(row []int32) int32 {
 	if len(row) == 0 {

@@ -58,6 +58,7 @@ type rule struct {
 type saidKey struct {
 	list    int32
 	perhaps bool // it is not known whether the table governs the end
+	through bool // the conversation comes through the layer, though it could go around
 }
 
 // bounds are what something lets pass, and of what it does not speak, as strict
@@ -124,7 +125,7 @@ func newTable(t *layer.Table, u *universe, m *matcher) *table {
 		for i := range rules {
 			r := &rules[i]
 			subject := m.of(r.Subject)
-			if len(rules) > 1 && r.Unknown == "" {
+			if len(rules) > 1 && r.Unknown == "" && !r.Around {
 				key = space.Plain(r.Traffic).AppendKey(key[:0])
 				k := saying{subject, r.Effect, r.Cond, string(key)}
 				if n, known := at[k]; known {
@@ -320,6 +321,9 @@ func (t *table) says(key saidKey) bounds {
 		return b
 	}
 	items := t.lists.items(key.list)
+	if key.through {
+		items = slices.DeleteFunc(items, func(item int32) bool { return t.rules[item>>itemBits].Around })
+	}
 	var b bounds
 	b.lower, b.lowerAbstains = t.walk(items, false)
 	b.upper, b.upperAbstains = t.walk(items, true)

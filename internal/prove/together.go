@@ -23,6 +23,9 @@ func (j *judge) together(v *view, layers [][]piece) []piece {
 	if oneWay {
 		diff.settle()
 	}
+	if v.beside {
+		diff.less, diff.maybeLess = space.Set{}, space.Set{}
+	}
 	if slices.ContainsFunc(j.e.layers, func(l *compiled) bool { return l.Renewed }) {
 		diff = diff.at(j.e.at)
 	}
@@ -69,7 +72,7 @@ func (j *judge) together(v *view, layers [][]piece) []piece {
 // that governs an end leaves it to others: what stays in a subnet to a network ACL.
 // It is told of ends that somebody governs only: see ungoverned.
 func (j *judge) unspoken(v *view, strict, lax *spoken, w *intended) (sure, may space.Set) {
-	if v.way == closed || v.flags()&byName != 0 || j.ungoverned(v.signature) != [2]bool{} {
+	if v.beside || v.way == closed || v.flags()&byName != 0 || j.ungoverned(v.signature) != [2]bool{} {
 		return space.Set{}, space.Set{}
 	}
 	meant := w.leaving.Intersect(w.arriving)

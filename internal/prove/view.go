@@ -18,6 +18,9 @@ type view struct {
 	// leads there the other layers see as the relay's. The relay's layer can then
 	// not be gone around.
 	relayed bool
+	// beside is set with it where packets do go from one end to the other, and the
+	// conversation is led all the same. Only what is too much is looked for then.
+	beside  bool
 	said    [2][]spoken  // strictly read, and laxly; by layer; the same list if all is known
 	brought space.Set    // perhaps by relays
 	ledTo   [2]space.Set // surely, and perhaps by relays; if relayed
@@ -48,6 +51,7 @@ func (s *spoken) sum() {
 
 func (e *estate) view(s *signature, relayed bool) *view {
 	v := &view{signature: s, e: e, relayed: relayed && s.via != nil, there: make([]space.Set, len(e.layers))}
+	v.beside = v.relayed && s.way == open
 	for lax := range 2 {
 		if why, _ := v.why(); lax == 1 && why == "" && !(v.relayed && slices.ContainsFunc(s.leads, func(l lead) bool { return l.perhaps })) {
 			v.said[1], v.certain = v.said[0], true
@@ -55,7 +59,7 @@ func (e *estate) view(s *signature, relayed bool) *view {
 		}
 		v.said[lax] = make([]spoken, len(e.layers))
 		for n := range e.layers {
-			v.said[lax][n] = e.spoken(s.at[n][0], s.at[n][1], lax == 1)
+			v.said[lax][n] = e.spoken(v.content(n, 0), v.content(n, 1), lax == 1)
 		}
 	}
 	if v.relayed {
@@ -71,6 +75,14 @@ func (e *estate) view(s *signature, relayed bool) *view {
 		v.there[n] = v.possible(n)
 	}
 	return v
+}
+
+// content is the number of what a layer says at an end about the other.
+func (v *view) content(n, d int) int32 {
+	if v.beside && d == int(flow.Ingress) && v.through != nil && v.through[n] >= 0 {
+		return v.through[n]
+	}
+	return v.at[n][d]
 }
 
 // spoken is what two contents say. It is worked out once.
@@ -229,7 +241,7 @@ func (v *view) led(lax int) space.Set {
 func (v *view) whyNot(n int) (why [2]string, oneWay bool) {
 	var stopped [2]string
 	for d := range 2 {
-		contents := []int32{v.at[n][d]}
+		contents := []int32{v.content(n, d)}
 		if v.relayed && !v.e.layers[n].relays() {
 			contents = append(contents, v.via[n][d])
 		}
@@ -293,6 +305,11 @@ func (e *estate) through(s *signature) (lower, upper space.Set, why string) {
 	lower, upper = within(direct.composed(0).passes, direct.composed(1).passes)
 	why, _ = direct.why()
 	switch {
+	case s.way == open && s.via != nil: // either way
+		v := e.view(s, true)
+		l, u := within(v.composed(0).passes.Intersect(v.led(0)), v.composed(1).passes.Intersect(v.led(1)))
+		led, _ := v.why()
+		lower, upper, why = lower.Union(l), upper.Union(u), cmp.Or(why, led)
 	case s.way == open:
 	case s.via == nil: // what leads there, if anything does, hides nobody
 		lower = lower.Intersect(direct.led(0))

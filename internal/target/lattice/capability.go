@@ -9,7 +9,7 @@ func (Target) Capability() target.Capability {
 	return target.Capability{
 		Peers: "principals", Ports: true, Deny: true, HTTP: true, Stateful: true,
 		Notes: []target.Note{
-			{Text: "Only callers in VPCs that are associated with the service network come through it; whoever reaches the workloads without it (the same VPC, peering) is not seen, nor what such callers could get by calling it all the same.", Source: "https://docs.aws.amazon.com/vpc-lattice/latest/ug/what-is-vpc-lattice.html"},
+			{Text: "Only callers in VPCs that are associated with the service network come through it; whoever reaches the workloads without it (the same VPC, peering) is not seen.", Source: "https://docs.aws.amazon.com/vpc-lattice/latest/ug/what-is-vpc-lattice.html"},
 			{Text: "A service network joins VPCs of its own Region; callers in others are not let in, which render says.", Source: "https://github.com/aws/aws-application-networking-k8s/blob/main/docs/guides/ram-sharing.md"},
 			{Text: "Auth policies are about HTTP and gRPC requests; resource configurations (databases, any other TCP) are not covered by them.", Source: auth},
 			{Text: "The caller's own identity policies must allow vpc-lattice-svcs:Invoke as well; that they do is assumed.", Source: auth + "#auth-policies-evaluation-logic"},

@@ -65,11 +65,13 @@ func (r *reader) around(vpc string, traffic netset.Traffic) []layer.Rule {
 	if len(beside.open) > 0 {
 		more = append(more, perhaps)
 	}
+	direct := skip(beside.near, netset.All(), "the same VPC, or one that exchanges packets with it")
+	direct.Around = true // they may call the service all the same
 	return append([]layer.Rule{
 		skip(layer.Everything(), netset.All().Subtract(traffic), "no listener leads to that port"),
 		skip(layer.Match{{Not: layer.AnyWorkload()}}, netset.All(), "no workload of a VPC"),
 		skip(layer.Selected(outside), netset.All(), "a workload that is in no VPC"),
-		skip(beside.near, netset.All(), "the same VPC, or one that exchanges packets with it"),
+		direct,
 	}, more...)
 }
 
