@@ -119,6 +119,6 @@ func (r *reader) answeredListeners(s *service) {
 		s.listeners = append(s.listeners, l)
 	}
 	if s.listeners == nil && to != nil && r.unasked("list-listeners", s.id, s.arn) {
-		s.listeners = []listener{{to: to}}
+		s.listeners = []listener{{to: to, why: "nobody asked at which ports " + s.name + " is called (list-listeners)"}}
 	}
 }

@@ -360,6 +360,21 @@ func TestWaysAround(t *testing.T) {
 	}
 }
 
+// TestListenersNobodyAskedFor: at which ports a service is called is then unknown,
+// and so is what comes through it.
+func TestListenersNobodyAskedFor(t *testing.T) {
+	open := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*",` + invoke + `}]}`
+	inv := tableInventory()
+	fsys := forms(open, "AWS_IAM")["answers"]
+	if got := says(liftFS(fsys, inv), inv, "GET /x"); got != "a b n" {
+		t.Fatalf("%q with the listeners", got)
+	}
+	delete(fsys, "list-listeners.svc-1.json")
+	if got := says(liftFS(fsys, inv), inv, "GET /x"); got != "a? b? n?" {
+		t.Errorf("%q without the listeners, want nothing sure", got)
+	}
+}
+
 // TestGoingAssociations: what is being deleted still leads packets.
 func TestGoingAssociations(t *testing.T) {
 	open := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*",` + invoke + `}]}`
