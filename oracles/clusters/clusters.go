@@ -193,6 +193,18 @@ func Probes() []Probe {
 	return out
 }
 
+// LeftOpen reports whether all ends that refuse a conversation are in zones that
+// observe: what a platform cannot deny there without shutting out others is left
+// open, and said.
+func (r *Resolved) LeftOpen(from, to layer.Party, proto netset.Protocol, port uint16) bool {
+	x, y := r.peer(from), r.peer(to)
+	return (!IsPod(from) || r.granted(x, y, flow.Egress, proto, port) || r.observes(x)) && (!IsPod(to) || r.granted(y, x, flow.Ingress, proto, port) || r.observes(y))
+}
+
+func (r *Resolved) observes(x verify.Peer) bool {
+	return r.Wanted.Observes(r.Wanted.SubjectOf(r.Engine.Identity(x)))
+}
+
 // Permits reports what is wanted at both ends that are pods, by those who see
 // neither requests nor certificates nor times.
 func (r *Resolved) Permits(from, to layer.Party, proto netset.Protocol, port uint16) bool {

@@ -82,7 +82,7 @@ func TestForeignPolicies(t *testing.T) {
 // TestRenderedPolicies lets the judge say whether what we render for random
 // policies permits what is wanted.
 func TestRenderedPolicies(t *testing.T) {
-	sets, asked, narrower := 0, 0, 0
+	sets, asked, narrower, wider := 0, 0, 0, 0
 	for seed := range uint64(300) {
 		c := clusters.New(seed)
 		r := c.Resolve(c.Policy(), seed%3 == 0)
@@ -102,7 +102,7 @@ func TestRenderedPolicies(t *testing.T) {
 			t.Fatalf("seed %d: %v\n%s", seed, err, all.String())
 		}
 		sets++
-		closed := strings.Contains(fmt.Sprint(diags), "stays closed")
+		closed, opened := strings.Contains(fmt.Sprint(diags), "stays closed"), strings.Contains(fmt.Sprint(diags), "is not enforced here")
 		for _, from := range c.Parties() {
 			for _, to := range c.Parties() {
 				if from.Workload != nil && from.Workload == to.Workload {
@@ -116,6 +116,10 @@ func TestRenderedPolicies(t *testing.T) {
 						narrower++
 						continue
 					}
+					if !want && got && opened && r.LeftOpen(from, to, q.Protocol, q.Port) {
+						wider++
+						continue
+					}
 					if err != nil || got != want {
 						t.Fatalf("seed %d: %s -> %s %s %d: the judge says %t (%v), wanted is %t\n%s\n%v", seed, name(from), name(to), q.Protocol, q.Port, got, err, want, all.String(), diags)
 					}
@@ -123,9 +127,9 @@ func TestRenderedPolicies(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d rendered policies: the judge lets pass what is wanted in %d conversations, and blocks %d that a diagnostic says stay closed", sets, asked-narrower, narrower)
-	if asked < 500000 || narrower > asked/5 {
-		t.Error("too few, or too many closed")
+	t.Logf("%d rendered policies: the judge lets pass what is wanted in %d conversations, blocks %d that a diagnostic says stay closed, and lets pass %d that a diagnostic says are left open", sets, asked-narrower-wider, narrower, wider)
+	if asked < 500000 || narrower > asked/5 || wider > asked/5 {
+		t.Error("too few, or too many closed or open")
 	}
 }
 
