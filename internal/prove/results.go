@@ -260,7 +260,7 @@ func (t *tally) approximations() string {
 	var by, why []string
 	for _, f := range t.found {
 		if f.kind == caughtOver {
-			by = append(by, f.caught)
+			by = append(by, strings.Split(f.caught, ", ")...)
 		} else {
 			why = append(why, f.why)
 		}
@@ -268,7 +268,7 @@ func (t *tally) approximations() string {
 	slices.Sort(by)
 	slices.Sort(why)
 	if by = slices.Compact(by); len(by) > 0 {
-		why = append([]string{"more passes than was meant, and is caught by " + strings.Join(by, " or by ")}, why...)
+		why = append([]string{"more passes than was meant, and is caught by " + strings.Join(by, " or ")}, why...)
 	}
 	return strings.Join(slices.Compact(why), "; ")
 }
